@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/ledger/headroom.h"
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+void add_window(std::array<WindowForm, FoldedLedger::kMaxWindows>& forms, std::size_t& count, Count per_token,
+                Count window) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (forms[i].window != window) continue;
+    forms[i].per_token += per_token;
+    return;
+  }
+  CHECK(count < FoldedLedger::kMaxWindows);
+  forms[count++] = {per_token, window};
+}
+
+Count windowed(const std::array<WindowForm, FoldedLedger::kMaxWindows>& forms, std::size_t count, Count context) {
+  Count bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Count kept = forms[i].window != 0 ? std::min(context, forms[i].window) : context;
+    bytes += forms[i].per_token * kept;
+  }
+  return bytes;
+}
+
+Count activation_peak(const FoldedLedger& f, const Residency& r) {
+  Count peak = 0;
+  for (std::size_t i = 0; i < f.activation.size; ++i) {
+    const ActivationForm& form = f.activation.forms[i];
+    peak = std::max(peak, form.fixed + form.per_token * r.step_tokens + form.per_row * r.logit_rows);
+  }
+  return peak;
+}
+
+Count variable_part(const FoldedLedger& f, const Residency& r) {
+  return r.sequences * (f.state + windowed(f.kv, f.kv_count, r.context)) +
+         windowed(f.workspace, f.workspace_count, r.context);
+}
+
+// The total is non-decreasing and piecewise linear in x between the breakpoints.
+// Walks the pieces, then solves the one that crosses the budget, exactly. `grain` is
+// the cache block: totals change right after its multiples.
+template <class Total>
+Count solve(Total total, Count budget, Count limit, Count grain, std::array<Count, 12> breaks, std::size_t count) {
+  if (total(0) > budget) return -1;
+  if (total(limit) <= budget) return limit;
+  breaks[count++] = limit;
+  std::sort(breaks.begin(), breaks.begin() + static_cast<std::ptrdiff_t>(count));
+  Count low = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Count high = std::clamp<Count>(breaks[i], low, limit);
+    if (total(high) <= budget) {
+      low = high;
+      continue;
+    }
+    // False position on a piece that is linear but for block rounding and the maximum
+    // of the activation forms, with a bisection every other step as a safeguard.
+    Count fits = low;
+    Count fails = high;
+    for (bool halve = false; fails - fits > 1; halve = !halve) {
+      Count probe = fits + (fails - fits) / 2;
+      if (!halve) {
+        const Count at_fits = total(fits);
+        const double share = static_cast<double>(budget - at_fits) / static_cast<double>(total(fails) - at_fits);
+        const double guess = static_cast<double>(fits) + share * static_cast<double>(fails - fits);
+        probe = std::clamp(static_cast<Count>(guess) / grain * grain, fits + 1, fails - 1);
+      }
+      (total(probe) <= budget ? fits : fails) = probe;
+    }
+    return fits;
+  }
+  return low;
+}
+
+}  // namespace
+
+Residency residency_of(const Admission& a, Count context, Count sequences) {
+  const Count chunk = a.chunk == 0 ? context : std::min(context, a.chunk);
+  return {.context = round_up(context, a.kv_block),
+          .sequences = sequences,
+          .step_tokens = std::max(chunk, sequences),
+          .logit_rows = std::max(a.row_limit, sequences)};
+}
+
+FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances) {
+  FoldedLedger f;
+  f.admission = admission;
+  f.activation = activation_profile(program);
+  f.activation_band = allowances.activation_band;
+  for (const Tensor& t : program.tensors()) {
+    if (t.place == Place::Host) continue;
+    switch (t.cls) {
+      case TensorClass::Kv: add_window(f.kv, f.kv_count, t.repeat * t.per_token, t.window); break;
+      case TensorClass::State: f.state += t.repeat * t.per_sequence; break;
+      case TensorClass::Workspace:
+        f.fixed += t.repeat * t.fixed;
+        if (t.per_token != 0) add_window(f.workspace, f.workspace_count, t.repeat * t.per_token, t.window);
+        break;
+      case TensorClass::Activation: break;
+      case TensorClass::Weight:
+      case TensorClass::Comm:
+      case TensorClass::Runtime:
+      case TensorClass::Padding:
+      case TensorClass::Gradient:
+      case TensorClass::Optimizer: f.fixed += t.repeat * t.fixed; break;
+    }
+  }
+  f.fixed += allowances.runtime_context.count();
+  const MemoryLedger empty = ledger_of(program, {}, allowances);
+  f.fixed_low = (empty.low - empty.total).count();
+  f.fixed_high = (empty.high - empty.total).count();
+  return f;
+}
+
+Bytes total_at(const FoldedLedger& f, Count context, Count sequences) {
+  const Residency r = residency_of(f.admission, context, sequences);
+  return Bytes(f.fixed + variable_part(f, r) + activation_peak(f, r));
+}
+
+Bytes high_at(const FoldedLedger& f, Count context, Count sequences) {
+  const Residency r = residency_of(f.admission, context, sequences);
+  const Count peak = activation_peak(f, r);
+  return Bytes(f.fixed + f.fixed_high + variable_part(f, r) + peak) + scaled(Bytes(peak), f.activation_band);
+}
+
+Count max_context(const FoldedLedger& f, Bytes budget, Count sequences, Count limit) {
+  std::array<Count, 12> breaks{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < f.kv_count && count < 8; ++i)
+    if (f.kv[i].window != 0) breaks[count++] = round_up(f.kv[i].window, f.admission.kv_block);
+  if (f.admission.chunk != 0) breaks[count++] = f.admission.chunk;
+  return solve([&](Count c) { return total_at(f, c, sequences).count(); }, budget.count(), limit, f.admission.kv_block,
+               breaks, count);
+}
+
+Count max_sequences(const FoldedLedger& f, Bytes budget, Count context, Count limit) {
+  std::array<Count, 12> breaks{};
+  std::size_t count = 0;
+  breaks[count++] = f.admission.row_limit;
+  breaks[count++] = f.admission.chunk == 0 ? context : std::min(context, f.admission.chunk);
+  return solve([&](Count n) { return total_at(f, context, n).count(); }, budget.count(), limit, 1, breaks, count);
+}
+
+}  // namespace moeplan

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What lies in the memory of one rank: a line per kind of byte, which sum exactly to
+// the total. The ledger knows nothing of models or engines; it reads a Program's
+// tensors at one residency.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "sim/program/program.h"
+
+namespace moeplan {
+
+// What lives on a rank: its share of the sequences, and the largest step it must be
+// ready for.
+struct Residency {
+  Count context = 0;      // tokens cached per sequence, already rounded to the engine's blocks
+  Count sequences = 0;    // of this rank
+  Count step_tokens = 0;  // largest prefill chunk or decode batch
+  Count logit_rows = 0;   // rows the sampler is ready for
+};
+
+// Per rank and outside the Program: the engine's own context, and how sure the
+// estimates are.
+struct Allowances {
+  Bytes runtime_context;
+  double context_band = 0;  // relative, both ways
+  double activation_band = 0;
+  double weight_low = 1.0;  // of quantised weights known by label only
+  double weight_high = 1.0;
+};
+
+struct LedgerLine {
+  TensorClass cls = TensorClass::Weight;
+  Part part = Part::Attention;
+  Place place = Place::Device;
+  Bytes bytes;
+  Bytes low;
+  Bytes high;
+};
+
+inline constexpr std::size_t kMaxLines = 40;
+
+struct MemoryLedger {
+  std::array<LedgerLine, kMaxLines> line_array;
+  std::size_t line_count = 0;
+  Bytes total;  // device lines
+  Bytes low;
+  Bytes high;
+  Bytes host;                 // host lines
+  std::uint16_t peak_op = 0;  // where activations peak
+  std::span<const LedgerLine> lines() const { return {line_array.data(), line_count}; }
+};
+
+MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances);
+
+// Bytes of one tensor, all its layers, at a residency (0 for activations not alive at peak_op).
+Bytes bytes_at(const Tensor& tensor, const Residency& residency, std::uint16_t peak_op);
+
+// Live activation bytes as affine forms, one per op, dominated ones removed:
+// peak = max over forms of per_token * step_tokens + per_row * logit_rows.
+struct ActivationForm {
+  Count fixed = 0;
+  Count per_token = 0;
+  Count per_row = 0;
+  std::uint16_t op = 0;
+};
+inline constexpr std::size_t kMaxForms = 8;
+struct ActivationProfile {
+  std::array<ActivationForm, kMaxForms> forms{};
+  std::size_t size = 0;
+};
+ActivationProfile activation_profile(const Program& program);
+
+}  // namespace moeplan

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/lower/builder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+std::int32_t dim(Count value) {
+  CHECK(value >= 0 && value <= 0x7FFFFFFF);
+  return static_cast<std::int32_t>(value);
+}
+
+// Instances in [first, first + count) that use this share.
+Count count_instances(const MatrixPlan::Share& share, Count first, Count count) {
+  Count used = 0;
+  for (Count i = first; i < first + count; ++i) used += share.instances.test(static_cast<std::size_t>(i)) ? 1 : 0;
+  return used;
+}
+
+}  // namespace
+
+Builder::Builder(Program& program, const ModelPlan& plan_in, const RuntimeSpec& runtime_in,
+                 const LowerOptions& options_in, const RankClass& rank_class_in)
+    : plan(plan_in),
+      runtime(runtime_in),
+      options(options_in),
+      rank_class(rank_class_in),
+      layout(options_in.layout),
+      phase(program.phase),
+      program_(program) {}
+
+void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat) {
+  block_ = &plan.weights.blocks[index];
+  added_ = 0;
+  repeat_ = repeat;
+  first_instance_ = first_instance;
+  host_instances_ = 0;
+}
+
+Count Builder::local_experts(Count experts) const {
+  return rank_class.hottest ? ceil_div(experts, layout.ep) : experts / layout.ep;
+}
+
+// Expert kernels of some formats want the width per rank in whole tiles.
+Count Builder::padded_width(Count width, const QuantFormat& format) const {
+  for (const PaddingRule& rule : runtime.padding)
+    if (rule.format == format.id) return round_up(width, rule.multiple);
+  return width;
+}
+
+Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) const {
+  const Count ranks = layout.ranks_per_stage();
+  Shard s{m.rows, m.cols, m.copies, m.rows, m.cols, ranks};
+  switch (m.cut) {
+    case Cut::None: break;
+    case Cut::Rows:
+      s.rows = m.rows / layout.tp;
+      s.replicas = layout.dp;
+      break;
+    case Cut::Cols:
+      s.cols = m.cols / layout.tp;
+      s.replicas = layout.dp;
+      break;
+    case Cut::KvRows: {
+      const Count cuts = std::min(layout.tp, kv_heads);
+      s.rows = m.rows / cuts;
+      s.replicas = ranks / cuts;
+      break;
+    }
+    case Cut::Experts:
+      s.rows = m.rows / layout.moe_tp;
+      s.copies = local_experts(m.copies);
+      s.replicas = 1;
+      break;
+    case Cut::ExpertsIn:
+      // A bias added after the reduction cannot be cut: every rank of the expert holds it.
+      s.cols = m.cols == 1 ? 1 : m.cols / layout.moe_tp;
+      s.copies = local_experts(m.copies);
+      s.replicas = m.cols == 1 ? layout.moe_tp : 1;
+      break;
+    case Cut::Vocab:
+      s.rows = ceil_div(m.rows, layout.tp);
+      s.replicas = layout.dp;
+      break;
+  }
+  s.padded_rows = s.rows;
+  s.padded_cols = s.cols;
+  if (m.cut == Cut::Experts) s.padded_rows = padded_width(s.rows, format);
+  if (m.cut == Cut::ExpertsIn) s.padded_cols = padded_width(s.cols, format);
+  if (m.cut == Cut::Vocab) s.padded_rows = ceil_div(round_up(m.rows, runtime.vocab_multiple), layout.tp);
+  return s;
+}
+
+void Builder::add(const Tensor& tensor) {
+  CHECK(program_.tensor_count < static_cast<Count>(kMaxTensors));
+  program_.tensor_array[static_cast<std::size_t>(program_.tensor_count++)] = tensor;
+}
+
+void Builder::add_share(const Matrix& m, Part part, FormatId format_id, Count instances, Place place,
+                        WeightRange& range) {
+  if (instances == 0) return;
+  const QuantFormat& format = plan.formats[format_id];
+  const Shard s = shard_of(m, format);
+  Tensor t;
+  t.cls = TensorClass::Weight;
+  t.part = part;
+  t.role = m.role;
+  t.format = format_id;
+  t.place = place;
+  t.replicas = static_cast<std::uint16_t>(s.replicas);
+  t.repeat = static_cast<std::int32_t>(instances);
+  t.elements = s.rows * s.cols * s.copies;
+  t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
+  add(t);
+  ++range.count;
+  if (s.padded_rows != s.rows || s.padded_cols != s.cols) {
+    Tensor pad = t;
+    pad.cls = TensorClass::Padding;
+    pad.elements = (s.padded_rows * s.padded_cols - s.rows * s.cols) * s.copies;
+    pad.fixed = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed;
+    if (pad.fixed > 0) {
+      add(pad);
+      ++range.count;
+    }
+  }
+  range.replicas = t.replicas;
+  range.cols = s.cols;
+  range.padded_cols = s.padded_cols;
+}
+
+void Builder::add_weight(const MatrixPlan& m, Part part, WeightRange& range, bool whole_block) {
+  const bool experts = m.matrix.cut == Cut::Experts || m.matrix.cut == Cut::ExpertsIn;
+  const Count on_host = experts && whole_block ? host_instances_ : 0;
+  for (std::size_t i = 0; i < m.share_count; ++i) {
+    const MatrixPlan::Share& share = m.shares[i];
+    const bool every = m.share_count == 1;
+    // The first instances are the ones that go to the host.
+    const Count host = every ? on_host : count_instances(share, first_instance_, on_host);
+    const Count device =
+        every ? repeat_ - on_host : count_instances(share, first_instance_ + on_host, repeat_ - on_host);
+    add_share(m.matrix, part, share.format, device, Place::Device, range);
+    add_share(m.matrix, part, share.format, host, Place::Host, range);
+  }
+  const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
+  range.rows += s.rows;
+  range.padded_rows += s.padded_rows;
+}
+
+WeightRange Builder::weights(Roles roles) {
+  WeightRange range;
+  range.first = static_cast<std::uint16_t>(program_.tensor_count);
+  for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
+    const MatrixPlan& m = block_->matrices[i];
+    if (!roles.has(m.matrix.role) || (added_ >> i & 1U) != 0) continue;
+    added_ |= std::uint64_t{1} << i;
+    add_weight(m, m.matrix.part, range, true);
+  }
+  return range;
+}
+
+void Builder::other_weights() {
+  WeightRange range;
+  for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
+    if ((added_ >> i & 1U) != 0) continue;
+    add_weight(block_->matrices[i], block_->matrices[i].matrix.part, range, true);
+  }
+}
+
+void Builder::begin_single() {
+  repeat_ = 1;
+  first_instance_ = 0;
+  host_instances_ = 0;
+}
+
+void Builder::forget_elements(const WeightRange& range) {
+  for (std::size_t i = 0; i < range.count; ++i) program_.tensor_array[range.first + i].elements = 0;
+}
+
+// vLLM draws for max_num_seqs rows while the hidden states of the profiled chunk and
+// the gathered rows (twice) are alive; llama.cpp keeps logits for a whole ubatch.
+void Builder::sampler_workspace(std::uint16_t op_index) {
+  Tensor t;
+  t.cls = TensorClass::Activation;
+  t.part = Part::Head;
+  t.first_op = t.last_op = op_index;
+  const Count logits = std::llround(runtime.sampler_bytes * static_cast<double>(plan.model.vocab));
+  const Count row = hidden() * runtime.activation_bytes;
+  if (runtime.logits_for_chunk) {
+    t.per_token = logits;
+  } else {
+    t.per_sequence = logits + 2 * row;
+  }
+  add(t);
+}
+
+WeightRange Builder::single_weight(const MatrixPlan& matrix, Part part) {
+  begin_single();
+  WeightRange range;
+  range.first = static_cast<std::uint16_t>(program_.tensor_count);
+  add_weight(matrix, part, range, false);
+  return range;
+}
+
+void Builder::mtp_weights(const BlockPlan& block, Count modules) {
+  repeat_ = modules;
+  first_instance_ = 0;
+  WeightRange range;
+  for (const MatrixPlan& m : block.matrices)
+    add_share(m.matrix, Part::Mtp, m.shares[0].format, modules, Place::Device, range);
+}
+
+std::uint16_t Builder::add(Op op) {
+  CHECK(program_.op_count < static_cast<Count>(kMaxOps));
+  if (program_.op_count > 0) op.after[0] = last_op();
+  op.repeat = static_cast<std::uint16_t>(repeat_);
+  program_.op_array[static_cast<std::size_t>(program_.op_count++)] = op;
+  return last_op();
+}
+
+std::uint16_t Builder::gemm(OpName name, Part part, const WeightRange& w, Rows rows) {
+  Op op;
+  op.kind = OpKind::Gemm;
+  op.name = name;
+  op.part = part;
+  op.rows = rows;
+  op.weights_first = w.first;
+  op.weights_count = w.count;
+  // Weights are repeated over data-parallel ranks, work on different tokens is not.
+  op.replicas = static_cast<std::uint16_t>(rows == Rows::Routed ? 1 : std::max<Count>(1, w.replicas / layout.dp));
+  op.n = dim(w.rows);
+  op.k = dim(w.cols);
+  if (w.padded_rows != w.rows || w.padded_cols != w.cols) {
+    op.padded_n = dim(w.padded_rows);
+    op.padded_k = dim(w.padded_cols);
+  }
+  return add(op);
+}
+
+std::uint16_t Builder::elementwise(OpName name, Part part, Count read, Count written, Rows rows) {
+  Op op;
+  op.kind = OpKind::Elementwise;
+  op.name = name;
+  op.part = part;
+  op.rows = rows;
+  op.n = dim(read);
+  op.k = dim(written);
+  return add(op);
+}
+
+std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, Count ranks,
+                                  Count fan_out, Rows rows) {
+  Op op;
+  op.kind = OpKind::Collective;
+  op.lane = Lane::Comm;
+  op.collective = kind;
+  op.name = name;
+  op.part = part;
+  op.rows = rows;
+  op.n = dim(bytes_per_row);
+  op.a = dim(ranks);
+  op.b = dim(fan_out);
+  return add(op);
+}
+
+void Builder::activation(Count elements_per_token, std::uint16_t first, std::uint16_t last) {
+  Tensor t;
+  t.cls = TensorClass::Activation;
+  t.first_op = first;
+  t.last_op = last;
+  t.per_token = elements_per_token * runtime.activation_bytes;
+  add(t);
+}
+
+void Builder::cache(CacheKind kind, Count bytes_per_token, Count window) {
+  Tensor t;
+  t.cls = TensorClass::Kv;
+  t.cache = kind;
+  t.repeat = static_cast<std::int32_t>(repeat_);
+  t.window = dim(window);
+  t.format = options.kv_format;
+  t.per_token = bytes_per_token;
+  add(t);
+}
+
+void Builder::state(Count bytes_per_sequence) {
+  Tensor t;
+  t.cls = TensorClass::State;
+  t.part = Part::State;
+  t.repeat = static_cast<std::int32_t>(repeat_);
+  t.per_sequence = bytes_per_sequence;
+  add(t);
+}
+
+void Builder::split_to_host(std::initializer_list<std::uint16_t> ops, Count device) {
+  if (device == repeat_) return;
+  const Op in = op(*ops.begin());
+  const Op out = op(*(ops.end() - 1));
+  for (const std::uint16_t i : ops) op(i).repeat = static_cast<std::uint16_t>(device);
+  Op host = in;
+  host.kind = OpKind::Host;
+  host.lane = Lane::Host;
+  host.name = OpName::HostExperts;
+  host.weights_count = static_cast<std::uint16_t>(in.weights_count + out.weights_count);
+  host.n = in.n + out.k;
+  host.k = in.k;
+  host.padded_n = host.padded_k = 0;
+  const std::uint16_t index = add(host);
+  op(index).repeat = static_cast<std::uint16_t>(repeat_ - device);
+}
+
+void Builder::routed_activation(const MoeFfn& f, Count elements, Count local_experts, std::uint16_t first,
+                                std::uint16_t last) {
+  activation(ceil_div(elements * f.top_k * local_experts * layout.dp, f.experts + f.zero_experts), first, last);
+}
+
+void Builder::latent_workspace(Count elements) {
+  if (workspace_added) return;
+  workspace_added = true;
+  constexpr Count kTokensPerContextToken = 8;  // vLLM: 8 x max_model_len, capped
+  Tensor t;
+  t.cls = TensorClass::Workspace;
+  t.per_token = elements * 2 * kTokensPerContextToken;
+  t.window = dim(runtime.mla_workspace_tokens / kTokensPerContextToken);
+  add(t);
+}
+
+Count Builder::kv_bytes(Count elements) const { return bytes_of(plan.formats[options.kv_format], 1, elements).count(); }
+
+}  // namespace moeplan

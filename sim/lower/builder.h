@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes ops and tensors into a Program. One Builder lowers one rank class; the
+// per-kind files (softmax.cc, latent.cc, moe.cc, ...) call it block by block.
+#pragma once
+
+#include <initializer_list>
+
+#include "sim/lower/lower.h"
+
+namespace moeplan {
+
+// A set of matrix roles.
+class Roles {
+ public:
+  constexpr Roles(std::initializer_list<MatrixRole> roles) {
+    for (const MatrixRole r : roles) bits_ |= bit(r);
+  }
+  constexpr bool has(MatrixRole r) const { return (bits_ & bit(r)) != 0; }
+
+ private:
+  static constexpr std::uint64_t bit(MatrixRole r) { return std::uint64_t{1} << static_cast<unsigned>(r); }
+  std::uint64_t bits_ = 0;
+};
+
+// Weights that one operator reads: consecutive tensors, and the GEMM they make.
+struct WeightRange {
+  std::uint16_t first = 0;
+  std::uint16_t count = 0;
+  std::uint16_t replicas = 1;
+  Count rows = 0;  // output dims on this rank, summed
+  Count cols = 0;  // reduction dims on this rank
+  Count padded_rows = 0;
+  Count padded_cols = 0;
+  bool empty() const { return count == 0; }
+};
+
+class Builder {
+ public:
+  Builder(Program& program, const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
+          const RankClass& rank_class);
+
+  const ModelPlan& plan;
+  const RuntimeSpec& runtime;
+  const LowerOptions& options;
+  const RankClass& rank_class;
+  const Layout& layout;
+  Phase phase;
+
+  // Starts block `index`, of which this stage has `repeat` instances from `first_instance` on.
+  void begin_block(BlockIndex index, Count first_instance, Count repeat);
+
+  // Adds the block's weights with these roles (once) and says what GEMM they make.
+  WeightRange weights(Roles roles);
+  // Every weight of the block not added yet: norms, biases, tables.
+  void other_weights();
+  // A weight outside any block.
+  void begin_single();
+  WeightRange single_weight(const MatrixPlan& matrix, Part part);
+  // These weights are copies of ones another stage holds.
+  void forget_elements(const WeightRange& range);
+  // What the sampler allocates at its op, and the hidden states still alive then.
+  void sampler_workspace(std::uint16_t op_index);
+  // All weights of a block as Part::Mtp.
+  void mtp_weights(const BlockPlan& block, Count modules);
+
+  // Ops are chained: each follows the one before. Returns its index.
+  std::uint16_t gemm(OpName name, Part part, const WeightRange& w, Rows rows = Rows::Tokens);
+  std::uint16_t elementwise(OpName name, Part part, Count read, Count written, Rows rows = Rows::Tokens);
+  std::uint16_t collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, Count ranks, Count fan_out,
+                           Rows rows = Rows::Tokens);
+  std::uint16_t add(Op op);
+  std::uint16_t last_op() const { return static_cast<std::uint16_t>(program_.op_count - 1); }
+
+  // An activation of `elements` per step token alive over these ops.
+  void activation(Count elements_per_token, std::uint16_t first, std::uint16_t last);
+  void add(const Tensor& tensor);
+
+  // Cache bytes per token of context (window 0 = whole context) and state bytes per sequence.
+  void cache(CacheKind kind, Count bytes_per_token, Count window);
+  void state(Count bytes_per_sequence);
+  Count kv_bytes(Count elements) const;  // of `elements` values in the KV format
+
+  Count repeat() const { return repeat_; }
+  Count first_instance() const { return first_instance_; }
+  Count local_experts(Count experts) const;
+  Count hidden() const { return plan.model.hidden; }
+  // Instances of this block (a MoE) whose experts live in host memory.
+  Count host_instances() const { return host_instances_; }
+  void set_host_instances(Count n) { host_instances_ = n; }
+  Op& op(std::uint16_t index) { return program_.op_array[index]; }
+  // The last `repeat - device` layers of these expert ops run on the host instead.
+  void split_to_host(std::initializer_list<std::uint16_t> ops, Count device);
+  // `elements` for every routed row that reaches this rank, balanced routing.
+  void routed_activation(const MoeFfn& f, Count elements, Count local_experts, std::uint16_t first, std::uint16_t last);
+  // Room for cached tokens that an MLA chunk expands again, `elements` each.
+  void latent_workspace(Count elements);
+
+  Count kv_heads = 1;                  // of the block being lowered, for Cut::KvRows
+  bool dispatch_buffer_added = false;  // one buffer serves all layers
+  bool workspace_added = false;
+  WeightRange embedding_range;  // for a tied head on the same stage
+
+ private:
+  struct Shard {
+    Count rows, cols, copies, padded_rows, padded_cols, replicas;
+  };
+  Shard shard_of(const Matrix& m, const QuantFormat& format) const;
+  Count padded_width(Count width, const QuantFormat& format) const;
+  void add_weight(const MatrixPlan& m, Part part, WeightRange& range, bool whole_block);
+  void add_share(const Matrix& m, Part part, FormatId format, Count instances, Place place, WeightRange& range);
+
+  Program& program_;
+  const BlockPlan* block_ = nullptr;
+  std::uint64_t added_ = 0;
+  Count repeat_ = 1;
+  Count first_instance_ = 0;
+  Count host_instances_ = 0;
+};
+
+// One function per block kind.
+void lower_block(Builder& b, const SoftmaxAttention& a);
+void lower_block(Builder& b, const LatentAttention& a);
+void lower_block(Builder& b, const LinearAttention& a);
+void lower_block(Builder& b, const MambaMixer& m);
+void lower_block(Builder& b, const DenseFfn& f);
+void lower_block(Builder& b, const MoeFfn& f);
+
+}  // namespace moeplan

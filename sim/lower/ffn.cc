@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense and Mixture-of-Experts feed-forward blocks.
+#include "sim/lower/builder.h"
+#include "sim/lower/dispatch.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Roles kDenseIn{MatrixRole::FfnGate, MatrixRole::FfnUp};
+constexpr Roles kDenseOut{MatrixRole::FfnDown};
+constexpr Roles kSharedIn{MatrixRole::SharedGate, MatrixRole::SharedUp};
+constexpr Roles kSharedOut{MatrixRole::SharedDown};
+constexpr Roles kSharedScalar{MatrixRole::SharedScalar};
+constexpr Roles kExpertIn{MatrixRole::ExpertGate, MatrixRole::ExpertUp};
+constexpr Roles kExpertOut{MatrixRole::ExpertDown};
+constexpr Roles kRouter{MatrixRole::Router};
+constexpr Roles kLatentDown{MatrixRole::LatentDown};
+constexpr Roles kLatentUp{MatrixRole::LatentUp};
+
+constexpr Count kCombineBytes = 2;     // bf16 on the way back
+constexpr Count kFp8ScaleGroup = 128;  // one F32 scale per 128 values (DeepEP)
+
+void all_reduce(Builder& b, Part part, Count ranks) {
+  if (ranks > 1) b.collective(CollectiveKind::AllReduce, OpName::AllReduce, part, 2 * b.hidden(), ranks, 1);
+}
+
+struct FfnNames {
+  OpName in, activation, out;
+};
+
+// in -> activation -> out over every token of the rank.
+void lower_mlp(Builder& b, Part part, Roles in_roles, Roles out_roles, const FfnNames& names) {
+  const WeightRange in_range = b.weights(in_roles);
+  const std::uint16_t in = b.gemm(names.in, part, in_range);
+  const WeightRange out_range = b.weights(out_roles);
+  const std::uint16_t act = b.elementwise(names.activation, part, in_range.rows, out_range.cols);
+  const std::uint16_t out = b.gemm(names.out, part, out_range);
+  b.activation(in_range.rows, in, act);
+  b.activation(out_range.cols, act, out);
+  b.activation(b.hidden(), out, out);
+}
+
+std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w, Count local_experts) {
+  const std::uint16_t index = b.gemm(name, Part::Experts, w, Rows::Routed);
+  Op& op = b.op(index);
+  op.kind = OpKind::Moe;
+  op.a = static_cast<std::int32_t>(local_experts);
+  return index;
+}
+
+// Bytes of one dispatched copy of a token: FP8 values and scales under DeepEP, else bf16.
+Count dispatch_bytes(const Builder& b, Count width) {
+  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) return width + width / kFp8ScaleGroup * 4;
+  return width * 2;
+}
+
+// The exchange is sized for its worst case: so are the outputs of the masked grouped
+// GEMMs behind the low-latency kind ([local experts, ranks x tokens] rows).
+void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows, Count local) {
+  Tensor t;
+  t.cls = TensorClass::Comm;
+  t.part = Part::Experts;
+  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
+    t.fixed = deepep_low_latency_bytes(f.experts, b.options.dispatch_tokens, b.hidden()).count();
+    Tensor masked = t;
+    masked.cls = TensorClass::Workspace;
+    masked.fixed = local * b.layout.ranks_per_stage() * b.options.dispatch_tokens * (in_rows + b.hidden()) * 2;
+    b.add(masked);
+  } else {
+    // Gathered tokens of every data-parallel rank, in and out, bf16.
+    t.fixed = 2 * b.layout.dp * b.options.dispatch_tokens * b.hidden() * 2;
+  }
+  b.add(t);
+}
+
+}  // namespace
+
+void lower_block(Builder& b, const DenseFfn&) {
+  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  lower_mlp(b, Part::Dense, kDenseIn, kDenseOut, {OpName::GateUp, OpName::Activation, OpName::Down});
+  b.activation(b.hidden(), norm, static_cast<std::uint16_t>(norm + 1));
+  all_reduce(b, Part::Dense, b.layout.tp);
+  b.other_weights();
+}
+
+// Attention-DP ranks hold different tokens, so experts are reached by an exchange.
+// With attention TP alone every rank already has all tokens: each computes its own
+// experts and the results are summed by the all-reduce.
+void lower_block(Builder& b, const MoeFfn& f) {
+  const bool exchange = b.layout.dp > 1;
+  const Count width = f.latent > 0 ? f.latent : b.hidden();
+  const Count local = b.local_experts(f.experts);
+  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  b.gemm(OpName::Router, Part::Router, b.weights(kRouter));
+  b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k);
+  const WeightRange latent_down = b.weights(kLatentDown);
+  if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down);
+  if (exchange)
+    b.collective(CollectiveKind::Dispatch, OpName::Dispatch, Part::Experts, dispatch_bytes(b, width),
+                 b.layout.ranks_per_stage(), f.top_k);
+
+  const WeightRange in_range = b.weights(kExpertIn);
+  const WeightRange out_range = b.weights(kExpertOut);
+  const Count device = b.repeat() - b.host_instances();
+  const std::uint16_t permute = b.elementwise(OpName::Permute, Part::Experts, width, width, Rows::Routed);
+  const std::uint16_t in = expert_gemm(b, OpName::ExpertGateUp, in_range, local);
+  const std::uint16_t act =
+      b.elementwise(OpName::ExpertActivation, Part::Experts, in_range.rows, out_range.cols, Rows::Routed);
+  const std::uint16_t out = expert_gemm(b, OpName::ExpertDown, out_range, local);
+  const std::uint16_t unpermute = b.elementwise(OpName::Unpermute, Part::Experts, width, width, Rows::Routed);
+  b.split_to_host({in, act, out}, device);
+
+  if (exchange)
+    b.collective(CollectiveKind::Combine, OpName::Combine, Part::Experts, width * kCombineBytes,
+                 b.layout.ranks_per_stage(), f.top_k);
+  const WeightRange latent_up = b.weights(kLatentUp);
+  if (!latent_up.empty()) b.gemm(OpName::LatentUp, Part::Experts, latent_up);
+  b.routed_activation(f, width, local, permute, in);
+  b.routed_activation(f, in_range.rows, local, in, act);
+  b.routed_activation(f, out_range.cols, local, act, out);
+  b.routed_activation(f, width, local, out, unpermute);
+  b.activation(b.hidden(), norm, unpermute);
+  if (f.shared_width > 0) {
+    lower_mlp(b, Part::Shared, kSharedIn, kSharedOut,
+              {OpName::SharedGateUp, OpName::SharedActivation, OpName::SharedDown});
+    const WeightRange scalar = b.weights(kSharedScalar);
+    if (!scalar.empty()) b.gemm(OpName::SharedGate, Part::Shared, scalar);
+    b.elementwise(OpName::Add, Part::Shared, 2 * b.hidden(), b.hidden());
+  }
+  b.activation(b.hidden(), unpermute, b.last_op());
+  all_reduce(b, Part::Experts, exchange ? b.layout.tp : b.layout.ranks_per_stage());
+  b.other_weights();
+  if (exchange && !b.dispatch_buffer_added) {
+    add_dispatch_buffer(b, f, in_range.rows, local);
+    b.dispatch_buffer_added = true;
+  }
+}
+
+}  // namespace moeplan

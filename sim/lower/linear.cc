@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linear attention and Mamba-2: a fixed state per sequence instead of a cache.
+#include "sim/lower/builder.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Roles kIn{MatrixRole::LinearQkvz, MatrixRole::LinearBa};
+constexpr Roles kOut{MatrixRole::LinearOut};
+constexpr Count kStateBytes = 4;  // recurrent state in F32 (facts/models: fixed state, fp32)
+constexpr Count kConvBytes = 2;   // convolution tail in bf16 (reproduces 73.7 MiB for Qwen3-Next)
+
+// FLOPs per state element and token: decay (1), outer-product update (2), read-out
+// with q (2); the delta rule also reads with k first (2).
+constexpr Count kLightningFlops = 5;
+constexpr Count kDeltaFlops = 7;
+
+struct ScanShape {
+  Count state;          // elements per sequence on this rank
+  Count conv_channels;  // on this rank
+  Count conv_kernel;
+  Count flops;  // per state element and token
+};
+
+void lower_scan(Builder& b, const ScanShape& s) {
+  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  const WeightRange in_range = b.weights(kIn);
+  const std::uint16_t in = b.gemm(OpName::LinearIn, Part::Attention, in_range);
+  b.activation(b.hidden(), norm, in);
+  if (s.conv_kernel > 0) b.elementwise(OpName::Conv, Part::Attention, s.conv_channels, s.conv_channels);
+  Op scan;
+  scan.kind = OpKind::Scan;
+  scan.name = OpName::Scan;
+  scan.part = Part::Attention;
+  scan.n = static_cast<std::int32_t>(s.state);
+  scan.k = static_cast<std::int32_t>(s.flops);
+  const Count conv_bytes = s.conv_kernel > 0 ? s.conv_channels * (s.conv_kernel - 1) * kConvBytes : 0;
+  const Count state_bytes = s.state * kStateBytes + conv_bytes;
+  scan.cache_bytes = static_cast<std::int32_t>(state_bytes);
+  const std::uint16_t scanned = b.add(scan);
+  b.activation(in_range.rows, in, scanned);
+  const WeightRange out_range = b.weights(kOut);
+  const std::uint16_t out = b.gemm(OpName::LinearOut, Part::Attention, out_range);
+  b.activation(out_range.cols, scanned, out);
+  if (b.layout.tp > 1)
+    b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * b.hidden(), b.layout.tp, 1);
+  b.activation(b.hidden(), out, b.last_op());
+  b.other_weights();
+  b.state(state_bytes);
+}
+
+}  // namespace
+
+void lower_block(Builder& b, const LinearAttention& a) {
+  const Count tp = b.layout.tp;
+  const Count channels = (2 * a.key_heads * a.key_dim + a.value_heads * a.value_dim) / tp;
+  lower_scan(b, {.state = a.value_heads / tp * a.key_dim * a.value_dim,
+                 .conv_channels = channels,
+                 .conv_kernel = a.conv_kernel,
+                 .flops = a.kind == LinearKind::GatedDelta ? kDeltaFlops : kLightningFlops});
+}
+
+void lower_block(Builder& b, const MambaMixer& m) {
+  const Count tp = b.layout.tp;
+  lower_scan(b, {.state = m.heads / tp * m.head_dim * m.state,
+                 .conv_channels = (m.heads * m.head_dim + 2 * m.groups * m.state) / tp,
+                 .conv_kernel = m.conv_kernel,
+                 .flops = kLightningFlops});
+}
+
+}  // namespace moeplan

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/lower/lower.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sim/base/error.h"
+#include "sim/lower/builder.h"
+
+namespace moeplan {
+namespace {
+
+constexpr std::size_t kMaxBlocks = 32;
+using BlockCounts = std::array<Count, kMaxBlocks>;
+
+// Layers [first, first + count) of the concatenated stacks that a class holds.
+struct LayerSpan {
+  Count first;
+  Count count;
+};
+
+void count_blocks(const ModelPlan& plan, LayerSpan span, BlockCounts& counts) {
+  counts.fill(0);
+  for (Count l = span.first; l < span.first + span.count; ++l)
+    for (const BlockIndex b : plan.layers[static_cast<std::size_t>(l)]) ++counts[b];
+}
+
+// The largest MoE block decides what the class reports as experts and top-k.
+const MoeFfn* largest_moe(const ModelSpec& model) {
+  const MoeFfn* found = nullptr;
+  for (const Block& block : model.blocks) {
+    const auto* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe != nullptr && (found == nullptr || moe->experts > found->experts)) found = moe;
+  }
+  return found;
+}
+
+// A token enters through the embedding table.
+void lower_embedding(Builder& b) {
+  const WeightRange table = b.single_weight(b.plan.weights.embedding, Part::Embedding);
+  b.embedding_range = table;
+  Op gather;
+  gather.kind = OpKind::Gather;
+  gather.name = OpName::Embedding;
+  gather.part = Part::Embedding;
+  gather.replicas = static_cast<std::uint16_t>(b.layout.tp);
+  gather.k = static_cast<std::int32_t>(table.cols);
+  b.add(gather);
+}
+
+// Final norm, logits of the last position of each sequence, sampling.
+void lower_head(Builder& b) {
+  const ModelSpec& model = b.plan.model;
+  const bool tied = b.plan.weights.head.matrix.rows == 0;
+  const MatrixPlan& matrix = tied ? b.plan.weights.embedding : b.plan.weights.head;
+  WeightRange range;
+  if (tied && b.rank_class.first) {
+    range = b.embedding_range;
+  } else {
+    range = b.single_weight(matrix, tied ? Part::Embedding : Part::Head);
+    if (tied) b.forget_elements(range);  // a copy on another stage: its parameters count once
+  }
+  b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden());
+  b.gemm(OpName::Head, Part::Head, range, Rows::Sequences);
+  if (b.layout.tp > 1)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, b.layout.tp, 1,
+                 Rows::Sequences);
+  const std::uint16_t sampler = b.elementwise(OpName::Sampler, Part::Head, model.vocab, 1, Rows::Sequences);
+  b.sampler_workspace(sampler);
+}
+
+void lower_mtp(Builder& b) {
+  const MtpModule& mtp = b.plan.model.mtp;
+  for (const BlockIndex index : mtp.shape) b.mtp_weights(b.plan.weights.blocks[index], mtp.modules);
+  const BlockPlan projection{{b.plan.weights.mtp_projection}};
+  b.mtp_weights(projection, mtp.modules);
+}
+
+void lower_extras(Builder& b) {
+  for (const MatrixPlan& extra : b.plan.weights.extras) {
+    if (extra.matrix.part == Part::Vision && !b.runtime.vision_resident) continue;
+    b.single_weight(extra, extra.matrix.part);
+  }
+}
+
+void lower_blocks(Builder& b, LayerSpan span) {
+  const ModelPlan& plan = b.plan;
+  BlockCounts here;
+  BlockCounts before;
+  count_blocks(plan, span, here);
+  count_blocks(plan, {0, span.first}, before);
+  Count moe_before = 0;
+  for (std::size_t i = 0; i < plan.model.blocks.size(); ++i)
+    if (std::holds_alternative<MoeFfn>(plan.model.blocks[i].kind)) moe_before += before[i];
+  Count host_left = std::max<Count>(0, b.options.host_expert_layers - moe_before);
+  for (std::size_t i = 0; i < plan.model.blocks.size(); ++i) {
+    if (here[i] == 0) continue;
+    b.begin_block(static_cast<BlockIndex>(i), before[i], here[i]);
+    if (std::holds_alternative<MoeFfn>(plan.model.blocks[i].kind)) {
+      b.set_host_instances(std::min(host_left, here[i]));
+      host_left -= b.host_instances();
+    }
+    std::visit([&b](const auto& kind) { lower_block(b, kind); }, plan.model.blocks[i].kind);
+  }
+}
+
+// Layers of each stage in the concatenated list; encoder layers go with the first stage.
+LayerSpan span_of(const ModelPlan& plan, const RankClass& c) {
+  const Count first = c.first ? 0 : plan.encoder_layers + c.first_layer;
+  return {first, c.layers + (c.first ? plan.encoder_layers : 0)};
+}
+
+bool same_content(const ModelPlan& plan, const RankClass& a, const RankClass& b) {
+  if (a.first || b.first || a.last || b.last) return false;
+  for (const BlockPlan& block : plan.weights.blocks)
+    for (const MatrixPlan& m : block.matrices)
+      if (m.share_count > 1) return false;
+  BlockCounts x;
+  BlockCounts y;
+  count_blocks(plan, span_of(plan, a), x);
+  count_blocks(plan, span_of(plan, b), y);
+  return x == y;
+}
+
+}  // namespace
+
+ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::string_view weights_label) {
+  CHECK(model.blocks.size() <= kMaxBlocks);
+  ModelPlan plan;
+  plan.model = model;
+  plan.formats = formats;
+  plan.weights = plan_weights(model, formats, weights_label);
+  plan.layers = expand_layers(model, Stack::Encoder);
+  plan.encoder_layers = static_cast<Count>(plan.layers.size());
+  for (LayerShape& layer : expand_layers(model, Stack::Decoder)) plan.layers.push_back(std::move(layer));
+  plan.instances.assign(model.blocks.size(), 0);
+  for (const LayerShape& layer : plan.layers)
+    for (const BlockIndex b : layer) ++plan.instances[b];
+  return plan;
+}
+
+FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime) {
+  return plan.formats.id_of(runtime.default_kv == "auto" ? plan.model.quant.base : runtime.default_kv);
+}
+
+std::vector<Count> stage_layers(Count layers, Count stages) {
+  std::vector<Count> result(static_cast<std::size_t>(stages), layers / stages);
+  const Count remainder = layers % stages;
+  for (Count i = 0; i < remainder; ++i) {
+    const Count from_back = (i + 1) % stages;  // the last stage comes last
+    ++result[static_cast<std::size_t>(stages - 1 - from_back)];
+  }
+  return result;
+}
+
+std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout) {
+  const Count decoder_layers = static_cast<Count>(plan.layers.size()) - plan.encoder_layers;
+  const std::vector<Count> per_stage = stage_layers(decoder_layers, layout.pp);
+  std::vector<RankClass> stages;
+  Count first_layer = 0;
+  for (Count s = 0; s < layout.pp; ++s) {
+    RankClass c;
+    c.first_stage = s;
+    c.first_layer = first_layer;
+    c.layers = per_stage[static_cast<std::size_t>(s)];
+    c.first = s == 0;
+    c.last = s == layout.pp - 1;
+    first_layer += c.layers;
+    if (!stages.empty() && same_content(plan, stages.back(), c)) {
+      ++stages.back().stages;
+    } else {
+      stages.push_back(c);
+    }
+  }
+  const MoeFfn* moe = largest_moe(plan.model);
+  const Count remainder = moe != nullptr ? moe->experts % layout.ep : 0;
+  std::vector<RankClass> classes;
+  for (RankClass c : stages) {
+    const Count ranks = layout.ranks_per_stage() * c.stages;
+    c.ranks = remainder == 0 ? ranks : remainder * layout.moe_tp * c.stages;
+    c.hottest = true;
+    classes.push_back(c);
+    if (remainder == 0) continue;
+    c.ranks = ranks - c.ranks;
+    c.hottest = false;
+    classes.push_back(c);
+  }
+  return classes;
+}
+
+Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
+              const RankClass& rank_class, Phase phase) {
+  Program p;
+  p.phase = phase;
+  p.rank_class = rank_class;
+  p.tp = options.layout.tp;
+  p.dp = options.layout.dp;
+  p.ep = options.layout.ep;
+  p.moe_tp = options.layout.moe_tp;
+  p.stage_ranks = options.layout.ranks_per_stage();
+  const MoeFfn* moe = largest_moe(plan.model);
+  p.experts = moe != nullptr ? moe->experts : 0;
+  p.choices = moe != nullptr ? moe->experts + moe->zero_experts : 0;
+  p.top_k = moe != nullptr ? moe->top_k : 0;
+  p.vocab_overhang = ceil_div(plan.model.vocab, p.tp) * p.tp - plan.model.vocab;
+
+  Builder b(p, plan, runtime, options, rank_class);
+  // The residual stream lives through the whole step.
+  b.activation(plan.model.hidden, 0, kNone);
+  if (rank_class.first) {
+    lower_embedding(b);
+    lower_extras(b);
+  }
+  lower_blocks(b, span_of(plan, rank_class));
+  b.begin_single();
+  if (!rank_class.last)
+    b.collective(CollectiveKind::SendRecv, OpName::StageSend, Part::Attention, 2 * plan.model.hidden, 2, 1);
+  if (rank_class.last) {
+    lower_head(b);
+    if (options.load_mtp) lower_mtp(b);
+  }
+  return p;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model x layout x runtime -> Program. The only place that knows what MLA, top-k or
+// tensor parallelism mean.
+#pragma once
+
+#include <vector>
+
+#include "sim/program/program.h"
+#include "sim/spec/layout.h"
+#include "sim/spec/model.h"
+#include "sim/spec/runtime.h"
+#include "sim/spec/weights.h"
+
+namespace moeplan {
+
+// A model with its weight formats decided and its layers laid out: what does not
+// change from layout to layout. Encoder layers come first.
+struct ModelPlan {
+  ModelSpec model;
+  FormatTable formats;
+  WeightPlan weights;
+  std::vector<LayerShape> layers;
+  Count encoder_layers = 0;
+  std::vector<Count> instances;  // of each block over all layers
+};
+
+// Throws InputError(UnknownName) for a weight label that is not known.
+ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::string_view weights_label);
+
+// What a Program depends on besides the model.
+struct LowerOptions {
+  Layout layout;
+  FormatId kv_format = 0;
+  bool load_mtp = false;         // the multi-token-prediction module is resident
+  Count host_expert_layers = 0;  // experts of the first n MoE layers live in host memory
+  Count dispatch_tokens = 128;   // capacity of the expert exchange, tokens per rank
+};
+
+// Ranks of one replica that hold the same; counts sum to tp * dp * pp. The first
+// stage comes first; within a stage the ranks with more experts come first.
+std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout);
+
+// No heap; the layout must be legal (violations() is empty).
+Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
+              const RankClass& rank_class, Phase phase);
+
+// The KV format a runtime uses unless told otherwise: its own default, or the
+// model's base format for "auto".
+FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime);
+
+// Decoder layers of each pipeline stage. The remainder goes to the stages before the
+// last, from the back (vLLM, distributed/utils.py get_pp_indices).
+std::vector<Count> stage_layers(Count layers, Count stages);
+
+}  // namespace moeplan

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One step of one rank class, stated once: every operator and every tensor. It is a
+// plain value of a fixed size without heap; everything downstream (ledger, prices,
+// events, probes, reports) reads it and knows nothing of models.
+#pragma once
+
+#include <array>
+#include <span>
+#include <type_traits>
+
+#include "sim/program/op.h"
+#include "sim/program/tensor.h"
+
+namespace moeplan {
+
+enum class Phase : std::uint8_t { Prefill, Decode };
+
+// Ranks that hold and do the same.
+struct RankClass {
+  Count first_stage = 0;  // pipeline stages [first_stage, first_stage + stages)
+  Count stages = 1;
+  Count first_layer = 0;  // decoder layers of the first of these stages
+  Count layers = 0;
+  Count ranks = 1;      // over one replica
+  bool hottest = true;  // holds ceil(experts / ep) experts per MoE layer; else floor
+  bool first = true;    // holds the embedding
+  bool last = true;     // holds the head
+};
+
+inline constexpr std::size_t kMaxOps = 160;
+inline constexpr std::size_t kMaxTensors = 224;
+
+struct Program {
+  // Written by lower(); the arrays beyond their counts are not initialised.
+  Program() {}  // NOLINT(modernize-use-equals-default): no zeroing of 20 KB
+  Phase phase;
+  RankClass rank_class;
+  Count tp, dp, ep, moe_tp, stage_ranks;  // of the layout
+  Count experts, top_k;                   // of the MoE blocks (largest), 0 = dense
+  Count choices;                          // experts a token chooses from, zero-computation ones included
+  Count vocab_overhang;                   // vocabulary rows the tp ranks hold together beyond the real ones
+  Count op_count = 0;
+  Count tensor_count = 0;
+  std::array<Op, kMaxOps> op_array;
+  std::array<Tensor, kMaxTensors> tensor_array;
+
+  std::span<const Op> ops() const { return {op_array.data(), static_cast<std::size_t>(op_count)}; }
+  std::span<const Tensor> tensors() const { return {tensor_array.data(), static_cast<std::size_t>(tensor_count)}; }
+};
+static_assert(std::is_trivially_copyable_v<Program>);
+
+}  // namespace moeplan

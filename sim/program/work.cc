@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/program/work.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+// sum_{p=1}^{x} min(p, window); window 0 = no limit.
+double windowed_sum(Count x, Count window) {
+  const double n = static_cast<double>(x);
+  if (window == 0 || x <= window) return n * (n + 1) / 2;
+  const double w = static_cast<double>(window);
+  return w * (w + 1) / 2 + (n - w) * w;
+}
+
+// sum_{p=1}^{x} ((p - 1) mod chunk + 1)
+double chunked_sum(Count x, Count chunk) {
+  const Count whole_chunks = x / chunk;
+  const double full = static_cast<double>(whole_chunks);
+  const double rest = static_cast<double>(x % chunk);
+  const double c = static_cast<double>(chunk);
+  return full * c * (c + 1) / 2 + rest * (rest + 1) / 2;
+}
+
+// Keys a kernel reads from the cache for one sequence of the segment.
+double keys_read(const Segment& s, Count window, Count chunk, bool cross) {
+  Count keys = s.context + s.new_tokens;
+  if (!cross && window != 0) keys = std::min(keys, window + s.new_tokens - 1);
+  if (!cross && chunk != 0) keys = std::min(keys, chunk);
+  return static_cast<double>(keys);
+}
+
+double rows_of(const Op& op, const Binding& b) {
+  switch (op.rows) {
+    case Rows::Tokens: return static_cast<double>(b.tokens);
+    case Rows::Sequences: return static_cast<double>(b.sequences);
+    case Rows::Routed: return b.load.rows;
+    case Rows::WithContext: return static_cast<double>(b.with_context);
+    case Rows::Instances: return static_cast<double>(b.encoder_tokens);
+  }
+  return 0;
+}
+
+// Weight bytes of one execution, all experts included. Shares of a mixture label
+// have their own repeats, so the mean over the op's layers is taken.
+double weight_bytes_of(const Op& op, const Program& p) {
+  double bytes = 0;
+  for (std::size_t i = 0; i < op.weights_count; ++i) {
+    const Tensor& t = p.tensor_array[op.weights_first + i];
+    const Place place = op.kind == OpKind::Host ? Place::Host : Place::Device;
+    if (t.place != place) continue;
+    bytes += static_cast<double>(t.fixed) * t.repeat;
+  }
+  return op.repeat == 0 ? 0 : bytes / op.repeat;
+}
+
+constexpr double kActivationBytes = 2.0;  // bf16 operands between kernels
+
+void add_attention(Work& w, const Op& op, const Binding& b) {
+  const double per_pair = 2.0 * op.a * (static_cast<double>(op.n) + op.k);
+  for (std::size_t i = 0; i < b.step.size; ++i) {
+    const Segment& s = b.step.segments[i];
+    const double sequences = static_cast<double>(s.sequences);
+    const double pairs = op.cross ? static_cast<double>(s.new_tokens) * static_cast<double>(s.context + s.new_tokens)
+                                  : attended_pairs(s, op.window, op.chunk, op.causal);
+    w.flops += sequences * pairs * per_pair;
+    w.cache_bytes += sequences * keys_read(s, op.window, op.chunk, op.cross) * op.cache_bytes;
+  }
+  w.activation_bytes += static_cast<double>(b.tokens) * op.a * (static_cast<double>(op.n) + op.k) * kActivationBytes;
+}
+
+// Bytes one row moves off the rank.
+double sent_per_row(const Op& op) {
+  const double bytes = op.n;
+  const double others = (op.a - 1.0) / op.a;
+  switch (op.collective) {
+    case CollectiveKind::AllReduce: return 2.0 * bytes * others;
+    case CollectiveKind::AllGather:
+    case CollectiveKind::ReduceScatter: return bytes * (op.a - 1.0);
+    case CollectiveKind::Dispatch:
+    case CollectiveKind::Combine: return bytes * op.b * others;
+    case CollectiveKind::SendRecv: return bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Step::Step(std::initializer_list<Segment> list) : size(list.size()) {
+  CHECK(list.size() <= kMaxSegments);
+  std::copy(list.begin(), list.end(), segments.begin());
+}
+
+Count Step::tokens() const {
+  Count total = 0;
+  for (std::size_t i = 0; i < size; ++i) total += segments[i].sequences * segments[i].new_tokens;
+  return total;
+}
+
+Count Step::sequences() const {
+  Count total = 0;
+  for (std::size_t i = 0; i < size; ++i) total += segments[i].sequences;
+  return total;
+}
+
+ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens) {
+  if (choices == 0) return {};
+  const double e = static_cast<double>(choices);
+  const double k = static_cast<double>(top_k);
+  const double local = static_cast<double>(local_experts);
+  const double tokens = static_cast<double>(group_tokens);
+  return {.rows = tokens * k * local / e, .distinct = local * (1.0 - std::pow(1.0 - k / e, tokens))};
+}
+
+Binding bind(const Program& program, const Step& step) {
+  Binding b;
+  b.step = step;
+  for (std::size_t i = 0; i < step.size; ++i) {
+    Segment& s = b.step.segments[i];
+    s.sequences = ceil_div(s.sequences, program.dp);
+    b.sequences += s.sequences;
+    b.tokens += s.sequences * s.new_tokens;
+    b.with_context += s.sequences * (s.new_tokens + s.context);
+    b.encoder_tokens += s.sequences * s.new_tokens;
+  }
+  b.group_tokens = step.tokens();
+  const Count local = program.rank_class.hottest ? ceil_div(program.experts, program.ep) : program.experts / program.ep;
+  b.load = balanced_load(program.choices, program.top_k, local, b.group_tokens);
+  return b;
+}
+
+double attended_pairs(const Segment& s, Count window, Count chunk, bool causal) {
+  const Count last = s.context + s.new_tokens;
+  if (!causal) return static_cast<double>(s.new_tokens) * static_cast<double>(last);
+  if (chunk != 0) return chunked_sum(last, chunk) - chunked_sum(s.context, chunk);
+  return windowed_sum(last, window) - windowed_sum(s.context, window);
+}
+
+Work& Work::operator+=(const Work& other) {
+  flops += other.flops;
+  executed_flops += other.executed_flops;
+  weight_bytes += other.weight_bytes;
+  cache_bytes += other.cache_bytes;
+  activation_bytes += other.activation_bytes;
+  sent_bytes += other.sent_bytes;
+  return *this;
+}
+
+Work work_of(const Op& op, const Program& program, const Binding& b) {
+  Work w;
+  const double rows = rows_of(op, b);
+  const double n = op.n;
+  const double k = op.k;
+  switch (op.kind) {
+    case OpKind::Gemm:
+    case OpKind::Moe:
+    case OpKind::Host: {
+      const double padded_n = op.padded_n != 0 ? op.padded_n : n;
+      const double padded_k = op.padded_k != 0 ? op.padded_k : k;
+      w.flops = 2.0 * rows * n * k;
+      w.executed_flops = 2.0 * rows * padded_n * padded_k;
+      const bool routed = op.rows == Rows::Routed;
+      const double touched = routed ? (op.a > 0 ? b.load.distinct / op.a : 0.0) : (rows > 0 ? 1.0 : 0.0);
+      w.weight_bytes = weight_bytes_of(op, program) * touched;
+      w.activation_bytes = rows * (n + k) * kActivationBytes;
+      return w;
+    }
+    case OpKind::Attention:
+    case OpKind::Mla: add_attention(w, op, b); break;
+    case OpKind::Scan:
+      w.flops = rows * n * k;
+      w.cache_bytes = static_cast<double>(b.sequences) * op.cache_bytes;
+      break;
+    case OpKind::Elementwise:
+    case OpKind::Copy: w.activation_bytes = rows * (n + k) * kActivationBytes; break;
+    case OpKind::Gather:
+      w.weight_bytes = rows * k * kActivationBytes;
+      w.activation_bytes = rows * k * kActivationBytes;
+      break;
+    case OpKind::Collective: w.sent_bytes = rows * sent_per_row(op); break;
+  }
+  w.executed_flops = w.flops;
+  return w;
+}
+
+Work total_work(const Program& program, const Binding& binding) {
+  Work total;
+  for (const Op& op : program.ops()) {
+    const Work one = work_of(op, program, binding);
+    Work all = one;
+    all.flops *= op.repeat;
+    all.executed_flops *= op.repeat;
+    all.weight_bytes *= op.repeat;
+    all.cache_bytes *= op.repeat;
+    all.activation_bytes *= op.repeat;
+    all.sent_bytes *= op.repeat;
+    total += all;
+  }
+  return total;
+}
+
+}  // namespace moeplan

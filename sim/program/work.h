@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step does: FLOPs and bytes of every operator, computed here and nowhere
+// else. bind() puts numbers into a Program's step variables, work_of() counts.
+#pragma once
+
+#include <array>
+
+#include "sim/program/program.h"
+
+namespace moeplan {
+
+// Sequences that do the same in one step: each adds `new_tokens` to `context` tokens
+// already cached. Decode: new_tokens = 1 (or 1 + drafts).
+struct Segment {
+  Count sequences = 0;
+  Count new_tokens = 0;
+  Count context = 0;
+};
+
+// A step over one replica; a mixed chunked-prefill batch has several segments.
+struct Step {
+  static constexpr std::size_t kMaxSegments = 8;
+  std::array<Segment, kMaxSegments> segments{};
+  std::size_t size = 0;
+
+  Step() = default;
+  Step(std::initializer_list<Segment> list);
+  Count tokens() const;
+  Count sequences() const;
+};
+
+// Routed experts seen by one rank of one MoE layer.
+struct ExpertLoad {
+  double rows = 0;      // token-expert pairs
+  double distinct = 0;  // local experts with at least one row
+};
+
+// Balanced routing: every set of k experts equally likely, tokens independent.
+//   distinct = local * (1 - (1 - k/E)^tokens)      (exact for top-k without replacement)
+//   rows     = tokens * k * local / E
+// E counts every expert a token chooses from, zero-computation ones included.
+ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens);
+
+// A step as one rank sees it.
+struct Binding {
+  Step step;         // the segments of this rank
+  Count tokens = 0;  // rows of Rows::Tokens
+  Count sequences = 0;
+  Count with_context = 0;
+  Count encoder_tokens = 0;
+  Count group_tokens = 0;  // tokens of the whole EP group
+  ExpertLoad load;
+};
+
+// Splits the step's sequences over dp (the larger share when they do not divide) and
+// computes the expert load.
+Binding bind(const Program& program, const Step& step);
+
+struct Work {
+  double flops = 0;             // useful
+  double executed_flops = 0;    // with padding
+  double weight_bytes = 0;      // touched
+  double cache_bytes = 0;       // KV or state read
+  double activation_bytes = 0;  // read and written
+  double sent_bytes = 0;        // leaves the rank
+  Work& operator+=(const Work& other);
+};
+
+// Work of one execution of the op (one layer); multiply by op.repeat for the step.
+Work work_of(const Op& op, const Program& program, const Binding& binding);
+
+// Sum over all ops and layers of the rank.
+Work total_work(const Program& program, const Binding& binding);
+
+// Query-key pairs of a segment: sum over its new tokens of the keys each attends.
+// window: keys kept, itself included; chunk: own chunk only; 0 = all.
+double attended_pairs(const Segment& segment, Count window, Count chunk, bool causal);
+
+}  // namespace moeplan

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which cuts of a model over devices can run. The sizes obey tp * dp = moe_tp * ep;
+// every other rule is a divisibility the shards need or a limit of the runtime.
+#include "sim/spec/layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace moeplan {
+namespace {
+
+// Enough for every shape a report can show; thousands of GPUs have hundreds of factorings.
+constexpr std::size_t kMaxLegalLayouts = 128;
+
+using Sentences = std::vector<std::string>;
+
+void require_multiple(Sentences& out, const Block& block, std::string_view what, Count value, std::string_view size,
+                      Count by) {
+  if (value % by != 0) {
+    out.push_back(fmt::format("{}: {} {} are not divisible by {} {}", block.name, value, what, size, by));
+  }
+}
+
+// Heads that are replicated when ranks outnumber them (KV heads, Mamba groups).
+void require_shards_or_copies(Sentences& out, const Block& block, std::string_view what, Count value, Count tp) {
+  if (value > 0 && value % tp != 0 && tp % value != 0) {
+    out.push_back(fmt::format("{}: {} {} can be neither divided by tp {} nor replicated evenly over it", block.name,
+                              value, what, tp));
+  }
+}
+
+// The rules of one block, by its kind.
+struct BlockRules {
+  const Block& block;
+  const Layout& layout;
+  const RuntimeSpec& runtime;
+  Sentences& out;
+
+  void operator()(const SoftmaxAttention& a) const {
+    require_multiple(out, block, "attention heads", a.heads, "tp", layout.tp);
+    require_shards_or_copies(out, block, "kv heads", a.kv_heads, layout.tp);
+  }
+  void operator()(const LatentAttention& a) const {
+    require_multiple(out, block, "attention heads", a.heads, "tp", layout.tp);
+  }
+  void operator()(const LinearAttention& a) const {
+    require_multiple(out, block, "linear key heads", a.key_heads, "tp", layout.tp);
+    require_multiple(out, block, "linear value heads", a.value_heads, "tp", layout.tp);
+  }
+  void operator()(const MambaMixer& m) const {
+    require_multiple(out, block, "mamba heads", m.heads, "tp", layout.tp);
+    require_shards_or_copies(out, block, "mamba groups", m.groups, layout.tp);
+  }
+  void operator()(const DenseFfn& f) const {
+    require_multiple(out, block, "columns of the dense FFN", f.width, "tp", layout.tp);
+  }
+  void operator()(const MoeFfn& m) const {
+    // Padding rounds the width of a rank up; the shards themselves must still be equal.
+    require_multiple(out, block, "columns of an expert", m.width, "moe_tp", layout.moe_tp);
+    require_multiple(out, block, "columns of the shared experts", m.shared_width, "tp", layout.tp);
+    if (layout.ep > m.experts) {
+      out.push_back(fmt::format("{}: ep {} exceeds {} experts", block.name, layout.ep, m.experts));
+    } else if (m.experts % layout.ep != 0 && !runtime.layouts.uneven_experts) {
+      out.push_back(fmt::format("{}: {} experts are not divisible by ep {}, and {} needs equal shares", block.name,
+                                m.experts, layout.ep, runtime.id));
+    }
+  }
+};
+
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& block) { return std::holds_alternative<MoeFfn>(block.kind); });
+}
+
+Sentences size_violations(const Layout& layout) {
+  Sentences out;
+  const auto at_least_one = [&out](std::string_view what, Count value) {
+    if (value < 1) out.push_back(fmt::format("{} is {}, must be at least 1", what, value));
+  };
+  at_least_one("tp", layout.tp);
+  at_least_one("dp", layout.dp);
+  at_least_one("moe_tp", layout.moe_tp);
+  at_least_one("ep", layout.ep);
+  at_least_one("pp", layout.pp);
+  at_least_one("replicas", layout.replicas);
+  return out;
+}
+
+// What the runtime has no word for.
+void add_runtime_violations(Sentences& out, const Layout& layout, const RuntimeSpec& runtime, bool moe) {
+  const LayoutRules& rules = runtime.layouts;
+  if (layout.tp > 1 && !rules.tensor_parallel) {
+    out.push_back(fmt::format("{} has no tensor parallelism, tp is {}", runtime.id, layout.tp));
+  }
+  if (layout.dp > 1 && !rules.data_parallel_attention) {
+    out.push_back(fmt::format("{} has no data-parallel attention, dp is {}", runtime.id, layout.dp));
+  }
+  if (layout.pp > 1 && !rules.pipeline_parallel) {
+    out.push_back(fmt::format("{} has no pipeline parallelism, pp is {}", runtime.id, layout.pp));
+  }
+  if (!moe) return;
+  if (layout.ep > 1 && !rules.expert_parallel) {
+    out.push_back(fmt::format("{} has no expert parallelism, ep is {}", runtime.id, layout.ep));
+  }
+  if (layout.moe_tp > 1 && !rules.tensor_parallel) {
+    out.push_back(
+        fmt::format("{} has no tensor parallelism inside an expert, moe_tp is {}", runtime.id, layout.moe_tp));
+  }
+  if (layout.moe_tp > 1 && layout.ep > 1 && !rules.expert_tensor_mix) {
+    out.push_back(fmt::format("{} runs experts either with ep 1 or with ep = tp x dp = {}, not moe_tp {} with ep {}",
+                              runtime.id, layout.ranks_per_stage(), layout.moe_tp, layout.ep));
+  }
+}
+
+// Rising divisors of n.
+std::vector<Count> divisors_of(Count n) {
+  std::vector<Count> divisors;
+  for (Count d = 1; d <= n; ++d) {
+    if (n % d == 0) divisors.push_back(d);
+  }
+  return divisors;
+}
+
+// All candidate cuts of one pipeline stage of n ranks, preferred first.
+std::vector<Layout> stage_candidates(Count n, Count pp, bool moe) {
+  std::vector<Layout> candidates;
+  const auto add = [&candidates, n, pp](Count tp, Count ep) {
+    candidates.push_back({.tp = tp, .dp = n / tp, .moe_tp = n / ep, .ep = ep, .pp = pp});
+  };
+  add(n, 1);
+  if (!moe) return candidates;  // dense data parallelism is replicas
+  std::vector<Count> falling = divisors_of(n);
+  std::reverse(falling.begin(), falling.end());
+  for (const Count tp : falling) add(tp, n);  // TP+EP, TP/DP+EP, DP+EP
+  for (const Count tp : falling) {
+    if (tp != n) add(tp, 1);  // attention DP over tensor-parallel experts
+  }
+  for (const Count ep : falling) {
+    if (ep == 1 || ep == n) continue;
+    for (const Count tp : falling) add(tp, ep);  // experts cut both ways
+  }
+  return candidates;
+}
+
+}  // namespace
+
+std::string describe(const Layout& layout) {
+  std::vector<std::string> terms;
+  if (layout.tp != 1 || (layout.dp == 1 && layout.pp == 1 && layout.ep == 1)) {
+    terms.push_back(fmt::format("TP{}", layout.tp));
+  }
+  if (layout.dp != 1) terms.push_back(fmt::format("DP{}", layout.dp));
+  if (layout.ep != 1) terms.push_back(fmt::format("EP{}", layout.ep));
+  // Follows from the others unless experts are cut both ways.
+  const bool implied = layout.ep == 1 ? layout.moe_tp == layout.ranks_per_stage() : layout.moe_tp == 1;
+  if (!implied) terms.push_back(fmt::format("MoE-TP{}", layout.moe_tp));
+  if (layout.pp != 1) terms.push_back(fmt::format("PP{}", layout.pp));
+  std::string text = fmt::format("{}", fmt::join(terms, terms.size() == 2 ? "+" : " "));
+  if (layout.replicas != 1) text += fmt::format(" x{}", layout.replicas);
+  return text;
+}
+
+std::vector<std::string> violations(const Layout& layout, const ModelSpec& model, const RuntimeSpec& runtime) {
+  Sentences out = size_violations(layout);
+  if (!out.empty()) return out;  // no other rule means anything
+  const bool moe = has_experts(model);
+  if (moe && layout.tp * layout.dp != layout.moe_tp * layout.ep) {
+    out.push_back(fmt::format("tp {} x dp {} = {} ranks for attention but moe_tp {} x ep {} = {} for experts",
+                              layout.tp, layout.dp, layout.tp * layout.dp, layout.moe_tp, layout.ep,
+                              layout.moe_tp * layout.ep));
+  }
+  if (!moe && layout.ep != 1) out.push_back(fmt::format("{} has no experts, ep is {}", model.id, layout.ep));
+  if (!moe && layout.moe_tp != layout.ranks_per_stage()) {
+    out.push_back(fmt::format("{} has no experts, moe_tp must be tp x dp = {}, is {}", model.id,
+                              layout.ranks_per_stage(), layout.moe_tp));
+  }
+  const Count layers = layer_count(model);
+  if (layout.pp > layers) out.push_back(fmt::format("pp {} exceeds {} layers", layout.pp, layers));
+  for (const Block& block : model.blocks) {
+    std::visit(BlockRules{block, layout, runtime, out}, block.kind);
+  }
+  add_runtime_violations(out, layout, runtime, moe);
+  return out;
+}
+
+std::vector<Layout> legal_layouts(const ModelSpec& model, const RuntimeSpec& runtime, Count gpus) {
+  std::vector<Layout> legal;
+  if (gpus < 1) return legal;
+  const bool moe = has_experts(model);
+  for (const Count pp : divisors_of(gpus)) {
+    for (const Layout& layout : stage_candidates(gpus / pp, pp, moe)) {
+      if (legal.size() == kMaxLegalLayouts) return legal;
+      if (std::find(legal.begin(), legal.end(), layout) != legal.end()) continue;
+      if (violations(layout, model, runtime).empty()) legal.push_back(layout);
+    }
+  }
+  return legal;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a model is cut over devices. Per pipeline stage the same ranks are seen two
+// ways: attention as tp x dp, experts as moe_tp x ep, with tp * dp = moe_tp * ep.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/spec/model.h"
+#include "sim/spec/runtime.h"
+
+namespace moeplan {
+
+struct Layout {
+  Count tp = 1;        // attention tensor parallel; also dense FFN, shared experts, head
+  Count dp = 1;        // attention data parallel
+  Count moe_tp = 1;    // tensor parallel inside an expert
+  Count ep = 1;        // expert parallel
+  Count pp = 1;        // pipeline stages
+  Count replicas = 1;  // independent copies of all of the above
+
+  constexpr Count ranks_per_stage() const { return tp * dp; }
+  constexpr Count gpus() const { return tp * dp * pp * replicas; }
+  friend bool operator==(const Layout&, const Layout&) = default;
+};
+
+// "TP8", "DP8+EP8", "TP4 DP2 EP8 PP2 x3"
+std::string describe(const Layout& layout);
+
+// Every rule the layout breaks for this model and runtime, as sentences that name
+// the numbers; empty = it can run.
+std::vector<std::string> violations(const Layout& layout, const ModelSpec& model, const RuntimeSpec& runtime);
+
+// All legal layouts of one replica on `gpus` devices, preferred first
+// (plain TP, then TP+EP, attention DP + EP, then with PP).
+std::vector<Layout> legal_layouts(const ModelSpec& model, const RuntimeSpec& runtime, Count gpus);
+
+}  // namespace moeplan

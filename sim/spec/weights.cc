@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// Choosing a format for every matrix. Three ways share one walk over the matrices:
+// the checkpoint's own mixture, one format, and a GGUF label.
+#include "sim/spec/weights.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "sim/base/error.h"
+#include "sim/spec/gguf_recipe.h"
+
+namespace moeplan {
+namespace {
+
+constexpr std::string_view kListFormats = "moeplan help formats";
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+const QuantFormat* find_format(const FormatTable& table, const std::string& name) {
+  for (const QuantFormat& f : table.formats)
+    if (f.id == name || std::find(f.aliases.begin(), f.aliases.end(), name) != f.aliases.end()) return &f;
+  return nullptr;
+}
+
+// llama.cpp stores rows that are not whole groups in the next coarser type.
+FormatId whole_rows(const FormatTable& table, FormatId id, Count cols) {
+  while (table[id].whole_groups && cols % table[id].group != 0) id = table.id_of(table[id].fallback);
+  return id;
+}
+
+// Plain numbers without scales.
+bool is_float(const QuantFormat& f) {
+  return f.group == 1 && f.group_bytes >= 2 && f.tile_bytes == 0 && f.tensor_bytes == 0;
+}
+
+bool is_table(const Matrix& m) { return m.role == MatrixRole::Embedding || m.role == MatrixRole::Head; }
+
+// ---- where each block's instances are ----
+
+struct Place {
+  Count layer = 0;        // in its stack
+  Count layers = 1;
+  Count value_index = 0;  // attention layers with V before this one
+};
+
+struct Places {
+  std::vector<std::vector<Place>> of_block;
+  Count value_layers = 0;
+  Count experts = 0;
+  Count heads_per_kv = 1;
+};
+
+bool has_values(const Block& block) {
+  const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&block.kind);
+  return std::holds_alternative<LatentAttention>(block.kind) ||
+         (a != nullptr && !a->reuses_cache && !a->key_is_value);
+}
+
+Places places_of(const ModelSpec& model) {
+  Places places;
+  places.of_block.resize(model.blocks.size());
+  for (Stack stack : {Stack::Encoder, Stack::Decoder}) {
+    const std::vector<LayerShape> layers = expand_layers(model, stack);
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      for (BlockIndex b : layers[l]) {
+        places.of_block[b].push_back({static_cast<Count>(l), static_cast<Count>(layers.size()), places.value_layers});
+        if (has_values(model.blocks[b])) ++places.value_layers;
+      }
+  }
+  for (const Block& block : model.blocks) {
+    if (const MoeFfn* moe = std::get_if<MoeFfn>(&block.kind)) places.experts = std::max(places.experts, moe->experts);
+    if (const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&block.kind))
+      places.heads_per_kv = std::max(places.heads_per_kv, a->heads / a->kv_heads);
+  }
+  return places;
+}
+
+// ---- one format per matrix ----
+
+MatrixPlan single(const Matrix& m, FormatId format) {
+  MatrixPlan plan;
+  plan.matrix = m;
+  plan.shares[0].format = format;
+  return plan;
+}
+
+Matrix embedding_of(const ModelSpec& model) {
+  return {.role = MatrixRole::Embedding, .part = Part::Embedding, .cut = Cut::Vocab, .rows = model.vocab, .cols = model.hidden};
+}
+
+Matrix head_of(const ModelSpec& model) {
+  Matrix m{.role = MatrixRole::Head, .part = Part::Head, .cut = Cut::Vocab, .rows = model.vocab, .cols = model.hidden};
+  if (model.tied_embeddings) m.rows = 0;
+  return m;
+}
+
+Matrix projection_of(const ModelSpec& model) {
+  return {.role = MatrixRole::MtpProjection, .part = Part::Mtp, .cut = Cut::None, .rows = model.hidden, .cols = 2 * model.hidden};
+}
+
+Part part_of(const ExtraTensor& extra) {
+  const auto* found = std::find(kPartWords.begin(), kPartWords.end(), extra.part);
+  CHECK(found != kPartWords.end());
+  return static_cast<Part>(found - kPartWords.begin());
+}
+
+Matrix matrix_of(const ExtraTensor& extra) {
+  Matrix m{.role = MatrixRole::Extra, .part = part_of(extra), .cut = Cut::None, .quantisable = false,
+           .rows = extra.elements, .cols = 1};
+  m.active_share = extra.active ? 1.0 : 0.0;
+  return m;
+}
+
+using Choice = std::function<FormatId(const Matrix&)>;
+
+// A plan whose matrices each have one format.
+WeightPlan plan_uniform(const ModelSpec& model, const Choice& choose) {
+  WeightPlan plan;
+  for (const Block& block : model.blocks) {
+    BlockPlan& of_block = plan.blocks.emplace_back();
+    for (const Matrix& m : matrices_of(block, model)) of_block.matrices.push_back(single(m, choose(m)));
+  }
+  plan.embedding = single(embedding_of(model), choose(embedding_of(model)));
+  plan.head = single(head_of(model), choose(head_of(model)));
+  plan.mtp_projection = single(projection_of(model), choose(projection_of(model)));
+  for (const ExtraTensor& extra : model.extras) plan.extras.push_back(single(matrix_of(extra), choose(matrix_of(extra))));
+  return plan;
+}
+
+bool contains(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool native_quantises(const NativeQuant& quant, const Matrix& m) {
+  if (quant.format.empty() || !m.quantisable || contains(quant.except, word_of(m.role))) return false;
+  const bool listed = contains(quant.parts, word_of(m.part));
+  if (is_table(m) || m.role == MatrixRole::MtpProjection) return listed;
+  return quant.parts.empty() || listed;
+}
+
+WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
+  const FormatId base = formats.id_of(model.quant.base);
+  const FormatId f32 = formats.id_of("fp32");
+  const FormatId quantised = model.quant.format.empty() ? base : formats.id_of(model.quant.format);
+  WeightPlan plan = plan_uniform(model, [&](const Matrix& m) {
+    if (m.f32) return f32;
+    return native_quantises(model.quant, m) ? whole_rows(formats, quantised, m.cols) : base;
+  });
+  plan.norm_format = base;
+  plan.f32_format = f32;
+  plan.label = "native";
+  return plan;
+}
+
+WeightPlan plan_format(const ModelSpec& model, const FormatTable& formats, FormatId id) {
+  const QuantFormat& format = formats[id];
+  const FormatId f32 = formats.id_of("fp32");
+  const FormatId base = is_float(format) ? id : format.whole_groups ? f32 : formats.id_of(model.quant.base);
+  WeightPlan plan = plan_uniform(model, [&](const Matrix& m) {
+    if (m.f32) return f32;
+    const bool table_stays = is_table(m) && !format.tables;
+    return !m.quantisable || table_stays ? base : whole_rows(formats, id, m.cols);
+  });
+  plan.norm_format = base;
+  plan.f32_format = f32;
+  plan.converted = format.tables;
+  plan.label = format.id;
+  return plan;
+}
+
+// ---- GGUF labels ----
+
+class GgufPlanner {
+ public:
+  GgufPlanner(const ModelSpec& model, const FormatTable& formats, const GgufLabel& label)
+      : model_(model), formats_(formats), label_(label), places_(places_of(model)) {}
+
+  WeightPlan plan() const {
+    WeightPlan plan = plan_uniform(model_, [&](const Matrix& m) { return format_of(m, Place{}); });
+    for (std::size_t b = 0; b < plan.blocks.size(); ++b)
+      for (MatrixPlan& m : plan.blocks[b].matrices) spread(m, places_.of_block[b]);
+    for (std::size_t i = 0; i < plan.extras.size(); ++i)
+      if (plan.extras[i].matrix.part == Part::Vision) plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
+    plan.norm_format = formats_.id_of("fp32");
+    plan.f32_format = plan.norm_format;
+    plan.label = label_.id;
+    plan.from_label = true;
+    plan.converted = true;
+    plan.low = label_.low;
+    plan.high = label_.high;
+    return plan;
+  }
+
+ private:
+  FormatId format_of(const Matrix& m, const Place& place) const {
+    // A checkpoint that is already MXFP4 keeps its experts: requantising loses quality
+    // and its rows often are not whole K-blocks (published gpt-oss files of every label).
+    if (model_.quant.format == "mxfp4" && native_quantises(model_.quant, m)) return formats_.id_of("mxfp4");
+    GgufTensor t;
+    t.role = m.role;
+    t.quantisable = m.quantisable && !m.f32;
+    t.layer = place.layer;
+    t.layers = place.layers;
+    t.value_index = place.value_index;
+    t.value_layers = std::max<Count>(1, places_.value_layers);
+    t.experts = places_.experts;
+    t.heads_per_kv = places_.heads_per_kv;
+    t.tied_embedding = model_.tied_embeddings;
+    return whole_rows(formats_, formats_.id_of(gguf_type(label_, t)), m.cols);
+  }
+
+  // The formats of each instance, as shares.
+  void spread(MatrixPlan& m, const std::vector<Place>& instances) const {
+    m.share_count = 0;
+    for (std::size_t i = 0; i < instances.size(); ++i) {
+      const FormatId format = format_of(m.matrix, instances[i]);
+      std::size_t s = 0;
+      while (s < m.share_count && m.shares[s].format != format) ++s;
+      if (s == m.share_count) {
+        CHECK(s < m.shares.size());
+        m.shares[m.share_count++].format = format;
+      }
+      m.shares[s].instances.set(i);
+    }
+    if (m.share_count == 0) {  // only in the MTP module
+      m.shares[0].format = format_of(m.matrix, Place{});
+      m.share_count = 1;
+    }
+  }
+
+  const ModelSpec& model_;
+  const FormatTable& formats_;
+  const GgufLabel& label_;
+  Places places_;
+};
+
+[[noreturn]] void throw_unknown_label(std::string_view label, const FormatTable& formats) {
+  std::vector<std::string> known = mixture_labels();
+  known.push_back("native");
+  for (const QuantFormat& f : formats.formats) {
+    known.push_back(f.id);
+    known.insert(known.end(), f.aliases.begin(), f.aliases.end());
+  }
+  throw_unknown_name("weight format", label, known, kListFormats);
+}
+
+// ---- sizes ----
+
+Bytes one_copy(const FormatTable& formats, FormatId id, const Matrix& m) {
+  return m.rows == 0 ? Bytes(0) : bytes_of(formats[id], m.rows, m.cols) * m.copies;
+}
+
+// Adds sizes by part; what is in a GGUF type has the band of the label.
+class SizeSum {
+ public:
+  explicit SizeSum(const FormatTable& formats) : formats_(formats) {}
+
+  void add(Part part, FormatId id, const Matrix& m, Count times) {
+    const Bytes bytes = one_copy(formats_, id, m) * times;
+    size_.bytes += bytes;
+    size_.by_part[static_cast<std::size_t>(part)] += bytes;
+    if (formats_[id].whole_groups) quantised_ += bytes;
+  }
+  CheckpointSize with_band(double low, double high) {
+    const Bytes rest = size_.bytes - quantised_;
+    size_.low = rest + scaled(quantised_, low);
+    size_.high = rest + scaled(quantised_, high);
+    return size_;
+  }
+
+ private:
+  const FormatTable& formats_;
+  CheckpointSize size_;
+  Bytes quantised_;
+};
+
+}  // namespace
+
+FormatId FormatTable::id_of(std::string_view name) const {
+  const QuantFormat* found = find_format(*this, lower_case(name));
+  if (found == nullptr) {
+    std::vector<std::string> known;
+    for (const QuantFormat& f : formats) known.push_back(f.id);
+    throw_unknown_name("format", name, known, kListFormats);
+  }
+  return static_cast<FormatId>(found - formats.data());
+}
+
+WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std::string_view label) {
+  const std::string name = lower_case(label);
+  if (name == "native") return plan_native(model, formats);
+  if (const GgufLabel* gguf = find_gguf_label(name)) return GgufPlanner(model, formats, *gguf).plan();
+  if (const QuantFormat* format = find_format(formats, name))
+    return plan_format(model, formats, static_cast<FormatId>(format - formats.formats.data()));
+  throw_unknown_label(label, formats);
+}
+
+std::vector<std::string> mixture_labels() {
+  std::vector<std::string> labels;
+  for (const GgufLabel& label : gguf_labels()) labels.emplace_back(label.id);
+  return labels;
+}
+
+CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, const FormatTable& formats) {
+  SizeSum sum(formats);
+  const Places places = places_of(model);
+  for (std::size_t b = 0; b < plan.blocks.size(); ++b) {
+    const Count instances = static_cast<Count>(places.of_block[b].size());
+    for (const MatrixPlan& m : plan.blocks[b].matrices)
+      for (std::size_t s = 0; s < m.share_count; ++s)
+        sum.add(m.matrix.part, m.shares[s].format, m.matrix,
+                m.share_count == 1 ? instances : static_cast<Count>(m.shares[s].instances.count()));
+  }
+  const Count norm_width = model.hidden * (model.norm == NormKind::Layer ? 2 : 1);
+  const Matrix final_norms{.role = MatrixRole::Norm, .part = Part::Norm, .rows = model.final_norms * norm_width};
+  sum.add(Part::Norm, plan.norm_format, final_norms, 1);
+  const Matrix head_bias{.role = MatrixRole::Bias, .part = Part::Head, .rows = model.head_bias ? model.vocab : 0};
+  sum.add(Part::Head, plan.norm_format, head_bias, 1);
+  sum.add(Part::Embedding, plan.embedding.shares[0].format, plan.embedding.matrix, 1);
+  sum.add(Part::Head, plan.head.shares[0].format, plan.head.matrix, 1);
+  for (const MatrixPlan& extra : plan.extras)
+    if (!plan.converted || extra.matrix.part != Part::Vision) sum.add(extra.matrix.part, extra.shares[0].format, extra.matrix, 1);
+
+  const MtpModule& mtp = model.mtp;
+  if (mtp.modules > 0 && (!plan.converted || mtp.in_gguf)) {
+    for (BlockIndex b : mtp.shape)
+      for (const MatrixPlan& m : plan.blocks[b].matrices) {
+        // The module stands after the last layer and is stored like it.
+        std::size_t last = 0;
+        for (std::size_t s = 1; s < m.share_count; ++s)
+          if (m.shares[s].instances.test(places.of_block[b].size() - 1)) last = s;
+        sum.add(Part::Mtp, m.shares[last].format, m.matrix, mtp.modules);
+      }
+    const Matrix norms{.role = MatrixRole::Norm, .part = Part::Mtp, .rows = mtp.norms * norm_width};
+    sum.add(Part::Mtp, plan.norm_format, norms, mtp.modules);
+    sum.add(Part::Mtp, plan.mtp_projection.shares[0].format, plan.mtp_projection.matrix, mtp.modules);
+    sum.add(Part::Mtp, plan.embedding.shares[0].format, plan.embedding.matrix, mtp.in_file_copies);
+    sum.add(Part::Mtp, plan.head.shares[0].format, plan.head.matrix, mtp.in_file_copies);
+  }
+  return sum.with_band(plan.low, plan.high);
+}
+
+}  // namespace moeplan

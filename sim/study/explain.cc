@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/explain.h"
+
+#include <algorithm>
+
+namespace moeplan {
+namespace {
+
+bool belongs(const Tensor& t, const LedgerLine& line) {
+  return t.cls == line.cls && t.place == line.place && (t.cls != TensorClass::Weight || t.part == line.part);
+}
+
+std::string times(Count count, const std::string& noun) {
+  return grouped(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string_view role_word(MatrixRole role) {
+  static constexpr std::string_view kWords[] = {"q",
+                                                "q latent",
+                                                "q up",
+                                                "k",
+                                                "v",
+                                                "kv latent",
+                                                "kv up",
+                                                "output",
+                                                "q norm",
+                                                "k norm",
+                                                "kv latent norm",
+                                                "q latent norm",
+                                                "sinks",
+                                                "gate",
+                                                "index q",
+                                                "index k",
+                                                "index weights",
+                                                "index norm",
+                                                "linear qkvz",
+                                                "linear ba",
+                                                "convolution",
+                                                "linear out",
+                                                "linear state",
+                                                "linear norm",
+                                                "gate",
+                                                "up",
+                                                "down",
+                                                "expert gate",
+                                                "expert up",
+                                                "expert down",
+                                                "shared gate",
+                                                "shared up",
+                                                "shared down",
+                                                "shared scalar gate",
+                                                "latent down",
+                                                "latent up",
+                                                "router",
+                                                "router bias",
+                                                "selection bias",
+                                                "bias",
+                                                "norm",
+                                                "embedding",
+                                                "head",
+                                                "mtp projection",
+                                                "table"};
+  const auto index = static_cast<std::size_t>(role);
+  return index < std::size(kWords) ? kWords[index] : "weight";
+}
+
+std::string tensor_formula(const FitResult& f, const RankResult& r, const Tensor& t) {
+  const std::string layers = times(t.repeat, "layer");
+  switch (t.cls) {
+    case TensorClass::Kv: {
+      const bool cut = t.window != 0 && t.window < r.residency.context;
+      const Count kept = cut ? t.window : r.residency.context;
+      return layers + " x " + grouped(t.per_token) + " B x " + times(kept, "token") + (cut ? " (window)" : "") + " x " +
+             times(r.residency.sequences, "sequence");
+    }
+    case TensorClass::State:
+      return layers + " x " + grouped(t.per_sequence) + " B x " + times(r.residency.sequences, "sequence");
+    case TensorClass::Activation: {
+      std::string text;
+      if (t.per_token != 0) text = grouped(t.per_token) + " B x " + times(r.residency.step_tokens, "step token");
+      if (t.per_sequence != 0) {
+        if (!text.empty()) text += " + ";
+        text += grouped(t.per_sequence) + " B x " + times(r.residency.logit_rows, "logit row");
+      }
+      return text;
+    }
+    case TensorClass::Workspace:
+      if (t.per_token != 0)
+        return grouped(t.per_token) + " B x " + times(std::min<Count>(r.residency.context, t.window), "token");
+      return grouped(t.fixed) + " B by capacity";
+    case TensorClass::Comm: return grouped(t.fixed) + " B by capacity";
+    case TensorClass::Weight:
+    case TensorClass::Padding: {
+      const QuantFormat& format = f.question.formats[t.format];
+      std::string text = (t.repeat == 1 ? std::string() : layers + " x ") + grouped(t.elements) + " " + format.id +
+                         " weights = " + grouped(t.fixed) + " B";
+      if (t.repeat > 1) text += " each";
+      if (t.replicas > 1) text += ", on each of " + std::to_string(t.replicas) + " ranks";
+      return text;
+    }
+    case TensorClass::Runtime:
+    case TensorClass::Gradient:
+    case TensorClass::Optimizer: break;
+  }
+  return grouped(t.repeat * t.fixed) + " B";
+}
+
+std::string tensor_name(const RankResult& r, const Tensor& t) {
+  switch (t.cls) {
+    case TensorClass::Kv: return std::string(word_of(t.cache)) + " cache";
+    case TensorClass::State: return "recurrent state";
+    case TensorClass::Activation: {
+      const Op& op = r.program.op_array[t.first_op];
+      return t.last_op == kNone ? "residual stream" : "from " + std::string(word_of(op.name));
+    }
+    case TensorClass::Workspace: return t.per_token != 0 ? "re-expanded latent" : "masked expert outputs";
+    case TensorClass::Comm: return "dispatch and combine buffers";
+    case TensorClass::Padding: return "padding of " + std::string(role_word(t.role));
+    case TensorClass::Weight: return std::string(role_word(t.role));
+    case TensorClass::Runtime: return "runtime";
+    case TensorClass::Gradient: return "gradient";
+    case TensorClass::Optimizer: return "optimizer";
+  }
+  return "";
+}
+
+// "61 layers x 70,272 B x 8,192 tokens" when one tensor makes the line, else a sum.
+std::string cache_formula(const FitResult& f, const RankResult& r, const LedgerLine& line) {
+  std::string text;
+  for (const Tensor& t : r.program.tensors()) {
+    if (!belongs(t, line)) continue;
+    if (!text.empty()) text += " + ";
+    text += tensor_formula(f, r, t);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string grouped(Count value) {
+  std::string digits = std::to_string(value < 0 ? -value : value);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return value < 0 ? "-" + digits : digits;
+}
+
+Explanation explain_line(const FitResult& f, const RankResult& r, const LedgerLine& line) {
+  const RuntimeSpec& runtime = f.question.runtime;
+  const std::string label = f.question.weights == "native" ? "native" : "label " + f.question.weights;
+  switch (line.cls) {
+    case TensorClass::Weight: {
+      Count elements = 0;
+      for (const Tensor& t : r.program.tensors())
+        if (belongs(t, line)) elements += t.elements * t.repeat;
+      return {label, grouped(elements) + " weights", ""};
+    }
+    case TensorClass::Padding: return {"runtime", "kernel and vocabulary padding", runtime.source};
+    case TensorClass::Kv:
+    case TensorClass::State: return {"formula", cache_formula(f, r, line), ""};
+    case TensorClass::Activation: {
+      const Op& op = r.program.op_array[r.ledger.peak_op];
+      return {"formula",
+              "peak at " + std::string(word_of(op.name)) + ": " + times(r.residency.step_tokens, "step token") + ", " +
+                  times(r.residency.logit_rows, "logit row"),
+              runtime.sampler_source};
+    }
+    case TensorClass::Workspace: return {"formula", cache_formula(f, r, line), runtime.source};
+    case TensorClass::Comm: return {"capacity", cache_formula(f, r, line), "DeepEP csrc/config.hpp"};
+    case TensorClass::Runtime: return {"profile", "context of " + runtime.name, runtime.context_source};
+    case TensorClass::Gradient:
+    case TensorClass::Optimizer: break;
+  }
+  return {"formula", "", ""};
+}
+
+std::vector<ExplainedTensor> explain_tensors(const FitResult& f, const RankResult& r, const LedgerLine& line) {
+  std::vector<ExplainedTensor> result;
+  for (const Tensor& t : r.program.tensors()) {
+    if (!belongs(t, line)) continue;
+    const Bytes bytes = bytes_at(t, r.residency, r.ledger.peak_op);
+    if (bytes == Bytes(0)) continue;
+    result.push_back({tensor_name(r, t), bytes, tensor_formula(f, r, t)});
+  }
+  return result;
+}
+
+}  // namespace moeplan

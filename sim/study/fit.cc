@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/fit.h"
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Count kNoLimit = Count{1} << 40;
+
+// Memory by which the engine picks its defaults; some devices get the smallest ones
+// whatever they have.
+Bytes memory_for_defaults(const FitQuestion& q) {
+  for (const std::string& small : q.runtime.small_devices)
+    if (small == q.device.device) return Bytes(0);
+  return q.device.capacity;
+}
+
+Count sequence_limit_of(const RuntimeSpec& runtime, Bytes capacity) {
+  Count limit = 0;
+  for (const SequenceDefault& d : runtime.max_sequences)
+    if (capacity >= d.min_memory) limit = d.sequences;
+  return limit;
+}
+
+Admission admission_of(const FitQuestion& q) {
+  const RuntimeSpec& r = q.runtime;
+  const Bytes memory = memory_for_defaults(q);
+  const bool small = r.small_chunk_tokens != 0 && memory < r.chunk_memory;
+  return {.kv_block = r.kv_block_tokens,
+          .chunk = small ? r.small_chunk_tokens : r.chunk_tokens,
+          .row_limit = sequence_limit_of(r, memory)};
+}
+
+Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
+  const bool several = q.layout.gpus() > q.layout.replicas;
+  Allowances a;
+  a.runtime_context = q.runtime.context_bytes + (several ? q.runtime.context_bytes_multi : Bytes(0));
+  a.context_band = q.runtime.context_band;
+  a.activation_band = q.runtime.activation_band;
+  a.weight_low = weights.low;
+  a.weight_high = weights.high;
+  return a;
+}
+
+// The programs whose memory a deployment must hold: the larger step of a rank is a
+// prefill chunk, so the ledger reads the prefill program.
+RankResult evaluate_rank(const ModelPlan& plan, const FitQuestion& q, const LowerOptions& options,
+                         const RankClass& rank_class, const Admission& admission, const Allowances& allowances) {
+  RankResult r;
+  r.rank_class = rank_class;
+  r.program = lower(plan, q.runtime, options, rank_class, Phase::Prefill);
+  const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
+  r.residency = residency_of(admission, q.workload.context, sequences);
+  r.ledger = ledger_of(r.program, r.residency, allowances);
+  r.margin = q.device.budget() - r.ledger.total;
+  return r;
+}
+
+Bytes host_bytes_of(const std::vector<RankResult>& ranks) {
+  Bytes total;
+  for (const RankResult& r : ranks) total += r.ledger.host * r.rank_class.ranks;
+  return total;
+}
+
+Verdict verdict_of(const FitResult& f) {
+  if (f.margin < Bytes(0) || f.host_short) return Verdict::No;
+  return f.margin < f.uncertainty ? Verdict::Tight : Verdict::Yes;
+}
+
+void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances) {
+  const FitQuestion& q = f.question;
+  const Bytes budget = q.device.budget();
+  const Count per_rank = ceil_div(q.workload.sequences, q.layout.dp);
+  f.max_context = q.model.max_context;
+  Count sequences = kNoLimit;
+  for (const RankResult& r : f.ranks) {
+    const FoldedLedger folded = fold(r.program, admission, allowances);
+    f.max_context = std::min(f.max_context, max_context(folded, budget, per_rank, q.model.max_context));
+    sequences = std::min(sequences, max_sequences(folded, budget, q.workload.context, kNoLimit / q.layout.dp));
+  }
+  f.context_at_model_limit = f.max_context == q.model.max_context;
+  f.max_sequences = sequences < 0 ? sequences : sequences * q.layout.dp;
+  f.sequence_limit = admission.row_limit * q.layout.dp;
+}
+
+// Caches of the tightest rank plus what is still free.
+Bytes cache_room_of(const FitResult& f) {
+  Bytes caches;
+  for (const LedgerLine& line : f.ranks.front().ledger.lines())
+    if (line.cls == TensorClass::Kv || line.cls == TensorClass::State) caches += line.bytes;
+  return caches + f.margin;
+}
+
+LowerOptions options_of(const ModelPlan& plan, const FitQuestion& q) {
+  return {.layout = q.layout,
+          .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
+          .load_mtp = q.load_mtp,
+          .host_expert_layers = q.host_expert_layers,
+          .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens};
+}
+
+FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
+  FitResult f;
+  f.question = q;
+  const LowerOptions options = options_of(plan, q);
+  f.kv_format = options.kv_format;
+  const Admission admission = admission_of(q);
+  const Allowances allowances = allowances_of(q, plan.weights);
+  for (const RankClass& c : rank_classes(plan, q.layout))
+    f.ranks.push_back(evaluate_rank(plan, q, options, c, admission, allowances));
+  std::stable_sort(f.ranks.begin(), f.ranks.end(),
+                   [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
+  // The ranks are in order of tightness from here on.
+  f.margin = f.ranks.front().margin;
+  f.uncertainty = f.ranks.front().ledger.high - f.ranks.front().ledger.total;
+  f.host_bytes = host_bytes_of(f.ranks);
+  f.host_short = q.device.host.has_value() && f.host_bytes > *q.device.host;
+  f.verdict = verdict_of(f);
+  solve_headroom(f, admission, allowances);
+  f.cache_room = cache_room_of(f);
+  return f;
+}
+
+bool fits(const FitResult& f) { return f.verdict != Verdict::No; }
+
+// The verdict alone, for searches over many layouts: stops at the first rank class
+// that does not fit.
+bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
+  const LowerOptions options = options_of(plan, q);
+  const Admission admission = admission_of(q);
+  const Allowances allowances = allowances_of(q, plan.weights);
+  Bytes host;
+  for (const RankClass& c : rank_classes(plan, q.layout)) {
+    const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
+    const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
+    const MemoryLedger ledger = ledger_of(program, residency_of(admission, q.workload.context, sequences), allowances);
+    if (ledger.total > q.device.budget()) return false;
+    host += ledger.host * c.ranks;
+  }
+  return !q.device.host.has_value() || host <= *q.device.host;
+}
+
+// The first of the layouts that fits.
+std::optional<Layout> first_fitting(const ModelPlan& plan, FitQuestion& q, const std::vector<Layout>& layouts,
+                                    Count replicas) {
+  for (const Layout& layout : layouts) {
+    q.layout = layout;
+    q.layout.replicas = replicas;
+    if (fits_planned(plan, q)) return q.layout;
+  }
+  return std::nullopt;
+}
+
+Bytes weight_bytes_of(const FitResult& f) {
+  Bytes total;
+  for (const RankResult& r : f.ranks)
+    for (const LedgerLine& line : r.ledger.lines())
+      if (line.cls == TensorClass::Weight) total += line.bytes * r.rank_class.ranks;
+  return total;
+}
+
+double lost_share(double after, double before) { return before > 0 ? 1.0 - after / before : 0.0; }
+
+// Searches for changes of one kind; each appends what it finds.
+class ChangeSearch {
+ public:
+  ChangeSearch(const FitQuestion& question, const FitResult& base)
+      : q_(question), base_(base), plan_(plan_model(question.model, question.formats, question.weights)) {}
+
+  void layouts() {
+    const Count gpus = q_.layout.gpus() / q_.layout.replicas;
+    FitQuestion q = q_;
+    if (!first_fitting(plan_, q, legal_layouts(q_.model, q_.runtime, gpus), q_.layout.replicas)) return;
+    keep(ChangeKind::Layout, "layout " + describe(q.layout), 0.0, evaluate_planned(plan_, q));
+  }
+
+  void context() {
+    if (base_.max_context < kUsefulContext) return;
+    FitQuestion q = q_;
+    q.workload.context = std::min(base_.max_context, q_.workload.context) / kUsefulContext * kUsefulContext;
+    if (q.workload.context == q_.workload.context) return;
+    keep(ChangeKind::Context, "--context " + std::to_string(q.workload.context),
+         lost_share(static_cast<double>(q.workload.context), static_cast<double>(q_.workload.context)),
+         evaluate_planned(plan_, q));
+  }
+
+  void sequences() {
+    if (q_.workload.sequences <= 1 || base_.max_sequences < 1) return;
+    FitQuestion q = q_;
+    q.workload.sequences = std::min(base_.max_sequences, q_.workload.sequences);
+    if (q.workload.sequences == q_.workload.sequences) return;
+    keep(ChangeKind::Sequences, "--sequences " + std::to_string(q.workload.sequences),
+         lost_share(static_cast<double>(q.workload.sequences), static_cast<double>(q_.workload.sequences)),
+         evaluate_planned(plan_, q));
+  }
+
+  void kv_formats() {
+    const Count now = token_bytes(base_.kv_format);
+    for (const char* name : {"fp8", "q8_0", "q4_0"}) {
+      const bool gguf = name[0] == 'q';
+      if (gguf != q_.runtime.host_offload) continue;  // block formats of the cache are llama.cpp's
+      if (token_bytes(plan_.formats.id_of(name)) >= now) continue;
+      FitQuestion q = q_;
+      q.kv = name;
+      FitResult result = evaluate_planned(plan_, q);
+      const double share = lost_share(static_cast<double>(token_bytes(result.kv_format)), static_cast<double>(now));
+      if (keep(ChangeKind::KvFormat, std::string("--kv ") + name, share, std::move(result))) return;
+    }
+  }
+
+  void host_experts() {
+    if (!q_.runtime.host_offload || q_.device.host_is_device) return;
+    Count moe_layers = 0;
+    for (std::size_t i = 0; i < plan_.model.blocks.size(); ++i)
+      if (std::holds_alternative<MoeFfn>(plan_.model.blocks[i].kind)) moe_layers += plan_.instances[i];
+    const double weights = static_cast<double>(weight_bytes_of(base_).count());
+    // The fewest layers that fit on the device: it only empties as layers leave. Whether
+    // the host holds them is part of the verdict.
+    FitQuestion q = q_;
+    Count enough = q_.host_expert_layers + 1;
+    for (; enough <= moe_layers; ++enough) {
+      q.host_expert_layers = enough;
+      if (fits_planned(plan_, q)) break;
+    }
+    if (enough > moe_layers) return;
+    FitResult result = evaluate_planned(plan_, q);
+    const double share = static_cast<double>(result.host_bytes.count()) / weights;
+    keep(ChangeKind::HostExperts, "experts of " + std::to_string(enough) + " layers in host memory", share,
+         std::move(result));
+  }
+
+  void weight_formats() {
+    const double now = static_cast<double>(weight_bytes_of(base_).count());
+    std::vector<std::string> labels = mixture_labels();
+    if (!q_.runtime.host_offload) labels = {"nvfp4", "int4_g128", "fp8"};
+    // Smallest first in the list: the largest that fits is the smallest change.
+    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+      FitQuestion q = q_;
+      q.weights = *label;
+      FitResult result = evaluate(q);
+      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
+      if (share <= 0) continue;
+      if (keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result))) return;
+    }
+  }
+
+  void more_gpus() {
+    const Count now = q_.layout.gpus() / q_.layout.replicas;
+    if (q_.device.host_is_device) return;  // a laptop is one device
+    const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
+    const Count budget = std::max<Count>(q_.device.budget().count(), 1);
+    // Beyond one node of 8, devices come by the node.
+    for (Count gpus = now + 1; gpus <= kMostGpus;
+         gpus = gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus)) {
+      // Weights alone bound the number from below; replicated ones only add to it.
+      if (gpus * budget < weights / q_.layout.ranks_per_stage()) continue;
+      FitQuestion q = q_;
+      const std::optional<Layout> layout =
+          first_fitting(plan_, q, legal_layouts(q_.model, q_.runtime, gpus), q_.layout.replicas);
+      if (!layout.has_value()) continue;
+      FitResult result = evaluate_planned(plan_, q);
+      const double share = lost_share(static_cast<double>(now), static_cast<double>(gpus));
+      const std::string text = std::to_string(gpus) + " devices, " + describe(q.layout);
+      if (keep(ChangeKind::MoreGpus, text, share, std::move(result))) return;
+    }
+  }
+
+  std::vector<Change> take() {
+    std::stable_sort(found_.begin(), found_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
+    return std::move(found_);
+  }
+
+ private:
+  static constexpr Count kUsefulContext = 256;
+  static constexpr Count kMostGpus = 1024;
+
+  bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
+    if (!fits(result)) return false;
+    found_.push_back({kind, std::move(text), size, std::move(result)});
+    return true;
+  }
+
+  // Bytes of 1,024 cached values: enough to compare formats.
+  Count token_bytes(FormatId format) const { return bytes_of(plan_.formats[format], 1, 1024).count(); }
+
+  const FitQuestion& q_;
+  const FitResult& base_;
+  ModelPlan plan_;
+  std::vector<Change> found_;
+};
+
+}  // namespace
+
+std::string_view word_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::Yes: return "yes";
+    case Verdict::Tight: return "tight";
+    case Verdict::No: return "no";
+  }
+  return "";
+}
+
+FitResult evaluate(const FitQuestion& question) {
+  return evaluate_planned(plan_model(question.model, question.formats, question.weights), question);
+}
+
+std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
+  const ModelPlan plan = plan_model(question.model, question.formats, question.weights);
+  const std::vector<Layout> legal = legal_layouts(question.model, question.runtime, gpus);
+  FitQuestion q = question;
+  if (const std::optional<Layout> found = first_fitting(plan, q, legal, 1)) return found;
+  // Devices that one copy cannot use together still hold independent copies.
+  for (Count replicas = 2; replicas <= gpus; ++replicas) {
+    if (gpus % replicas != 0) continue;
+    const std::vector<Layout> fewer = legal_layouts(question.model, question.runtime, gpus / replicas);
+    if (const std::optional<Layout> found = first_fitting(plan, q, fewer, replicas)) return found;
+  }
+  if (legal.empty()) return std::nullopt;
+  return legal.front();
+}
+
+std::vector<Change> changes_that_fit(const FitQuestion& question) {
+  const FitResult base = evaluate(question);
+  if (fits(base)) return {};
+  ChangeSearch search(question, base);
+  search.layouts();
+  search.context();
+  search.sequences();
+  search.kv_formats();
+  search.host_experts();
+  search.weight_formats();
+  search.more_gpus();
+  return search.take();
+}
+
+std::string_view limiting_kind(const FitResult& result) {
+  if (result.host_short) return "host memory";
+  const LedgerLine* largest = nullptr;
+  for (const LedgerLine& line : result.ranks.front().ledger.lines())
+    if (line.place == Place::Device && (largest == nullptr || line.bytes > largest->bytes)) largest = &line;
+  return largest != nullptr ? ledger_kind(largest->cls, largest->part) : "";
+}
+
+std::string runtime_flags(const FitResult& result) {
+  const FitQuestion& q = result.question;
+  const std::string context = std::to_string(q.workload.context);
+  if (q.runtime.id == "llama.cpp") {
+    std::string flags = "-c " + std::to_string(q.workload.context * q.workload.sequences);
+    if (q.workload.sequences > 1) flags += " -np " + std::to_string(q.workload.sequences);
+    flags += " -ngl 99";
+    if (q.host_expert_layers > 0) flags += " --n-cpu-moe " + std::to_string(q.host_expert_layers);
+    if (!q.kv.empty() && q.kv != "fp16") flags += " -ctk " + q.kv + " -ctv " + q.kv;
+    return flags;
+  }
+  if (q.runtime.id == "vllm") {
+    std::string flags = "--max-model-len " + context;
+    if (q.layout.tp > 1) flags += " --tensor-parallel-size " + std::to_string(q.layout.tp);
+    if (q.layout.dp > 1) flags += " --data-parallel-size " + std::to_string(q.layout.dp);
+    if (q.layout.pp > 1) flags += " --pipeline-parallel-size " + std::to_string(q.layout.pp);
+    if (q.layout.ep > 1) flags += " --enable-expert-parallel";
+    if (q.kv == "fp8") flags += " --kv-cache-dtype fp8";
+    return flags;
+  }
+  return "";
+}
+
+}  // namespace moeplan

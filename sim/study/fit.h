@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// "Will this fit?": one deployment evaluated to a verdict per rank class, the load it
+// leaves room for, and, when it does not fit, the single changes that make it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/ledger/headroom.h"
+#include "sim/lower/lower.h"
+#include "sim/spec/catalog.h"
+#include "sim/spec/workload.h"
+
+namespace moeplan {
+
+// The memory a rank may use.
+struct DeviceBudget {
+  std::string device;  // profile id, or "" for a bare --memory
+  Bytes capacity;      // what programs can allocate in all
+  Bytes reserve;       // kept free
+  Bytes budget() const { return capacity - reserve; }
+  std::optional<Bytes> host;    // memory of the host that experts may use, over the replica
+  bool host_is_device = false;  // unified memory: moving experts gains nothing
+  Count node_devices = 1;
+};
+
+// A deployment and its load. Everything a verdict depends on.
+struct FitQuestion {
+  ModelSpec model;
+  FormatTable formats;
+  RuntimeSpec runtime;
+  std::string weights = "native";
+  std::string kv = "";  // "" = the runtime's default
+  DeviceBudget device;
+  Layout layout;
+  Workload workload;
+  bool load_mtp = false;
+  Count host_expert_layers = 0;
+  Count dispatch_tokens = 0;  // 0 = the runtime's
+};
+
+enum class Verdict { Yes, Tight, No };
+std::string_view word_of(Verdict verdict);
+
+// One rank class at the asked load.
+struct RankResult {
+  RankClass rank_class;
+  Program program;  // decode step, for explanations
+  Residency residency;
+  MemoryLedger ledger;
+  Bytes margin;  // budget - total
+};
+
+struct FitResult {
+  FitQuestion question;
+  FormatId kv_format = 0;
+  Verdict verdict = Verdict::No;
+  std::vector<RankResult> ranks;  // tightest first
+  Bytes host_bytes;
+  bool host_short = false;  // the host memory is what is missing
+  Bytes margin;             // of the tightest rank
+  Bytes uncertainty;        // high - total of the tightest rank
+  // Solved with everything else held; -1: not even an empty one fits.
+  Count max_context = 0;  // at most the model's maximum
+  bool context_at_model_limit = false;
+  Count max_sequences = 0;   // over the replica
+  Count sequence_limit = 0;  // of the engine's admission; 0 = none
+  Bytes cache_room;          // budget left for kv and state on the tightest rank
+};
+
+// Requires a legal layout. Throws InputError for unknown weight or KV formats.
+FitResult evaluate(const FitQuestion& question);
+
+// One change of a question, evaluated.
+enum class ChangeKind { Layout, Context, Sequences, KvFormat, HostExperts, WeightFormat, MoreGpus };
+struct Change {
+  ChangeKind kind = ChangeKind::Layout;
+  std::string text;  // "--weights q3_k_m", "experts of 7 layers in host memory"
+  double size = 0;   // relative: 0 = nothing given up, 1 = everything
+  FitResult result;
+};
+
+// Single changes that make a "no" a "yes" or "tight", smallest first.
+std::vector<Change> changes_that_fit(const FitQuestion& question);
+
+// The layout for a number of devices when the user names none: the first legal one that
+// fits, else the first legal one; none when nothing is legal.
+std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
+
+// What limits the tightest rank: the ledger kind with the most bytes.
+std::string_view limiting_kind(const FitResult& result);
+
+// Command-line flags that set this deployment up in its engine; "" when unknown.
+std::string runtime_flags(const FitResult& result);
+
+}  // namespace moeplan

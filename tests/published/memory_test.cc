@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory figures that others printed: cache identities, resident weights, vLLM's own
+// accounting and DeepEP's buffers.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sim/lower/dispatch.h"
+#include "sim/study/fit.h"
+#include "sim/study/model_report.h"
+
+namespace moeplan {
+namespace {
+
+const Catalog& catalog() {
+  static const Catalog kCatalog = Catalog::embedded();
+  return kCatalog;
+}
+
+ModelReport report(const std::string& model, Count context, const std::string& kv = "bf16", Count batch = 1) {
+  return report_model(catalog().model(model), catalog().formats(), "native", kv, context, batch);
+}
+
+TEST(KvCache, MixtralKeeps131072BytesPerToken) {
+  // 32 layers x 8 kv heads x 128 dims x 2 (K and V) x 2 B
+  EXPECT_EQ(report("mixtral-8x7b", 32768).kv_per_token, Bytes(131'072));
+  EXPECT_EQ(report("mixtral-8x7b", 32768).kv_at_context, 4 * kGiB);
+}
+
+TEST(KvCache, DeepSeekV3CachesTheLatentOnly) {
+  // 61 layers x (512 + 64) x 2 B
+  EXPECT_EQ(report("deepseek-v3", 32768).kv_per_token, Bytes(70'272));
+  EXPECT_EQ(report("kimi-k2", 32768).kv_per_token, Bytes(70'272));
+}
+
+TEST(KvCache, DeepSeekV32AddsTheIndexerKeys) {
+  // 61 layers x (1,152 + 128 fp8 + 4 scale)
+  EXPECT_EQ(report("deepseek-v3.2", 32768).kv_per_token, Bytes(78'324));
+  // FP8 layout: 61 x (512 + 16 scales + 128 rope in bf16 + 132)
+  EXPECT_EQ(report("deepseek-v3.2", 32768, "fp8").kv_per_token, Bytes(48'068));
+}
+
+TEST(KvCache, GptOssWindowsEveryOtherLayer) {
+  const ModelReport r = report("gpt-oss-120b", 131072);
+  EXPECT_EQ(r.kv_per_token, Bytes(73'728));           // 36 x 2,048
+  EXPECT_EQ(r.kv_marginal_per_token, Bytes(36'864));  // 18 x 2,048
+  EXPECT_EQ(r.kv_at_context, Bytes(4'836'556'800));   // 18 x 2,048 x (131,072 + 128)
+}
+
+TEST(KvCache, Qwen3AndLlamaAndScout) {
+  EXPECT_EQ(report("qwen3-30b-a3b", 8192).kv_per_token, Bytes(98'304));     // 48 x 4 x 128 x 2 x 2
+  EXPECT_EQ(report("qwen3-235b-a22b", 8192).kv_per_token, Bytes(192'512));  // 94 x 4 x 128 x 2 x 2
+  EXPECT_EQ(report("llama-2-70b", 4096).kv_per_token, Bytes(327'680));      // 80 x 8 x 128 x 2 x 2
+  const ModelReport scout = report("llama-4-scout", 32768);
+  EXPECT_EQ(scout.kv_per_token, Bytes(196'608));
+  // 12 full layers x 32,768 + 36 chunked x 8,192, 4,096 B each: 2.625 GiB
+  EXPECT_EQ(scout.kv_at_context, Bytes(Count{4096} * (12 * 32768 + 36 * 8192)));
+}
+
+TEST(KvCache, BatchMultipliesTheWindowedCache) {
+  EXPECT_EQ(report("gpt-oss-120b", 1000, "bf16", 7).kv_at_context,
+            7 * report("gpt-oss-120b", 1000, "bf16", 1).kv_at_context);
+}
+
+TEST(KvCache, TensorParallelRanksReplicateWhatTheyCannotCut) {
+  // Qwen3-235B has 4 KV heads: at TP8 a rank keeps one whole head, 94 x 2 x 128 x 2 B.
+  const RuntimeSpec runtime = catalog().runtime("vllm");
+  const ModelPlan plan = plan_model(catalog().model("qwen3-235b-a22b"), catalog().formats(), "native");
+  LowerOptions options;
+  options.layout = {.tp = 8, .dp = 1, .moe_tp = 1, .ep = 8};
+  options.kv_format = plan.formats.id_of("bf16");
+  const Program p = lower(plan, runtime, options, rank_classes(plan, options.layout).front(), Phase::Decode);
+  Count per_token = 0;
+  for (const Tensor& t : p.tensors())
+    if (t.cls == TensorClass::Kv) per_token += t.per_token * t.repeat;
+  EXPECT_EQ(per_token, 48'128);
+}
+
+struct FlopRow {
+  const char* model;
+  double weights, decode_attention, prefill_attention;  // GFLOP per token at 32,768
+};
+
+class FlopsPerTokenTest : public testing::TestWithParam<FlopRow> {};
+
+// facts/models.md section 2; half a unit of the last printed digit.
+TEST_P(FlopsPerTokenTest, AgreesWithThePublishedTable) {
+  const FlopRow row = GetParam();
+  const FlopsPerToken f = report(row.model, 32768).flops;
+  EXPECT_NEAR(f.weights / 1e9, row.weights, 0.051) << row.model;
+  EXPECT_NEAR(f.decode_attention / 1e9, row.decode_attention, 0.051) << row.model;
+  EXPECT_NEAR(f.prefill_attention_mean / 1e9, row.prefill_attention, 0.051) << row.model;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, FlopsPerTokenTest,
+    testing::Values(FlopRow{"mixtral-8x7b", 25.5, 17.2, 8.6}, FlopRow{"deepseek-v3", 73.2, 556.7, 81.9},
+                    // DSA runs absorbed in prefill: 50.1, not the expanded 26.3.
+                    FlopRow{"deepseek-v3.2", 75.0, 67.5, 50.1}, FlopRow{"kimi-k2", 63.4, 278.4, 40.9},
+                    FlopRow{"gpt-oss-120b", 10.3, 9.7, 4.9}, FlopRow{"qwen3-235b-a22b", 43.1, 100.9, 50.5},
+                    FlopRow{"llama-4-scout", 32.3, 14.1, 7.0}, FlopRow{"llama-2-70b", 137.4, 85.9, 43.0}));
+
+TEST(TrainingFlops, ThreeTimesForwardOfDeepSeekV3At4k) {
+  // 3 x (weights + mean attention of a 4,096-token sequence) = 250.5 GFLOP per token
+  const FlopsPerToken f = report("deepseek-v3", 4096).flops;
+  EXPECT_NEAR(3 * f.prefill_mean_total / 1e9, 250.46, 0.1);
+}
+
+TEST(TrainingFlops, ThreeTimesForwardOfDeepSeekV2At4k) {
+  const FlopsPerToken f = report("deepseek-v2", 4096).flops;
+  EXPECT_NEAR(3 * f.prefill_mean_total / 1e9, 155.31, 0.1);
+}
+
+TEST(DeepEp, LowLatencyBufferOfDeepSeekV3IsExact) {
+  // 2 x (send + receive) of 256 experts x 128 tokens x (14,336 + 224) B + 2 x 1,024 B counters
+  EXPECT_EQ(deepep_low_latency_bytes(256, 128, 7168), Bytes(1'908'410'368));
+  EXPECT_NEAR(in_gib(deepep_low_latency_bytes(256, 256, 7168)), 3.55, 0.01);
+  EXPECT_NEAR(in_gib(deepep_low_latency_bytes(288, 128, 7168)), 2.00, 0.01);
+}
+
+TEST(DeepEp, TheBufferStandsInTheLedgerOfAnExpertParallelDeployment) {
+  FitQuestion q;
+  q.model = catalog().model("deepseek-v3");
+  q.formats = catalog().formats();
+  q.runtime = catalog().runtime("generic");
+  q.device.capacity = kGiB * 140;
+  q.workload = {.context = 4096, .sequences = 64};
+  q.dispatch_tokens = 128;
+  for (const Count ep : {8, 64}) {  // whatever the EP
+    q.layout = {.tp = 1, .dp = ep, .moe_tp = 1, .ep = ep};
+    Bytes comm;
+    const FitResult r = evaluate(q);
+    for (const LedgerLine& line : r.ranks.front().ledger.lines())
+      if (line.cls == TensorClass::Comm) comm += line.bytes;
+    EXPECT_EQ(comm, Bytes(1'908'410'368)) << ep;
+  }
+}
+
+Bytes sum_of(const FitResult& r, std::initializer_list<TensorClass> classes) {
+  Bytes total;
+  for (const LedgerLine& line : r.ranks.front().ledger.lines())
+    for (const TensorClass c : classes)
+      if (line.cls == c) total += line.bytes;
+  return total;
+}
+
+// vLLM's own report on an H100 whose programs see 79.18 GiB (llm-d planner docs).
+struct VllmRow {
+  const char* model;
+  const char* weights;
+  Count tp;
+  double utilization;
+  double weights_gib, activation_gib, kv_gib;
+};
+
+FitResult vllm_run(const VllmRow& row) {
+  FitQuestion q;
+  q.model = catalog().model(row.model);
+  q.formats = catalog().formats();
+  q.runtime = catalog().runtime("vllm");
+  q.weights = row.weights;
+  q.device.capacity = scaled(kGiB, 79.18);
+  q.device.reserve = scaled(q.device.capacity, 1 - row.utilization);
+  q.layout = {.tp = row.tp, .dp = 1, .moe_tp = row.tp, .ep = 1};
+  q.workload = {.context = 16000, .sequences = 1};
+  return evaluate(q);
+}
+
+class VllmMemory : public testing::TestWithParam<VllmRow> {};
+
+TEST_P(VllmMemory, ActivationPeakAndKvLeftAreWithinHalfAGib) {
+  const VllmRow row = GetParam();
+  const FitResult r = vllm_run(row);
+  EXPECT_NEAR(in_gib(sum_of(r, {TensorClass::Activation})), row.activation_gib, 0.5) << row.model;
+  EXPECT_NEAR(in_gib(r.cache_room), row.kv_gib, 0.5) << row.model;
+}
+
+TEST_P(VllmMemory, ResidentWeightsAreWithinTwoPercent) {
+  const VllmRow row = GetParam();
+  const Bytes resident = sum_of(vllm_run(row), {TensorClass::Weight, TensorClass::Padding});
+  EXPECT_NEAR(in_gib(resident) / row.weights_gib, 1.0, 0.02) << row.model;
+}
+
+INSTANTIATE_TEST_SUITE_P(H100, VllmMemory,
+                         testing::Values(VllmRow{"gpt-oss-20b", "native", 1, 0.90, 13.47, 7.38, 50.28},
+                                         VllmRow{"gpt-oss-120b", "native", 1, 0.95, 64.38, 7.38, 3.33},
+                                         VllmRow{"llama-3.3-70b", "fp8", 2, 0.90, 33.88, 4.84, 32.00},
+                                         VllmRow{"llama-3.1-8b", "native", 1, 0.90, 14.99, 4.76, 51.38},
+                                         VllmRow{"qwen3-0.6b", "native", 1, 0.90, 1.12, 5.56, 64.45},
+                                         VllmRow{"qwen3-32b", "native", 1, 0.90, 61.03, 5.64, 4.45},
+                                         VllmRow{"qwen3-32b", "native", 2, 0.90, 30.59, 5.64, 34.49}));
+
+TEST(VllmMemory, ResidentGptOssIsWithinOnePercent) {
+  const auto resident = [](const char* model) {
+    return in_gib(sum_of(vllm_run({model, "native", 1, 0.9, 0, 0, 0}), {TensorClass::Weight, TensorClass::Padding}));
+  };
+  EXPECT_NEAR(resident("gpt-oss-20b") / 13.47, 1.0, 0.01);
+  EXPECT_NEAR(resident("gpt-oss-120b") / 64.38, 1.0, 0.01);
+}
+
+TEST(VllmMemory, Rtx4090HoldsTheBlocksThatWereReported) {
+  const DeviceSpec device = catalog().device("rtx-4090");
+  FitQuestion q;
+  q.model = catalog().model("llama-3.1-8b");
+  q.formats = catalog().formats();
+  q.runtime = catalog().runtime("vllm");
+  q.device.capacity = device.memory.value - device.unallocatable.value;
+  q.device.reserve = scaled(q.device.capacity, 0.1);
+  q.workload = {.context = 4096, .sequences = 1};
+  // 16 tokens x 131,072 B per token
+  const double blocks = static_cast<double>(evaluate(q).cache_room.count()) / (16.0 * 131072);
+  EXPECT_NEAR(blocks / 2588, 1.0, 0.04) << blocks;
+}
+
+}  // namespace
+}  // namespace moeplan

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "sim/base/error.h"
+#include "sim/spec/catalog.h"
+
+namespace moeplan {
+namespace {
+
+RuntimeSpec sound_runtime() {
+  RuntimeSpec r;
+  r.id = "test";
+  r.name = "Test";
+  r.aliases = {"tst"};
+  r.version = "1";
+  r.as_of = "2026-11";
+  r.source = "a document";
+  r.reserve_fixed = 512 * kMiB;
+  r.reserve_fraction = 0.02;
+  r.reserve_source = "a document";
+  r.context_bytes = Bytes(123456789);
+  r.context_bytes_multi = 430 * kMiB;
+  r.context_source = "a document";
+  r.kv_block_tokens = 16;
+  r.window_slack_tokens = 512;
+  r.max_sequences = {{Bytes(0), 256}, {70 * kGiB, 1024}};
+  r.chunk_tokens = 8192;
+  r.small_chunk_tokens = 2048;
+  r.chunk_memory = 70 * kGiB;
+  r.small_devices = {"a100-80"};
+  r.sampler_bytes = 38.23;
+  r.sampler_source = "a document";
+  r.dispatch = DispatchKind::DeepEpLowLatency;
+  r.padding = {{"mxfp4", 256, "a document"}};
+  r.vocab_multiple = 64;
+  r.note = "a note";
+  return r;
+}
+
+std::string only_violation(const RuntimeSpec& runtime) {
+  std::string all;
+  for (const std::string& sentence : violations(runtime)) all += sentence + "\n";
+  if (!all.empty()) all.pop_back();
+  return all;
+}
+
+bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string reading_says(const std::string& text) {
+  try {
+    read_runtime(text, "test.json");
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::InvalidInput);
+    return error.what();
+  }
+  return "";
+}
+
+std::string with(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from << " in " << text;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(RuntimeJson, WritingThenReadingGivesAnEqualSpec) {
+  RuntimeSpec runtime = sound_runtime();
+  EXPECT_EQ(read_runtime(write_runtime(runtime), "again"), runtime);
+  runtime.aliases.clear();
+  runtime.padding.clear();
+  runtime.layouts = {false, false, false, true, false, false};
+  runtime.dispatch = DispatchKind::AllGather;
+  runtime.logits_for_chunk = true;
+  runtime.host_offload = true;
+  runtime.vision_resident = false;
+  runtime.activation_bytes = 4;
+  EXPECT_EQ(read_runtime(write_runtime(runtime), "again"), runtime);
+}
+
+TEST(RuntimeJson, UnknownDispatchNamesTheKnownOnes) {
+  const std::string said = reading_says(with(write_runtime(sound_runtime()), "deep_ep_low_latency", "deepep"));
+  EXPECT_TRUE(mentions(said, "dispatch/kind")) << said;
+  EXPECT_TRUE(mentions(said, "all_gather")) << said;
+}
+
+TEST(RuntimeJson, MissingLayoutRulesAreReportedByPath) {
+  const std::string said = reading_says(with(write_runtime(sound_runtime()), "\"uneven_experts\"", "\"uneven\""));
+  EXPECT_TRUE(mentions(said, "layouts")) << said;
+  EXPECT_TRUE(mentions(said, "uneven")) << said;
+}
+
+TEST(RuntimeJson, ReserveFractionIsAFractionNotAPercentage) {
+  EXPECT_TRUE(mentions(reading_says(with(write_runtime(sound_runtime()), "0.02", "2")), "reserve/fraction"));
+}
+
+TEST(RuntimeChecks, SoundRuntimeHasNoViolations) { EXPECT_EQ(only_violation(sound_runtime()), ""); }
+
+TEST(RuntimeChecks, SequenceTiersStartAtZeroAndRise) {
+  RuntimeSpec r = sound_runtime();
+  r.max_sequences[0].min_memory = Bytes(1);
+  EXPECT_TRUE(mentions(only_violation(r), "must hold from 0 B"));
+  r = sound_runtime();
+  r.max_sequences[1].min_memory = Bytes(0);
+  EXPECT_TRUE(mentions(only_violation(r), "must rise"));
+  r.max_sequences.clear();  // no admission limit
+  EXPECT_TRUE(violations(r).empty());
+}
+
+TEST(RuntimeChecks, SmallChunkNeedsItsThresholdAndIsTheSmallerOne) {
+  RuntimeSpec r = sound_runtime();
+  r.chunk_memory = Bytes(0);
+  EXPECT_TRUE(mentions(only_violation(r), "chunk_memory"));
+  r = sound_runtime();
+  r.small_chunk_tokens = 8192;
+  EXPECT_EQ(only_violation(r), "");
+  r.small_chunk_tokens = 8193;
+  EXPECT_EQ(only_violation(r), "small_chunk_tokens 8193 exceeds chunk_tokens 8192");
+}
+
+TEST(RuntimeChecks, ReserveFractionStaysBelowNineTenths) {
+  RuntimeSpec r = sound_runtime();
+  r.reserve_fraction = 0.9;
+  EXPECT_EQ(only_violation(r), "");
+  r.reserve_fraction = 0.91;
+  EXPECT_TRUE(mentions(only_violation(r), "reserve_fraction is 0.91"));
+}
+
+TEST(RuntimeChecks, FittedConstantsNeedASource) {
+  RuntimeSpec r = sound_runtime();
+  r.sampler_source = "";
+  r.padding[0].source = "";
+  r.reserve_source = "";
+  EXPECT_EQ(violations(r).size(), 3U);
+}
+
+TEST(RuntimeChecks, MixedExpertCutNeedsExpertParallelism) {
+  RuntimeSpec r = sound_runtime();
+  r.layouts.expert_parallel = false;
+  EXPECT_TRUE(mentions(only_violation(r), "expert_tensor_mix"));
+}
+
+}  // namespace
+}  // namespace moeplan
