@@ -31,12 +31,6 @@ void add_to_line(MemoryLedger& ledger, const Tensor& t, Bytes bytes, Bytes low, 
   found->high += high;
 }
 
-// Quantised weights of a label-only mixture are uncertain; everything kept in 16 or
-// 32 bits is not.
-bool is_estimated_weight(const Tensor& t) {
-  return t.cls == TensorClass::Weight && t.fixed < 2 * t.elements && t.elements > 0;
-}
-
 bool dominates(const ActivationForm& a, const ActivationForm& b) {
   return a.fixed >= b.fixed && a.per_token >= b.per_token && a.per_row >= b.per_row;
 }
@@ -121,7 +115,7 @@ MemoryLedger ledger_of(const Program& program, const Residency& residency, const
     if (t.cls == TensorClass::Activation) {
       low = scaled(bytes, 1 - allowances.activation_band);
       high = scaled(bytes, 1 + allowances.activation_band);
-    } else if (is_estimated_weight(t)) {
+    } else if (t.estimated) {
       low = scaled(bytes, allowances.weight_low);
       high = scaled(bytes, allowances.weight_high);
     }

@@ -113,6 +113,7 @@ void Builder::add_share(const Matrix& m, Part part, FormatId format_id, Count in
   t.place = place;
   t.replicas = static_cast<std::uint16_t>(s.replicas);
   t.repeat = static_cast<std::int32_t>(instances);
+  t.estimated = plan.weights.from_label && format.whole_groups;
   t.elements = s.rows * s.cols * s.copies;
   t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
   add(t);
@@ -205,12 +206,21 @@ WeightRange Builder::single_weight(const MatrixPlan& matrix, Part part) {
   return range;
 }
 
-void Builder::mtp_weights(const BlockPlan& block, Count modules) {
-  repeat_ = modules;
-  first_instance_ = 0;
+void Builder::loose_weight(const Matrix& matrix, Count copies) {
+  if (matrix.rows == 0) return;
   WeightRange range;
-  for (const MatrixPlan& m : block.matrices)
-    add_share(m.matrix, Part::Mtp, m.shares[0].format, modules, Place::Device, range);
+  add_share(matrix, matrix.part, plan.weights.norm_format, copies, Place::Device, range);
+}
+
+void Builder::mtp_weights(BlockIndex index, Count modules) {
+  const auto last = static_cast<std::size_t>(std::max<Count>(plan.instances[index], 1) - 1);
+  WeightRange range;
+  for (const MatrixPlan& m : plan.weights.blocks[index].matrices) {
+    FormatId format = m.shares[0].format;
+    for (std::size_t i = 1; i < m.share_count; ++i)
+      if (m.shares[i].instances.test(last)) format = m.shares[i].format;
+    add_share(m.matrix, Part::Mtp, format, modules, Place::Device, range);
+  }
 }
 
 std::uint16_t Builder::add(Op op) {

@@ -60,8 +60,10 @@ class Builder {
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
   void sampler_workspace(std::uint16_t op_index);
-  // All weights of a block as Part::Mtp.
-  void mtp_weights(const BlockPlan& block, Count modules);
+  // Norms and biases outside every block.
+  void loose_weight(const Matrix& matrix, Count copies = 1);
+  // All weights of a block as Part::Mtp, in the formats of its last instance.
+  void mtp_weights(BlockIndex index, Count modules);
 
   // Ops are chained: each follows the one before. Returns its index.
   std::uint16_t gemm(OpName name, Part part, const WeightRange& w, Rows rows = Rows::Tokens);

@@ -60,6 +60,8 @@ void lower_head(Builder& b) {
     range = b.single_weight(matrix, tied ? Part::Embedding : Part::Head);
     if (tied) b.forget_elements(range);  // a copy on another stage: its parameters count once
   }
+  b.loose_weight(final_norm_of(model));
+  b.loose_weight(head_bias_of(model));
   b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden());
   b.gemm(OpName::Head, Part::Head, range, Rows::Sequences);
   if (b.layout.tp > 1)
@@ -71,9 +73,10 @@ void lower_head(Builder& b) {
 
 void lower_mtp(Builder& b) {
   const MtpModule& mtp = b.plan.model.mtp;
-  for (const BlockIndex index : mtp.shape) b.mtp_weights(b.plan.weights.blocks[index], mtp.modules);
-  const BlockPlan projection{{b.plan.weights.mtp_projection}};
-  b.mtp_weights(projection, mtp.modules);
+  for (const BlockIndex index : mtp.shape) b.mtp_weights(index, mtp.modules);
+  const MatrixPlan& projection = b.plan.weights.mtp_projection;
+  for (Count i = 0; i < mtp.modules; ++i) b.single_weight(projection, Part::Mtp);
+  b.loose_weight(mtp_norm_of(b.plan.model), mtp.modules);
 }
 
 void lower_extras(Builder& b) {

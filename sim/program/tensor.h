@@ -47,6 +47,7 @@ struct Tensor {
   FormatId format = 0;
   Place place = Place::Device;
   CacheKind cache = CacheKind::None;
+  bool estimated = false;      // size known by a mixture label only
   std::uint16_t replicas = 1;  // ranks of the stage that hold this very shard
   std::uint16_t first_op = 0;  // lifetime of activations, in op indices
   std::uint16_t last_op = 0xFFFF;

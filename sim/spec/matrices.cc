@@ -227,7 +227,7 @@ Part part_of_word(const std::string& word) {
 // Unique weights of the multi-token-prediction modules.
 Count mtp_elements(const ModelSpec& model) {
   if (model.mtp.modules == 0) return 0;
-  Count one = 2 * model.hidden * model.hidden + norm_elements(model, model.mtp.norms);
+  Count one = 2 * model.hidden * model.hidden + mtp_norm_of(model).elements();
   for (BlockIndex b : model.mtp.shape)
     for (const Matrix& m : matrices_of(model.blocks[b], model)) one += m.elements();
   return model.mtp.modules * one;
@@ -244,6 +244,18 @@ MatrixList matrices_of(const Block& block, const ModelSpec& model) {
   MatrixList list = std::visit(MatricesOfKind{model}, block.kind);
   add_norms(list, block, model);
   return list;
+}
+
+Matrix final_norm_of(const ModelSpec& model) {
+  return vector_of(MatrixRole::Norm, Part::Norm, Cut::None, norm_elements(model, model.final_norms));
+}
+
+Matrix head_bias_of(const ModelSpec& model) {
+  return vector_of(MatrixRole::Bias, Part::Head, Cut::None, model.head_bias ? model.vocab : 0);
+}
+
+Matrix mtp_norm_of(const ModelSpec& model) {
+  return vector_of(MatrixRole::Norm, Part::Mtp, Cut::None, norm_elements(model, model.mtp.norms));
 }
 
 ParameterCounts count_parameters(const ModelSpec& model) {
@@ -264,8 +276,8 @@ ParameterCounts count_parameters(const ModelSpec& model) {
       add(m.part, uses[b] * m.elements(), uses[b] * active_elements(m));
 
   const Count table = model.vocab * model.hidden;
-  const Count head = (model.tied_embeddings ? 0 : table) + (model.head_bias ? model.vocab : 0);
-  const Count final_norms = norm_elements(model, model.final_norms);
+  const Count head = (model.tied_embeddings ? 0 : table) + head_bias_of(model).elements();
+  const Count final_norms = final_norm_of(model).elements();
   Count input_tables = table;
   add(Part::Embedding, table, table);
   add(Part::Head, head, head);

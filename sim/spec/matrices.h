@@ -169,6 +169,11 @@ struct MatrixList {
 // Weights of one instance of the block (norm vectors included).
 MatrixList matrices_of(const Block& block, const ModelSpec& model);
 
+// Weights outside every block. rows = 0 where the model has none.
+Matrix final_norm_of(const ModelSpec& model);
+Matrix head_bias_of(const ModelSpec& model);
+Matrix mtp_norm_of(const ModelSpec& model);   // of one MTP module
+
 // Parameter totals in the three active conventions (CLI.md section 4).
 struct ParameterCounts {
   Count total = 0;                // trunk, MTP excluded unless counted_in_total; no vision tower

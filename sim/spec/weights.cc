@@ -316,11 +316,8 @@ CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, c
         sum.add(m.matrix.part, m.shares[s].format, m.matrix,
                 m.share_count == 1 ? instances : static_cast<Count>(m.shares[s].instances.count()));
   }
-  const Count norm_width = model.hidden * (model.norm == NormKind::Layer ? 2 : 1);
-  const Matrix final_norms{.role = MatrixRole::Norm, .part = Part::Norm, .rows = model.final_norms * norm_width};
-  sum.add(Part::Norm, plan.norm_format, final_norms, 1);
-  const Matrix head_bias{.role = MatrixRole::Bias, .part = Part::Head, .rows = model.head_bias ? model.vocab : 0};
-  sum.add(Part::Head, plan.norm_format, head_bias, 1);
+  sum.add(Part::Norm, plan.norm_format, final_norm_of(model), 1);
+  sum.add(Part::Head, plan.norm_format, head_bias_of(model), 1);
   sum.add(Part::Embedding, plan.embedding.shares[0].format, plan.embedding.matrix, 1);
   sum.add(Part::Head, plan.head.shares[0].format, plan.head.matrix, 1);
   for (const MatrixPlan& extra : plan.extras)
@@ -336,8 +333,7 @@ CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, c
           if (m.shares[s].instances.test(places.of_block[b].size() - 1)) last = s;
         sum.add(Part::Mtp, m.shares[last].format, m.matrix, mtp.modules);
       }
-    const Matrix norms{.role = MatrixRole::Norm, .part = Part::Mtp, .rows = mtp.norms * norm_width};
-    sum.add(Part::Mtp, plan.norm_format, norms, mtp.modules);
+    sum.add(Part::Mtp, plan.norm_format, mtp_norm_of(model), mtp.modules);
     sum.add(Part::Mtp, plan.mtp_projection.shares[0].format, plan.mtp_projection.matrix, mtp.modules);
     sum.add(Part::Mtp, plan.embedding.shares[0].format, plan.embedding.matrix, mtp.in_file_copies);
     sum.add(Part::Mtp, plan.head.shares[0].format, plan.head.matrix, mtp.in_file_copies);

@@ -45,18 +45,34 @@ Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
   return a;
 }
 
-// The programs whose memory a deployment must hold: the larger step of a rank is a
-// prefill chunk, so the ledger reads the prefill program.
-RankResult evaluate_rank(const ModelPlan& plan, const FitQuestion& q, const LowerOptions& options,
-                         const RankClass& rank_class, const Admission& admission, const Allowances& allowances) {
+// The larger step of a rank is a prefill chunk, so the ledger reads the prefill program.
+RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Admission& admission,
+                         const Allowances& allowances, Count sequences, Count ranks) {
   RankResult r;
-  r.rank_class = rank_class;
-  r.program = lower(plan, q.runtime, options, rank_class, Phase::Prefill);
-  const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
+  r.rank_class = program.rank_class;
+  r.rank_class.ranks = ranks;
+  r.program = program;
   r.residency = residency_of(admission, q.workload.context, sequences);
-  r.ledger = ledger_of(r.program, r.residency, allowances);
+  r.ledger = ledger_of(program, r.residency, allowances);
   r.margin = q.device.budget() - r.ledger.total;
   return r;
+}
+
+// A rank class, split where sequences do not divide by dp: the first
+// (sequences mod dp) x tp ranks of a stage hold one sequence more. The ranks with more
+// experts come first too, so the class is the range [first, first + count) of a stage.
+void evaluate_class(const FitQuestion& q, const Program& program, const Admission& admission,
+                    const Allowances& allowances, std::vector<RankResult>& results) {
+  const RankClass& c = program.rank_class;
+  const Count count = c.ranks / c.stages;
+  const Count first = c.hottest ? 0 : q.layout.ranks_per_stage() - count;
+  const Count fewer = q.workload.sequences / q.layout.dp;
+  const Count with_more = (q.workload.sequences % q.layout.dp) * q.layout.tp;
+  const Count more_here = std::clamp<Count>(with_more - first, 0, count);
+  if (more_here > 0)
+    results.push_back(evaluate_rank(q, program, admission, allowances, fewer + 1, more_here * c.stages));
+  if (more_here < count)
+    results.push_back(evaluate_rank(q, program, admission, allowances, fewer, (count - more_here) * c.stages));
 }
 
 Bytes host_bytes_of(const std::vector<RankResult>& ranks) {
@@ -110,7 +126,7 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
   for (const RankClass& c : rank_classes(plan, q.layout))
-    f.ranks.push_back(evaluate_rank(plan, q, options, c, admission, allowances));
+    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances, f.ranks);
   std::stable_sort(f.ranks.begin(), f.ranks.end(),
                    [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
   // The ranks are in order of tightness from here on.

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hugging Face config.json -> ModelSpec. One function per model_type in a table; a
+// type that is not in it, and a key that changes shapes and is not understood for
+// that type, is refused by name: nothing is guessed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/spec/model.h"
+
+namespace moeplan {
+
+// True if the document looks like a Hugging Face config (has model_type or architectures).
+bool is_hf_config(const std::string& text);
+
+// Throws InputError(InvalidInput): not JSON, wrong values, unsupported model_type
+// ("deepseek_v4 is known and not modelled: ..."), keys that change shapes.
+ModelSpec import_hf_config(std::string text, const std::string& file);
+
+// model_type words that can be imported, and those known but refused, with the reason.
+std::vector<std::string> supported_model_types();
+
+}  // namespace moeplan

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/fit.h"
+
+#include <gtest/gtest.h>
+
+namespace moeplan {
+namespace {
+
+const Catalog& catalog() {
+  static const Catalog kCatalog = Catalog::embedded();
+  return kCatalog;
+}
+
+FitQuestion question(const char* model, const char* runtime, Bytes capacity) {
+  FitQuestion q;
+  q.model = catalog().model(model);
+  q.formats = catalog().formats();
+  q.runtime = catalog().runtime(runtime);
+  q.device.capacity = capacity;
+  q.device.reserve = std::max(q.runtime.reserve_fixed, scaled(capacity, q.runtime.reserve_fraction));
+  q.workload = {.context = 8192, .sequences = 1};
+  return q;
+}
+
+TEST(Fit, TheVerdictTurnsExactlyAtTheBudget) {
+  FitQuestion q = question("gpt2", "generic", 8 * kGiB);
+  const Bytes need = evaluate(q).ranks.front().ledger.total;
+  q.device.reserve = Bytes(0);
+  q.device.capacity = need;
+  EXPECT_NE(evaluate(q).verdict, Verdict::No);
+  EXPECT_EQ(evaluate(q).margin, Bytes(0));
+  q.device.capacity = need - Bytes(1);
+  EXPECT_EQ(evaluate(q).verdict, Verdict::No);
+  EXPECT_EQ(evaluate(q).margin, Bytes(-1));
+}
+
+TEST(Fit, AMarginBelowTheUncertaintyIsTight) {
+  FitQuestion q = question("gpt2", "generic", 8 * kGiB);
+  const FitResult r = evaluate(q);
+  ASSERT_GT(r.uncertainty, Bytes(0));
+  q.device.reserve = Bytes(0);
+  q.device.capacity = r.ranks.front().ledger.total + r.uncertainty - Bytes(1);
+  EXPECT_EQ(evaluate(q).verdict, Verdict::Tight);
+  q.device.capacity = q.device.capacity + Bytes(1);
+  EXPECT_EQ(evaluate(q).verdict, Verdict::Yes);
+}
+
+TEST(Fit, EveryOfferedChangeFitsAndTheSmallestComesFirst) {
+  for (const char* model : {"mixtral-8x7b", "deepseek-r1", "gpt-oss-120b", "llama-3.1-70b"}) {
+    for (const char* runtime : {"llama.cpp", "vllm", "generic"}) {
+      FitQuestion q = question(model, runtime, 24 * kGiB);
+      q.device.host = 256 * kGiB;
+      double before = 0;
+      for (const Change& change : changes_that_fit(q)) {
+        EXPECT_NE(change.result.verdict, Verdict::No) << model << runtime << change.text;
+        EXPECT_GE(change.size, before) << model << runtime << change.text;
+        before = change.size;
+      }
+    }
+  }
+}
+
+TEST(Fit, NothingIsOfferedWhenItFits) { EXPECT_TRUE(changes_that_fit(question("gpt2", "generic", 24 * kGiB)).empty()); }
+
+TEST(Fit, HostExpertsAreTheFewestLayersThatFit) {
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 24 * kGiB);
+  q.weights = "q4_k_m";
+  q.device.host = 64 * kGiB;
+  for (const Change& change : changes_that_fit(q)) {
+    if (change.kind != ChangeKind::HostExperts) continue;
+    q.host_expert_layers = change.result.question.host_expert_layers;
+    EXPECT_NE(evaluate(q).verdict, Verdict::No);
+    --q.host_expert_layers;
+    EXPECT_EQ(evaluate(q).verdict, Verdict::No);
+    return;
+  }
+  FAIL() << "no experts were moved to the host";
+}
+
+TEST(Fit, HostMemoryThatIsTooSmallIsANo) {
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 24 * kGiB);
+  q.weights = "q4_k_m";
+  q.host_expert_layers = 32;
+  q.device.host = 64 * kGiB;
+  const FitResult r = evaluate(q);
+  EXPECT_NE(r.verdict, Verdict::No);
+  q.device.host = r.host_bytes;
+  EXPECT_FALSE(evaluate(q).host_short);
+  q.device.host = r.host_bytes - Bytes(1);
+  EXPECT_TRUE(evaluate(q).host_short);
+  EXPECT_EQ(evaluate(q).verdict, Verdict::No);
+}
+
+TEST(Fit, SequencesThatDoNotDivideLeaveSomeRanksWithFewer) {
+  FitQuestion q = question("deepseek-v3", "generic", 141 * kGiB);
+  q.layout = {.tp = 1, .dp = 8, .moe_tp = 1, .ep = 8};
+  q.workload.sequences = 11;  // 3 ranks with 2, 5 ranks with 1
+  const FitResult r = evaluate(q);
+  ASSERT_EQ(r.ranks.size(), 2U);
+  EXPECT_EQ(r.ranks[0].residency.sequences, 2);
+  EXPECT_EQ(r.ranks[0].rank_class.ranks, 3);
+  EXPECT_EQ(r.ranks[1].residency.sequences, 1);
+  EXPECT_EQ(r.ranks[1].rank_class.ranks, 5);
+}
+
+TEST(Fit, HeadroomIsReachedAndNotExceeded) {
+  FitQuestion q = question("qwen3-30b-a3b", "vllm", 79 * kGiB);
+  const FitResult r = evaluate(q);
+  ASSERT_GT(r.max_sequences, 1);
+  q.workload.sequences = r.max_sequences;
+  EXPECT_NE(evaluate(q).verdict, Verdict::No);
+  ++q.workload.sequences;
+  EXPECT_EQ(evaluate(q).verdict, Verdict::No);
+}
+
+TEST(Fit, MtpIsResidentOnlyWhenAskedFor) {
+  FitQuestion q = question("deepseek-v3", "generic", 2000 * kGiB);
+  const Bytes without = evaluate(q).ranks.front().ledger.total;
+  q.load_mtp = true;
+  // 11.61 B weights in FP8 and bf16: between 11.6 and 13 GB
+  const double more = (evaluate(q).ranks.front().ledger.total - without).size().base();
+  EXPECT_GT(more, 11.6e9);
+  EXPECT_LT(more, 13e9);
+}
+
+TEST(Fit, ChooseLayoutFallsBackToReplicas) {
+  // 3 devices cannot share 32 heads; three copies of a small model can use them.
+  FitQuestion q = question("gpt2", "generic", 24 * kGiB);
+  const std::optional<Layout> layout = choose_layout(q, 5);
+  ASSERT_TRUE(layout.has_value());
+  EXPECT_EQ(layout->gpus(), 5);
+}
+
+}  // namespace
+}  // namespace moeplan

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/ledger/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/ledger/headroom.h"
+
+namespace moeplan {
+namespace {
+
+// A program written by hand: three ops, one weight, a full and a windowed cache, state.
+Program hand_made() {
+  Program p;
+  p.op_count = 3;
+  for (std::size_t i = 0; i < 3; ++i) p.op_array[i] = Op{};
+  const auto add = [&p](const Tensor& t) { p.tensor_array[static_cast<std::size_t>(p.tensor_count++)] = t; };
+  add({.cls = TensorClass::Weight, .part = Part::Experts, .repeat = 4, .elements = 500, .fixed = 1000});
+  add({.cls = TensorClass::Weight,
+       .part = Part::Experts,
+       .place = Place::Host,
+       .repeat = 2,
+       .elements = 500,
+       .fixed = 1000});
+  add({.cls = TensorClass::Kv, .repeat = 10, .per_token = 4});
+  add({.cls = TensorClass::Kv, .repeat = 10, .window = 100, .per_token = 2});
+  add({.cls = TensorClass::State, .repeat = 3, .per_sequence = 7});
+  // Alive over ops 0-1 and 1-2: together only at op 1.
+  add({.cls = TensorClass::Activation, .first_op = 0, .last_op = 1, .per_token = 5});
+  add({.cls = TensorClass::Activation, .first_op = 1, .last_op = 2, .per_token = 6});
+  add({.cls = TensorClass::Activation, .first_op = 2, .last_op = 2, .per_sequence = 900});
+  return p;
+}
+
+Bytes line_of(const MemoryLedger& ledger, TensorClass cls, Place place = Place::Device) {
+  for (const LedgerLine& line : ledger.lines())
+    if (line.cls == cls && line.place == place) return line.bytes;
+  return Bytes(-1);
+}
+
+TEST(MemoryLedger, CountsWeightsByPlaceAndCachesByWindow) {
+  const MemoryLedger l =
+      ledger_of(hand_made(), {.context = 300, .sequences = 2, .step_tokens = 1, .logit_rows = 0}, {});
+  EXPECT_EQ(line_of(l, TensorClass::Weight), Bytes(4 * 1000));
+  EXPECT_EQ(line_of(l, TensorClass::Weight, Place::Host), Bytes(2 * 1000));
+  EXPECT_EQ(l.host, Bytes(2000));
+  // 10 layers x 4 B x 300 tokens + 10 x 2 B x 100 tokens, twice
+  EXPECT_EQ(line_of(l, TensorClass::Kv), Bytes(2 * (12000 + 2000)));
+  EXPECT_EQ(line_of(l, TensorClass::State), Bytes(2 * 3 * 7));
+}
+
+TEST(MemoryLedger, TheCacheBelongsToResidentsNotToTheStep) {
+  const Program p = hand_made();
+  const MemoryLedger small = ledger_of(p, {.context = 300, .sequences = 2, .step_tokens = 1}, {});
+  const MemoryLedger large = ledger_of(p, {.context = 300, .sequences = 2, .step_tokens = 8192}, {});
+  EXPECT_EQ(line_of(small, TensorClass::Kv), line_of(large, TensorClass::Kv));
+}
+
+TEST(MemoryLedger, ActivationsPeakByLivenessNotBySum) {
+  // Op 1: (5 + 6) x 10 tokens = 110; op 2: 6 x 10 + 900 x rows.
+  const Program p = hand_made();
+  EXPECT_EQ(line_of(ledger_of(p, {.step_tokens = 10, .logit_rows = 0}, {}), TensorClass::Activation), Bytes(110));
+  EXPECT_EQ(ledger_of(p, {.step_tokens = 10, .logit_rows = 0}, {}).peak_op, 1);
+  // And some peaks are the sampler's.
+  EXPECT_EQ(line_of(ledger_of(p, {.step_tokens = 10, .logit_rows = 3}, {}), TensorClass::Activation), Bytes(2760));
+  EXPECT_EQ(ledger_of(p, {.step_tokens = 10, .logit_rows = 3}, {}).peak_op, 2);
+}
+
+TEST(MemoryLedger, BandsApplyToTheLinesTheyBelongTo) {
+  Program p = hand_made();
+  p.tensor_array[0].estimated = true;
+  const Allowances a{.runtime_context = Bytes(1000),
+                     .context_band = 0.5,
+                     .activation_band = 0.2,
+                     .weight_low = 0.9,
+                     .weight_high = 1.1};
+  const MemoryLedger l = ledger_of(p, {.context = 0, .sequences = 0, .step_tokens = 100}, a);
+  // weights +-10 % of 4,000, activations +-20 % of 1,100, context +-50 % of 1,000
+  EXPECT_EQ(l.high - l.total, Bytes(400 + 220 + 500));
+  EXPECT_EQ(l.total - l.low, Bytes(400 + 220 + 500));
+}
+
+TEST(Headroom, ContextIsSolvedAcrossWindowsAndBlocks) {
+  const FoldedLedger f = fold(hand_made(), {.kv_block = 16, .chunk = 0, .row_limit = 0}, {});
+  for (Count budget = 4000; budget < 60000; budget += 37) {
+    Count expected = -1;
+    for (Count c = 0; c <= 1500; ++c)
+      if (total_at(f, c, 1) <= Bytes(budget)) expected = c;
+    EXPECT_EQ(max_context(f, Bytes(budget), 1, 1500), expected) << budget;
+  }
+}
+
+TEST(Headroom, SequencesAreSolvedAcrossTheChunkAndTheRowLimit) {
+  const FoldedLedger f = fold(hand_made(), {.kv_block = 1, .chunk = 40, .row_limit = 5}, {});
+  for (Count budget = 8000; budget < 400000; budget += 911) {
+    Count expected = -1;
+    for (Count n = 0; n <= 300; ++n)
+      if (total_at(f, 50, n) <= Bytes(budget)) expected = n;
+    EXPECT_EQ(max_sequences(f, Bytes(budget), 50, 300), expected) << budget;
+  }
+}
+
+TEST(Headroom, NothingFitsIsSaidSo) {
+  const FoldedLedger f = fold(hand_made(), {}, {});
+  EXPECT_EQ(max_context(f, Bytes(3999), 1, 100), -1);
+  EXPECT_EQ(max_context(f, Bytes(-5), 1, 100), -1);
+}
+
+}  // namespace
+}  // namespace moeplan
