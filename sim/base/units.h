@@ -118,4 +118,14 @@ inline Bytes scaled(Bytes b, double fraction) {
 constexpr Count ceil_div(Count a, Count b) { return (a + b - 1) / b; }
 constexpr Count round_up(Count a, Count multiple) { return ceil_div(a, multiple) * multiple; }
 
+// Products of sizes a user asked for may pass 2^63; far beyond any memory they stop
+// growing instead (72 PB), so that comparisons and sums of a few stay right.
+inline constexpr Count kSaturated = Count{1} << 56;
+constexpr Count saturating_product(Count a, Count b) {
+  Count product = 0;
+  if (__builtin_mul_overflow(a, b, &product) || product > kSaturated) return kSaturated;
+  return product;
+}
+constexpr Count saturating_sum(Count a, Count b) { return a + b > kSaturated ? kSaturated : a + b; }
+
 }  // namespace moeplan

@@ -23,7 +23,7 @@ Count windowed(const std::array<WindowForm, FoldedLedger::kMaxWindows>& forms, s
   Count bytes = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Count kept = forms[i].window != 0 ? std::min(context, forms[i].window) : context;
-    bytes += forms[i].per_token * kept;
+    bytes = saturating_sum(bytes, saturating_product(forms[i].per_token, kept));
   }
   return bytes;
 }
@@ -32,14 +32,15 @@ Count activation_peak(const FoldedLedger& f, const Residency& r) {
   Count peak = 0;
   for (std::size_t i = 0; i < f.activation.size; ++i) {
     const ActivationForm& form = f.activation.forms[i];
-    peak = std::max(peak, form.fixed + form.per_token * r.step_tokens + form.per_row * r.logit_rows);
+    peak = std::max(peak, form.fixed + saturating_sum(saturating_product(form.per_token, r.step_tokens),
+                                                      saturating_product(form.per_row, r.logit_rows)));
   }
   return peak;
 }
 
 Count variable_part(const FoldedLedger& f, const Residency& r) {
-  return r.sequences * (f.state + windowed(f.kv, f.kv_count, r.context)) +
-         windowed(f.workspace, f.workspace_count, r.context);
+  const Count per_sequence = f.state + windowed(f.kv, f.kv_count, r.context);
+  return saturating_product(r.sequences, per_sequence) + windowed(f.workspace, f.workspace_count, r.context);
 }
 
 // The total is non-decreasing and piecewise linear in x between the breakpoints.

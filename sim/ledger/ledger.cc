@@ -47,7 +47,8 @@ void keep_form(ActivationProfile& profile, const ActivationForm& form) {
 }
 
 Count value_of(const ActivationForm& f, const Residency& r) {
-  return f.fixed + f.per_token * r.step_tokens + f.per_row * r.logit_rows;
+  return f.fixed +
+         saturating_sum(saturating_product(f.per_token, r.step_tokens), saturating_product(f.per_row, r.logit_rows));
 }
 
 }  // namespace
@@ -82,12 +83,18 @@ ActivationProfile activation_profile(const Program& program) {
 
 Bytes bytes_at(const Tensor& t, const Residency& r, std::uint16_t peak_op) {
   switch (t.cls) {
-    case TensorClass::Kv: return Bytes(t.repeat * t.per_token * kept_tokens(t, r.context) * r.sequences);
-    case TensorClass::State: return Bytes(t.repeat * t.per_sequence * r.sequences);
-    case TensorClass::Workspace: return Bytes(t.repeat * (t.fixed + t.per_token * kept_tokens(t, r.context)));
-    case TensorClass::Activation:
+    case TensorClass::Kv: {
+      const Count per_sequence = saturating_product(t.repeat * t.per_token, kept_tokens(t, r.context));
+      return Bytes(saturating_product(per_sequence, r.sequences));
+    }
+    case TensorClass::State: return Bytes(saturating_product(t.repeat * t.per_sequence, r.sequences));
+    case TensorClass::Workspace:
+      return Bytes(t.repeat * t.fixed + saturating_product(t.repeat * t.per_token, kept_tokens(t, r.context)));
+    case TensorClass::Activation: {
       if (peak_op < t.first_op || peak_op > t.last_op) return Bytes(0);
-      return Bytes(t.fixed + t.per_token * r.step_tokens + t.per_sequence * r.logit_rows);
+      const Count of_tokens = saturating_product(t.per_token, r.step_tokens);
+      return Bytes(t.fixed + saturating_sum(of_tokens, saturating_product(t.per_sequence, r.logit_rows)));
+    }
     case TensorClass::Weight:
     case TensorClass::Comm:
     case TensorClass::Runtime:

@@ -17,7 +17,7 @@ namespace moeplan {
 struct GgufLabel {
   std::string_view id;
   std::string_view base;
-  double low = 1.0;   // published sizes of this label, as factors of ours
+  double low = 1.0;  // published sizes of this label, as factors of ours
   double high = 1.0;
 };
 
@@ -31,11 +31,11 @@ std::vector<GgufLabel> gguf_labels();
 struct GgufTensor {
   MatrixRole role = MatrixRole::Extra;
   bool quantisable = true;
-  Count layer = 0;          // 0-based
-  Count layers = 1;         // in the model
-  Count value_index = 0;    // how many attention layers with V came before
+  Count layer = 0;        // 0-based
+  Count layers = 1;       // in the model
+  Count value_index = 0;  // how many attention layers with V came before
   Count value_layers = 1;
-  Count experts = 0;        // of the model; 0 = dense
+  Count experts = 0;  // of the model; 0 = dense
   Count heads_per_kv = 1;
   bool tied_embedding = false;
 };

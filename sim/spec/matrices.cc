@@ -31,8 +31,7 @@ Count norm_elements(const ModelSpec& model, Count norms) {
 }
 
 void add_norms(MatrixList& list, const Block& block, const ModelSpec& model) {
-  if (block.norms > 0)
-    list.add(vector_of(MatrixRole::Norm, Part::Norm, Cut::None, norm_elements(model, block.norms)));
+  if (block.norms > 0) list.add(vector_of(MatrixRole::Norm, Part::Norm, Cut::None, norm_elements(model, block.norms)));
 }
 
 void add_qk_norms(MatrixList& list, const SoftmaxAttention& a) {
@@ -93,7 +92,8 @@ MatrixList latent_matrices(const LatentAttention& a, const ModelSpec& model) {
   }
   if (a.indexer == Indexer::Full) {
     // Queries come from the query latent, or from hidden when there is none.
-    list.add(weight(MatrixRole::IndexQ, Part::Indexer, Cut::None, a.index_heads * a.index_dim, a.q_lora > 0 ? a.q_lora : h));
+    list.add(
+        weight(MatrixRole::IndexQ, Part::Indexer, Cut::None, a.index_heads * a.index_dim, a.q_lora > 0 ? a.q_lora : h));
     list.add(weight(MatrixRole::IndexK, Part::Indexer, Cut::None, a.index_dim, h));
     list.add(fixed_weight(MatrixRole::IndexWeights, Part::Indexer, Cut::None, a.index_heads, h));
     list.add(vector_of(MatrixRole::IndexNorm, Part::Indexer, Cut::None, 2 * a.index_dim));  // layer norm: weight, bias

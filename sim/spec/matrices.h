@@ -172,7 +172,7 @@ MatrixList matrices_of(const Block& block, const ModelSpec& model);
 // Weights outside every block. rows = 0 where the model has none.
 Matrix final_norm_of(const ModelSpec& model);
 Matrix head_bias_of(const ModelSpec& model);
-Matrix mtp_norm_of(const ModelSpec& model);   // of one MTP module
+Matrix mtp_norm_of(const ModelSpec& model);  // of one MTP module
 
 // Parameter totals in the three active conventions (CLI.md section 4).
 struct ParameterCounts {

@@ -20,7 +20,7 @@ constexpr Count kMaxContext = Count{1} << 32;
 constexpr Count kMaxHeads = Count{1} << 14;
 constexpr Count kMaxHeadDim = Count{1} << 14;
 constexpr Count kMaxWidth = Count{1} << 22;
-constexpr Count kMaxExperts = Count{1} << 18;   // Shazeer 2017 had 2^17
+constexpr Count kMaxExperts = Count{1} << 18;  // Shazeer 2017 had 2^17
 constexpr Count kMaxLayers = 1024;
 constexpr Count kMaxNorms = 16;
 constexpr Count kMaxModules = 64;
@@ -28,8 +28,8 @@ constexpr Count kMaxPublished = Count{1} << 60;
 constexpr double kMaxParameters = 4503599627370496.0;  // 2^52: bytes of any format stay below 2^56
 
 constexpr std::array<std::string_view, 8> kPublishedQuantities = {
-    "total", "total_with_mtp", "checkpoint_elements", "checkpoint_bytes", "active", "active_no_embedding",
-    "active_no_embedding_head", "mtp"};
+    "total",  "total_with_mtp",      "checkpoint_elements",      "checkpoint_bytes",
+    "active", "active_no_embedding", "active_no_embedding_head", "mtp"};
 
 // Collects the broken rules of one subject ("moe").
 class Rules {
@@ -134,7 +134,9 @@ bool is_cross(const Block& block) {
   return a != nullptr && a->cross;
 }
 
-bool is_part(std::string_view word) { return std::find(kPartWords.begin(), kPartWords.end(), word) != kPartWords.end(); }
+bool is_part(std::string_view word) {
+  return std::find(kPartWords.begin(), kPartWords.end(), word) != kPartWords.end();
+}
 
 // Names, used at least once, sizes.
 void check_blocks(const ModelSpec& model, std::vector<std::string>& out) {
@@ -182,8 +184,8 @@ void check_runs(const ModelSpec& model, std::vector<std::string>& out) {
   for (BlockIndex b : model.mtp.shape) uses[b] += 1;
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
     rules.require(uses[b] > 0, fmt::format("block \"{}\" is in no layer", model.blocks[b].name));
-    rules.require(uses[b] <= kMaxLayers,
-                  fmt::format("block \"{}\" occurs {} times, expected at most {}", model.blocks[b].name, uses[b], kMaxLayers));
+    rules.require(uses[b] <= kMaxLayers, fmt::format("block \"{}\" occurs {} times, expected at most {}",
+                                                     model.blocks[b].name, uses[b], kMaxLayers));
     rules.require(encoder || !is_cross(model.blocks[b]),
                   fmt::format("block \"{}\" attends to an encoder, and there is none", model.blocks[b].name));
   }
@@ -217,12 +219,13 @@ void check_rest(const ModelSpec& model, std::vector<std::string>& out) {
     quant.require(is_part(part), fmt::format("\"{}\" is not a part", part));
   Rules published(out, "published");
   for (const PublishedTotal& p : model.published) {
-    const bool known = std::find(kPublishedQuantities.begin(), kPublishedQuantities.end(), p.quantity) !=
-                       kPublishedQuantities.end();
-    published.require(known, fmt::format("\"{}\" is not a quantity (one of {})", p.quantity,
-                                         fmt::join(kPublishedQuantities, ", ")));
+    const bool known =
+        std::find(kPublishedQuantities.begin(), kPublishedQuantities.end(), p.quantity) != kPublishedQuantities.end();
+    published.require(
+        known, fmt::format("\"{}\" is not a quantity (one of {})", p.quantity, fmt::join(kPublishedQuantities, ", ")));
     published.within(p.quantity, p.value, 1, kMaxPublished);
-    published.require(p.tolerance >= 0.0 && p.tolerance <= 1.0, fmt::format("tolerance {} is not in 0 to 1", p.tolerance));
+    published.require(p.tolerance >= 0.0 && p.tolerance <= 1.0,
+                      fmt::format("tolerance {} is not in 0 to 1", p.tolerance));
   }
 }
 

@@ -124,9 +124,9 @@ struct FieldReader {
 };
 
 BlockKind empty_kind(std::size_t index) {
-  static const std::array<BlockKind, 6> kinds = {SoftmaxAttention{}, LatentAttention{}, LinearAttention{},
-                                                 MambaMixer{},       DenseFfn{},        MoeFfn{}};
-  return kinds[index];
+  static const std::array<BlockKind, 6> kKinds = {SoftmaxAttention{}, LatentAttention{}, LinearAttention{},
+                                                  MambaMixer{},       DenseFfn{},        MoeFfn{}};
+  return kKinds[index];
 }
 
 Block read_block(std::string name, ObjectReader reader) {
@@ -195,8 +195,7 @@ LayerRun read_run(const JsonNode& node, const std::string& path, const ModelSpec
     reader.complain("layers", "an array of layers, each an array of block names");
   } else {
     for (std::size_t i = 0; i < layers->items.size(); ++i)
-      run.layers.push_back(
-          read_layer(layers->items[i], path + "/layers/" + std::to_string(i), model, complaints));
+      run.layers.push_back(read_layer(layers->items[i], path + "/layers/" + std::to_string(i), model, complaints));
   }
   reader.finish();
   return run;
@@ -440,7 +439,8 @@ std::string write_model(const ModelSpec& model) {
   out.member("hidden", model.hidden).member("vocab", model.vocab).member("max_context", model.max_context);
   if (model.tied_embeddings) out.member("tied_embeddings", true);
   if (model.head_bias) out.member("head_bias", true);
-  if (model.norm != NormKind::Rms) out.member("norm", std::string_view(kNormWords[static_cast<std::size_t>(model.norm)]));
+  if (model.norm != NormKind::Rms)
+    out.member("norm", std::string_view(kNormWords[static_cast<std::size_t>(model.norm)]));
   if (model.final_norms != 1) out.member("final_norms", model.final_norms);
   write_blocks(out, model);
   write_runs(out, model);

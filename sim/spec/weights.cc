@@ -12,7 +12,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::string_view kListFormats = "moeplan help formats";
+constexpr std::string_view kListFormats = "moeplan help formats";  // the topic lists ids, aliases and labels
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
@@ -43,7 +43,7 @@ bool is_table(const Matrix& m) { return m.role == MatrixRole::Embedding || m.rol
 // ---- where each block's instances are ----
 
 struct Place {
-  Count layer = 0;        // in its stack
+  Count layer = 0;  // in its stack
   Count layers = 1;
   Count value_index = 0;  // attention layers with V before this one
 };
@@ -57,8 +57,7 @@ struct Places {
 
 bool has_values(const Block& block) {
   const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&block.kind);
-  return std::holds_alternative<LatentAttention>(block.kind) ||
-         (a != nullptr && !a->reuses_cache && !a->key_is_value);
+  return std::holds_alternative<LatentAttention>(block.kind) || (a != nullptr && !a->reuses_cache && !a->key_is_value);
 }
 
 Places places_of(const ModelSpec& model) {
@@ -90,7 +89,11 @@ MatrixPlan single(const Matrix& m, FormatId format) {
 }
 
 Matrix embedding_of(const ModelSpec& model) {
-  return {.role = MatrixRole::Embedding, .part = Part::Embedding, .cut = Cut::Vocab, .rows = model.vocab, .cols = model.hidden};
+  return {.role = MatrixRole::Embedding,
+          .part = Part::Embedding,
+          .cut = Cut::Vocab,
+          .rows = model.vocab,
+          .cols = model.hidden};
 }
 
 Matrix head_of(const ModelSpec& model) {
@@ -100,7 +103,11 @@ Matrix head_of(const ModelSpec& model) {
 }
 
 Matrix projection_of(const ModelSpec& model) {
-  return {.role = MatrixRole::MtpProjection, .part = Part::Mtp, .cut = Cut::None, .rows = model.hidden, .cols = 2 * model.hidden};
+  return {.role = MatrixRole::MtpProjection,
+          .part = Part::Mtp,
+          .cut = Cut::None,
+          .rows = model.hidden,
+          .cols = 2 * model.hidden};
 }
 
 Part part_of(const ExtraTensor& extra) {
@@ -110,8 +117,12 @@ Part part_of(const ExtraTensor& extra) {
 }
 
 Matrix matrix_of(const ExtraTensor& extra) {
-  Matrix m{.role = MatrixRole::Extra, .part = part_of(extra), .cut = Cut::None, .quantisable = false,
-           .rows = extra.elements, .cols = 1};
+  Matrix m{.role = MatrixRole::Extra,
+           .part = part_of(extra),
+           .cut = Cut::None,
+           .quantisable = false,
+           .rows = extra.elements,
+           .cols = 1};
   m.active_share = extra.active ? 1.0 : 0.0;
   return m;
 }
@@ -128,7 +139,8 @@ WeightPlan plan_uniform(const ModelSpec& model, const Choice& choose) {
   plan.embedding = single(embedding_of(model), choose(embedding_of(model)));
   plan.head = single(head_of(model), choose(head_of(model)));
   plan.mtp_projection = single(projection_of(model), choose(projection_of(model)));
-  for (const ExtraTensor& extra : model.extras) plan.extras.push_back(single(matrix_of(extra), choose(matrix_of(extra))));
+  for (const ExtraTensor& extra : model.extras)
+    plan.extras.push_back(single(matrix_of(extra), choose(matrix_of(extra))));
   return plan;
 }
 
@@ -185,7 +197,8 @@ class GgufPlanner {
     for (std::size_t b = 0; b < plan.blocks.size(); ++b)
       for (MatrixPlan& m : plan.blocks[b].matrices) spread(m, places_.of_block[b]);
     for (std::size_t i = 0; i < plan.extras.size(); ++i)
-      if (plan.extras[i].matrix.part == Part::Vision) plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
+      if (plan.extras[i].matrix.part == Part::Vision)
+        plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
     plan.norm_format = formats_.id_of("fp32");
     plan.f32_format = plan.norm_format;
     plan.label = label_.id;
@@ -321,7 +334,8 @@ CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, c
   sum.add(Part::Embedding, plan.embedding.shares[0].format, plan.embedding.matrix, 1);
   sum.add(Part::Head, plan.head.shares[0].format, plan.head.matrix, 1);
   for (const MatrixPlan& extra : plan.extras)
-    if (!plan.converted || extra.matrix.part != Part::Vision) sum.add(extra.matrix.part, extra.shares[0].format, extra.matrix, 1);
+    if (!plan.converted || extra.matrix.part != Part::Vision)
+      sum.add(extra.matrix.part, extra.shares[0].format, extra.matrix, 1);
 
   const MtpModule& mtp = model.mtp;
   if (mtp.modules > 0 && (!plan.converted || mtp.in_gguf)) {

@@ -8,7 +8,8 @@
 namespace moeplan {
 namespace {
 
-constexpr Count kNoLimit = Count{1} << 40;
+// More sequences than anyone serves: a bound for the solver.
+constexpr Count kNoLimit = Count{1} << 32;
 
 // Memory by which the engine picks its defaults; some devices get the smallest ones
 // whatever they have.
@@ -127,8 +128,9 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   const Allowances allowances = allowances_of(q, plan.weights);
   for (const RankClass& c : rank_classes(plan, q.layout))
     evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances, f.ranks);
-  std::stable_sort(f.ranks.begin(), f.ranks.end(),
-                   [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
+  if (f.ranks.size() > 1)
+    std::stable_sort(f.ranks.begin(), f.ranks.end(),
+                     [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
   // The ranks are in order of tightness from here on.
   f.margin = f.ranks.front().margin;
   f.uncertainty = f.ranks.front().ledger.high - f.ranks.front().ledger.total;
@@ -252,14 +254,15 @@ class ChangeSearch {
     const double now = static_cast<double>(weight_bytes_of(base_).count());
     std::vector<std::string> labels = mixture_labels();
     if (!q_.runtime.host_offload) labels = {"nvfp4", "int4_g128", "fp8"};
+    FitQuestion q = q_;
     // Smallest first in the list: the largest that fits is the smallest change.
     for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      FitQuestion q = q_;
+      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      if (!fits_planned(plan, q)) continue;
       q.weights = *label;
-      FitResult result = evaluate(q);
+      FitResult result = evaluate_planned(plan, q);
       const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
-      if (share <= 0) continue;
-      if (keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result))) return;
+      if (share > 0 && keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result))) return;
     }
   }
 

@@ -58,15 +58,13 @@ TEST(CheckpointSize, MiniMaxM2IsTheSumOfItsSafetensorsHeaders) {
 
 // INT4 experts in groups of 32 with BF16 scales, 8 B of shape for each of the 60 x 384 x 3
 // packed matrices, and the vision tower (471,143,920 x 2 B).
-TEST(CheckpointSize, KimiK26IsTheIndexTotal) {
-  EXPECT_EQ(size_of("kimi-k2.6", "native").bytes.count(), 595148192736);
-}
+TEST(CheckpointSize, KimiK26IsTheIndexTotal) { EXPECT_EQ(size_of("kimi-k2.6", "native").bytes.count(), 595148192736); }
 
 struct FileSize {
   std::string model;
   std::string label;
-  double published;     // bytes
-  double header;        // what a file holds besides tensors, relative
+  double published;  // bytes
+  double header;     // what a file holds besides tensors, relative
 };
 
 // Sums of whole files: 0.01 % of headers at most.
@@ -92,37 +90,25 @@ struct LabelledFile {
   std::string model;
   std::string label;
   double bytes;
-  double rounding;   // of the published figure, relative
+  double rounding;  // of the published figure, relative
 };
 
 // Made by llama.cpp's own rules without an importance matrix: ours must be the same to
 // the two decimals that were printed.
 TEST(CheckpointSize, GgufFilesOfPlainRulesAgreeToTheirLastDecimal) {
   const LabelledFile files[] = {
-      {"deepseek-v3", "q4_k_m", 376.65 * kGib, 2e-4},
-      {"deepseek-v3", "q5_k_m", 442.74 * kGib, 2e-4},
-      {"deepseek-v2-lite", "q4_k_m", 9.65 * kGib, 1e-3},
-      {"qwen3-235b-a22b", "q3_k_s", 94.47 * kGib, 2e-4},
-      {"qwen3-30b-a3b", "q4_k_m", 17.28 * kGib, 5e-4},
-      {"qwen3-30b-a3b", "q8_0", 32.48 * kGb, 5e-4},
-      {"qwen3-30b-a3b", "q5_k_m", 21.74 * kGb, 2e-3},
-      {"qwen3-30b-a3b", "q5_k_s", 21.10 * kGb, 2e-3},
-      {"mixtral-8x7b", "q4_k_m", 26.49 * kGib, 5e-4},
-      {"mixtral-8x7b", "q8_0", 46.22 * kGib, 5e-4},
-      {"mixtral-8x22b", "q2_k", 52.10 * kGb, 5e-4},
-      {"mixtral-8x22b", "iq4_nl", 80.47 * kGb, 5e-4},
-      {"mixtral-8x22b", "q5_k_m", 99.96 * kGb, 5e-4},
-      {"mixtral-8x22b", "q5_k_s", 96.97 * kGb, 5e-4},
-      {"llama-4-scout", "q3_k_m", 48.19 * kGib, 5e-4},
-      {"llama-4-scout", "q4_k_m", 60.86 * kGib, 5e-4},
-      {"minimax-m2", "q4_k_s", 121.10 * kGib, 2e-4},
-      {"gpt-oss-120b", "mxfp4_moe", 59.02 * kGib, 5e-4},
-      {"gpt-oss-20b", "mxfp4_moe", 11.27 * kGib, 5e-4},
-      {"gpt-oss-120b", "q2_k", 58.27 * kGib, 5e-4},
-      {"gpt-oss-120b", "q4_k_m", 58.46 * kGib, 5e-4},
-      {"gpt-oss-120b", "q8_0", 59.03 * kGib, 5e-4},
-      {"gpt-oss-20b", "q6_k", 12.04 * kGb, 2e-3},
-      {"kimi-k2", "q8_0", 1.09e12, 5e-3},
+      {"deepseek-v3", "q4_k_m", 376.65 * kGib, 2e-4},    {"deepseek-v3", "q5_k_m", 442.74 * kGib, 2e-4},
+      {"deepseek-v2-lite", "q4_k_m", 9.65 * kGib, 1e-3}, {"qwen3-235b-a22b", "q3_k_s", 94.47 * kGib, 2e-4},
+      {"qwen3-30b-a3b", "q4_k_m", 17.28 * kGib, 5e-4},   {"qwen3-30b-a3b", "q8_0", 32.48 * kGb, 5e-4},
+      {"qwen3-30b-a3b", "q5_k_m", 21.74 * kGb, 2e-3},    {"qwen3-30b-a3b", "q5_k_s", 21.10 * kGb, 2e-3},
+      {"mixtral-8x7b", "q4_k_m", 26.49 * kGib, 5e-4},    {"mixtral-8x7b", "q8_0", 46.22 * kGib, 5e-4},
+      {"mixtral-8x22b", "q2_k", 52.10 * kGb, 5e-4},      {"mixtral-8x22b", "iq4_nl", 80.47 * kGb, 5e-4},
+      {"mixtral-8x22b", "q5_k_m", 99.96 * kGb, 5e-4},    {"mixtral-8x22b", "q5_k_s", 96.97 * kGb, 5e-4},
+      {"llama-4-scout", "q3_k_m", 48.19 * kGib, 5e-4},   {"llama-4-scout", "q4_k_m", 60.86 * kGib, 5e-4},
+      {"minimax-m2", "q4_k_s", 121.10 * kGib, 2e-4},     {"gpt-oss-120b", "mxfp4_moe", 59.02 * kGib, 5e-4},
+      {"gpt-oss-20b", "mxfp4_moe", 11.27 * kGib, 5e-4},  {"gpt-oss-120b", "q2_k", 58.27 * kGib, 5e-4},
+      {"gpt-oss-120b", "q4_k_m", 58.46 * kGib, 5e-4},    {"gpt-oss-120b", "q8_0", 59.03 * kGib, 5e-4},
+      {"gpt-oss-20b", "q6_k", 12.04 * kGb, 2e-3},        {"kimi-k2", "q8_0", 1.09e12, 5e-3},
       {"glm-4.5-air", "q4_k_m", 67.96 * kGib, 1e-3},
   };
   for (const LabelledFile& file : files) {
@@ -134,22 +120,14 @@ TEST(CheckpointSize, GgufFilesOfPlainRulesAgreeToTheirLastDecimal) {
 // Other quantizers, importance matrices, per-tensor overrides under the same label.
 TEST(CheckpointSize, GgufFilesOfOtherQuantizersAreInTheBandAndWithinFivePercentOfItsMiddle) {
   const LabelledFile files[] = {
-      {"deepseek-v3", "q2_k", 211.03 * kGib, 0},
-      {"deepseek-v3", "q4_0", 353.47 * kGib, 0},
-      {"deepseek-v2-lite", "q4_k_m", 9.78 * kGib, 0},
-      {"qwen3-235b-a22b", "iq4_xs", 116.86 * kGib, 0},
-      {"qwen3-235b-a22b", "q3_k_m", 96.59 * kGib, 0},
-      {"qwen3-30b-a3b", "q4_k_m", 16.45 * kGib, 0},
-      {"qwen3-30b-a3b", "q4_k_m", 16.49 * kGib, 0},
-      {"qwen3-30b-a3b", "q4_k_m", 17.35 * kGib, 0},
-      {"qwen3-next-80b-a3b", "q2_k", 27.48 * kGib, 0},
-      {"qwen3-next-80b-a3b", "q4_k_m", 46.20 * kGib, 0},
-      {"qwen3-next-80b-a3b", "q8_0", 79.57 * kGib, 0},
-      {"llama-4-scout", "q4_k", 57.73 * kGib, 0},
-      {"minimax-m2", "iq4_xs", 113.99 * kGib, 0},
-      {"hunyuan-a13b", "q6_k", 61.75 * kGib, 0},
-      {"glm-4.5-air", "q3_k_m", 51.01 * kGib, 0},
-      {"glm-4.5", "iq2_xxs", 82.68 * kGib, 0},
+      {"deepseek-v3", "q2_k", 211.03 * kGib, 0},       {"deepseek-v3", "q4_0", 353.47 * kGib, 0},
+      {"deepseek-v2-lite", "q4_k_m", 9.78 * kGib, 0},  {"qwen3-235b-a22b", "iq4_xs", 116.86 * kGib, 0},
+      {"qwen3-235b-a22b", "q3_k_m", 96.59 * kGib, 0},  {"qwen3-30b-a3b", "q4_k_m", 16.45 * kGib, 0},
+      {"qwen3-30b-a3b", "q4_k_m", 16.49 * kGib, 0},    {"qwen3-30b-a3b", "q4_k_m", 17.35 * kGib, 0},
+      {"qwen3-next-80b-a3b", "q2_k", 27.48 * kGib, 0}, {"qwen3-next-80b-a3b", "q4_k_m", 46.20 * kGib, 0},
+      {"qwen3-next-80b-a3b", "q8_0", 79.57 * kGib, 0}, {"llama-4-scout", "q4_k", 57.73 * kGib, 0},
+      {"minimax-m2", "iq4_xs", 113.99 * kGib, 0},      {"hunyuan-a13b", "q6_k", 61.75 * kGib, 0},
+      {"glm-4.5-air", "q3_k_m", 51.01 * kGib, 0},      {"glm-4.5", "iq2_xxs", 82.68 * kGib, 0},
       {"gpt-oss-20b", "mxfp4_moe", 12.10 * kGb, 0},
   };
   for (const LabelledFile& file : files) {
@@ -170,11 +148,13 @@ struct BitsPerWeight {
 // llama.cpp quantize README, Llama-3.1-8B.
 TEST(CheckpointSize, Llama31BitsPerWeightAreThoseOfTheQuantizeReadme) {
   const double weights = 8030261248.0;
-  const BitsPerWeight rows[] = {{"q2_k", 3.16}, {"q3_k_s", 3.64}, {"q3_k_l", 4.30}, {"iq4_xs", 4.46}, {"q4_k_s", 4.67},
-                                {"q4_k_m", 4.89}, {"q5_k_m", 5.70}, {"q6_k", 6.56}, {"q8_0", 8.50}};
+  const BitsPerWeight rows[] = {{"q2_k", 3.16},   {"q3_k_s", 3.64}, {"q3_k_l", 4.30},
+                                {"iq4_xs", 4.46}, {"q4_k_s", 4.67}, {"q4_k_m", 4.89},
+                                {"q5_k_m", 5.70}, {"q6_k", 6.56},   {"q8_0", 8.50}};
   for (const BitsPerWeight& row : rows) {
     SCOPED_TRACE(row.label);
-    EXPECT_NEAR(8.0 * static_cast<double>(size_of("llama-3.1-8b", row.label).bytes.count()) / weights, row.bits, 0.0051);
+    EXPECT_NEAR(8.0 * static_cast<double>(size_of("llama-3.1-8b", row.label).bytes.count()) / weights, row.bits,
+                0.0051);
   }
 }
 
@@ -182,10 +162,8 @@ TEST(CheckpointSize, Llama31BitsPerWeightAreThoseOfTheQuantizeReadme) {
 // (and the F32 routers of MiniMax, which we keep).
 TEST(CheckpointSize, MlxFilesAgree) {
   const LabelledFile files[] = {
-      {"deepseek-v3.2", "mlx_4bit", 378086226621.0, 1e-3},
-      {"minimax-m2.5", "mlx_4bit", 128666664960.0, 2e-3},
-      {"minimax-m2.5", "mlx_5bit", 157262619651.0, 1e-3},
-      {"minimax-m2.5", "mlx_6bit", 185826705408.0, 1e-3},
+      {"deepseek-v3.2", "mlx_4bit", 378086226621.0, 1e-3},          {"minimax-m2.5", "mlx_4bit", 128666664960.0, 2e-3},
+      {"minimax-m2.5", "mlx_5bit", 157262619651.0, 1e-3},           {"minimax-m2.5", "mlx_6bit", 185826705408.0, 1e-3},
       {"nemotron-3-nano-30b-a3b", "mlx_8bit", 33559880448.0, 1e-6},
   };
   for (const LabelledFile& file : files) {

@@ -23,8 +23,8 @@ struct ExactTotal {
   std::string model;
   Convention convention;
   Count published;
-  Count difference = 0;   // ours minus published, explained beside it
-  std::string preset;     // when its name differs from the config's
+  Count difference = 0;  // ours minus published, explained beside it
+  std::string preset;    // when its name differs from the config's
 };
 
 const Count kBillion = 1000000000;
@@ -87,12 +87,12 @@ const std::vector<ExactTotal> kExactTotals = {
 struct RoundedTotal {
   std::string model;
   Count published;
-  double tolerance;      // of a figure rounded like this one
+  double tolerance;  // of a figure rounded like this one
   std::string preset;
 };
 
 const std::vector<RoundedTotal> kRoundedTotals = {
-    {"qwen3.5-397b-a17b", 397 * kBillion, 0.003, ""},          // vision tower in the published figure
+    {"qwen3.5-397b-a17b", 397 * kBillion, 0.003, ""},  // vision tower in the published figure
     {"minimax-m3", 427 * kBillion, 0.003, ""},
     {"nemotron-3-ultra-550b-a55b", 550 * kBillion, 0.002, ""},
     {"mistral-large-3", 673 * kBillion, 0.001, ""},
@@ -105,7 +105,7 @@ const std::vector<RoundedTotal> kRoundedTotals = {
     {"switch-xxl-128", 395 * kBillion, 0.003, ""},
     {"switch-c-2048", 1571 * kBillion, 0.0003, "switch-c"},
     {"llama-1-65b", 65200000000, 0.002, ""},
-    {"grok-1", 314 * kBillion, 0.006, ""},                     // 315.68 B tied; the card rounds down
+    {"grok-1", 314 * kBillion, 0.006, ""},  // 315.68 B tied; the card rounds down
     {"phi-mini-moe", 7600000000, 0.01, ""},
     {"granite-3.0-1b-a400m", 1330000000, 0.005, ""},
 };
@@ -116,35 +116,29 @@ struct ActiveBillions {
 };
 
 const std::vector<ActiveBillions> kActive = {
-    {"mixtral-8x7b", 12.880, 12.749, 12.618},
-    {"mixtral-8x22b", 39.152, 38.955, 38.759},
-    {"deepseek-v3", 37.552, 36.626, 35.699},
-    {"deepseek-v3.2", 38.404, 37.477, 36.550},
-    {"deepseek-v2", 21.376, 20.852, 20.327},
-    {"deepseek-v2-lite", 2.661, 2.451, 2.242},
-    {"deepseek-moe-16b", 2.829, 2.619, 2.409},
-    {"kimi-k2", 32.862, 31.687, 30.513},
-    {"moonlight-16b-a3b", 2.915, 2.579, 2.244},
-    {"glm-4.5", 33.632, 32.856, 32.080},
-    {"qwen1.5-moe-a2.7b", 2.689, 2.378, 2.067},
-    {"qwen3-next-80b-a3b", 3.875, 3.564, 3.253},
-    {"gpt-oss-20b", 4.187, 3.608, 3.029},
-    {"gpt-oss-120b", 5.712, 5.133, 4.554},
-    {"minimax-m1", 48.403, 47.174, 45.945},
-    {"minimax-m2.5", 11.031, 10.416, 9.801},
-    {"ling-1t", 51.054, 49.767, 48.479},
-    {"ling-mini-2.0", 1.433, 1.111, 0.789},
+    {"mixtral-8x7b", 12.880, 12.749, 12.618},   {"mixtral-8x22b", 39.152, 38.955, 38.759},
+    {"deepseek-v3", 37.552, 36.626, 35.699},    {"deepseek-v3.2", 38.404, 37.477, 36.550},
+    {"deepseek-v2", 21.376, 20.852, 20.327},    {"deepseek-v2-lite", 2.661, 2.451, 2.242},
+    {"deepseek-moe-16b", 2.829, 2.619, 2.409},  {"kimi-k2", 32.862, 31.687, 30.513},
+    {"moonlight-16b-a3b", 2.915, 2.579, 2.244}, {"glm-4.5", 33.632, 32.856, 32.080},
+    {"qwen1.5-moe-a2.7b", 2.689, 2.378, 2.067}, {"qwen3-next-80b-a3b", 3.875, 3.564, 3.253},
+    {"gpt-oss-20b", 4.187, 3.608, 3.029},       {"gpt-oss-120b", 5.712, 5.133, 4.554},
+    {"minimax-m1", 48.403, 47.174, 45.945},     {"minimax-m2.5", 11.031, 10.416, 9.801},
+    {"ling-1t", 51.054, 49.767, 48.479},        {"ling-mini-2.0", 1.433, 1.111, 0.789},
     {"step-3.7-flash", 11.987, 11.459, 10.931},
 };
 
 // Only one of the three is published for these.
 const std::vector<std::pair<std::string, double>> kActiveOnly = {
-    {"qwen3-30b-a3b", 3.353}, {"qwen3-235b-a22b", 22.191}, {"qwen3-coder-480b", 35.475}, {"grok-1", 83.757},
+    {"qwen3-30b-a3b", 3.353},
+    {"qwen3-235b-a22b", 22.191},
+    {"qwen3-coder-480b", 35.475},
+    {"grok-1", 83.757},
     // Effective k = 12 x 512 / 768 = 8 with uniform routing.
     {"longcat-flash", 27.955},
 };
-const std::vector<std::pair<std::string, double>> kActiveNoEmbeddingOnly = {
-    {"mistral-large-3", 39.007}, {"nemotron-3-ultra-550b-a55b", 54.985}};
+const std::vector<std::pair<std::string, double>> kActiveNoEmbeddingOnly = {{"mistral-large-3", 39.007},
+                                                                            {"nemotron-3-ultra-550b-a55b", 54.985}};
 
 Count value_of(const ParameterCounts& counts, Convention convention) {
   switch (convention) {
@@ -249,15 +243,25 @@ TEST_F(FromPreset, EveryPublishedFigureInAPresetHolds) {
     for (const PublishedTotal& p : m.published) {
       SCOPED_TRACE(id + " " + p.quantity);
       Count ours = 0;
-      if (p.quantity == "total") ours = counts.total;
-      else if (p.quantity == "total_with_mtp") ours = counts.total_with_mtp;
-      else if (p.quantity == "checkpoint_elements") ours = counts.checkpoint_elements;
-      else if (p.quantity == "active") ours = counts.active;
-      else if (p.quantity == "active_no_embedding") ours = counts.active_no_embedding;
-      else if (p.quantity == "active_no_embedding_head") ours = counts.active_no_embedding_head;
-      else continue;  // bytes: checkpoint_size_test.cc
-      if (p.tolerance == 0.0) EXPECT_EQ(ours, p.value);
-      else EXPECT_NEAR(static_cast<double>(ours) / static_cast<double>(p.value), 1.0, p.tolerance);
+      if (p.quantity == "total")
+        ours = counts.total;
+      else if (p.quantity == "total_with_mtp")
+        ours = counts.total_with_mtp;
+      else if (p.quantity == "checkpoint_elements")
+        ours = counts.checkpoint_elements;
+      else if (p.quantity == "active")
+        ours = counts.active;
+      else if (p.quantity == "active_no_embedding")
+        ours = counts.active_no_embedding;
+      else if (p.quantity == "active_no_embedding_head")
+        ours = counts.active_no_embedding_head;
+      else
+        continue;  // bytes: checkpoint_size_test.cc
+      if (p.tolerance == 0.0) {
+        EXPECT_EQ(ours, p.value);
+      } else {
+        EXPECT_NEAR(static_cast<double>(ours) / static_cast<double>(p.value), 1.0, p.tolerance);
+      }
     }
   }
 }

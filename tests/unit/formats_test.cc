@@ -27,12 +27,12 @@ struct BlockLayout {
 
 // GGUF blocks: ggml-common.h; MXFP4: OCP MX specification.
 TEST(Formats, BlockBytesAreThoseOfTheirDefinition) {
-  const BlockLayout rows[] = {{"q2_k", 256, 84}, {"q3_k", 256, 110}, {"q4_k", 256, 144}, {"q5_k", 256, 176},
-                              {"q6_k", 256, 210}, {"q4_0", 32, 18}, {"q4_1", 32, 20}, {"q5_0", 32, 22},
-                              {"q5_1", 32, 24}, {"q8_0", 32, 34}, {"iq1_s", 256, 50}, {"iq1_m", 256, 56},
-                              {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74}, {"iq2_s", 256, 82}, {"iq3_xxs", 256, 98},
-                              {"iq3_s", 256, 110}, {"iq4_xs", 256, 136}, {"iq4_nl", 32, 18}, {"tq1_0", 256, 54},
-                              {"tq2_0", 256, 66}, {"mxfp4", 32, 17}};
+  const BlockLayout rows[] = {{"q2_k", 256, 84},    {"q3_k", 256, 110},   {"q4_k", 256, 144}, {"q5_k", 256, 176},
+                              {"q6_k", 256, 210},   {"q4_0", 32, 18},     {"q4_1", 32, 20},   {"q5_0", 32, 22},
+                              {"q5_1", 32, 24},     {"q8_0", 32, 34},     {"iq1_s", 256, 50}, {"iq1_m", 256, 56},
+                              {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74},  {"iq2_s", 256, 82}, {"iq3_xxs", 256, 98},
+                              {"iq3_s", 256, 110},  {"iq4_xs", 256, 136}, {"iq4_nl", 32, 18}, {"tq1_0", 256, 54},
+                              {"tq2_0", 256, 66},   {"mxfp4", 32, 17}};
   for (const BlockLayout& row : rows) EXPECT_EQ(bytes(row.id, 3, 2 * row.elements), 3 * 2 * row.bytes) << row.id;
 }
 
@@ -53,7 +53,9 @@ TEST(Formats, AwqIs4_15625Bits) {
 }
 
 // 32 elements: 16 B and a BF16 scale; 8 B of shape.
-TEST(Formats, CompressedTensorsInt4Is4_5BitsAndAShape) { EXPECT_EQ(bytes("int4_g32", 2048, 7168), 2048 * 7168 / 32 * 18 + 8); }
+TEST(Formats, CompressedTensorsInt4Is4_5BitsAndAShape) {
+  EXPECT_EQ(bytes("int4_g32", 2048, 7168), 2048 * 7168 / 32 * 18 + 8);
+}
 
 // Group 64: FP16 scale and bias: 4.5 and 8.5 bit.
 TEST(Formats, MlxGroupsHaveScaleAndBias) {
@@ -110,7 +112,9 @@ std::string complaint(const std::string& text) {
 }
 
 TEST(ReadFormats, WrongFilesAreRefusedByName) {
-  const auto one = [](const std::string& fields) { return R"({"formats": [{"id": "a", "source": "s", "group_bytes": 2, "math": "bf16")" + fields + "}]}"; };
+  const auto one = [](const std::string& fields) {
+    return R"({"formats": [{"id": "a", "source": "s", "group_bytes": 2, "math": "bf16")" + fields + "}]}";
+  };
   EXPECT_EQ(complaint(one("")), "");
   EXPECT_NE(complaint(one(R"(, "tile_rows": 2)")).find("tile_bytes"), std::string::npos);
   EXPECT_NE(complaint(one(R"(, "whole_groups": true)")).find("fallback"), std::string::npos);

@@ -99,6 +99,14 @@ TEST(Headroom, SequencesAreSolvedAcrossTheChunkAndTheRowLimit) {
   }
 }
 
+TEST(Headroom, AbsurdLoadsSaturateInsteadOfWrappingRound) {
+  const FoldedLedger f = fold(hand_made(), {}, {});
+  const Count huge = Count{1} << 40;
+  EXPECT_GE(total_at(f, huge, huge), Bytes(kSaturated));
+  EXPECT_GE(ledger_of(hand_made(), residency_of({}, huge, huge), {}).total, Bytes(kSaturated));
+  EXPECT_LT(max_sequences(f, 80 * kGiB, 1000, huge), 80 * kGiB.count() / (42 * 1000));
+}
+
 TEST(Headroom, NothingFitsIsSaidSo) {
   const FoldedLedger f = fold(hand_made(), {}, {});
   EXPECT_EQ(max_context(f, Bytes(3999), 1, 100), -1);

@@ -134,7 +134,8 @@ TEST(LatentMatrices, WithoutAQueryRankThereIsOneQueryProjection) {
 }
 
 TEST(LatentMatrices, TheLatentProjectionsAreReplicatedUnderTensorParallelism) {
-  const LatentAttention a{.heads = 128, .q_lora = 1536, .kv_lora = 512, .nope_dim = 128, .rope_dim = 64, .value_dim = 128};
+  const LatentAttention a{
+      .heads = 128, .q_lora = 1536, .kv_lora = 512, .nope_dim = 128, .rope_dim = 64, .value_dim = 128};
   const MatrixList list = matrices(a, 7168);
   EXPECT_EQ(find(list, MatrixRole::QA)->cut, Cut::None);
   EXPECT_EQ(find(list, MatrixRole::KvA)->cut, Cut::None);
@@ -144,13 +145,19 @@ TEST(LatentMatrices, TheLatentProjectionsAreReplicatedUnderTensorParallelism) {
 
 // Qwen3-Next: in_proj_qkvz 12288, in_proj_ba 64, conv 8192 x 4, A_log and dt_bias, norm 128, out 2048 x 4096.
 TEST(LinearMatrices, GatedDeltaOfQwen3Next) {
-  const LinearAttention a{.kind = LinearKind::GatedDelta, .key_heads = 16, .value_heads = 32, .key_dim = 128, .value_dim = 128, .conv_kernel = 4};
+  const LinearAttention a{.kind = LinearKind::GatedDelta,
+                          .key_heads = 16,
+                          .value_heads = 32,
+                          .key_dim = 128,
+                          .value_dim = 128,
+                          .conv_kernel = 4};
   EXPECT_EQ(elements(matrices(a, 2048)), 12288 * 2048 + 64 * 2048 + 8192 * 4 + 64 + 128 + 2048 * 4096 + 2048);
 }
 
 // MiniMax-M1: q, k, v and gate of 8192, norm 8192, out.
 TEST(LinearMatrices, LightningOfMiniMaxM1) {
-  const LinearAttention a{.kind = LinearKind::Lightning, .key_heads = 64, .value_heads = 64, .key_dim = 128, .value_dim = 128};
+  const LinearAttention a{
+      .kind = LinearKind::Lightning, .key_heads = 64, .value_heads = 64, .key_dim = 128, .value_dim = 128};
   EXPECT_EQ(elements(matrices(a, 6144)), 4 * 8192 * 6144 + 8192 + 6144 * 8192 + 6144);
 }
 

@@ -102,13 +102,14 @@ TEST(WriteModel, RoundTripsAModelWithEveryFieldSet) {
   model.tied_embeddings = model.head_bias = true;
   model.norm = NormKind::LayerNoBias;
   model.final_norms = 2;
-  model.blocks = {
-      {"a", 2, SoftmaxAttention{8, 4, 16, 8, 128, 0, false, true, true, true, true, false, true, true, true, QkNorm::PerHead, 2, 8, 64}},
-      {"b", 0, LatentAttention{8, 16, 32, 8, 4, 8, true, Indexer::Shared, 2, 8, 64}},
-      {"c", 1, LinearAttention{LinearKind::Lightning, 2, 4, 8, 16, 4}},
-      {"d", 1, MambaMixer{8, 8, 16, 2, 4, true, true}},
-      {"e", 1, DenseFfn{32, false, true}},
-      {"f", 3, MoeFfn{16, 2, 32, false, true, 8, 64, false, true, true, true, true, 4, 4, 2}}};
+  model.blocks = {{"a", 2,
+                   SoftmaxAttention{8, 4, 16, 8, 128, 0, false, true, true, true, true, false, true, true, true,
+                                    QkNorm::PerHead, 2, 8, 64}},
+                  {"b", 0, LatentAttention{8, 16, 32, 8, 4, 8, true, Indexer::Shared, 2, 8, 64}},
+                  {"c", 1, LinearAttention{LinearKind::Lightning, 2, 4, 8, 16, 4}},
+                  {"d", 1, MambaMixer{8, 8, 16, 2, 4, true, true}},
+                  {"e", 1, DenseFfn{32, false, true}},
+                  {"f", 3, MoeFfn{16, 2, 32, false, true, 8, 64, false, true, true, true, true, 4, 4, 2}}};
   model.runs = {{Stack::Encoder, 2, {{0, 4}}}, {Stack::Decoder, 1, {{1, 5}, {2, 5}}}, {Stack::Decoder, 1, {{3}}}};
   model.extras = {{"table", "embedding", 12, true, "x"}, {"tower", "vision", 34, false, ""}};
   model.mtp = {2, {1, 5}, 4, 1, true, true};
@@ -132,7 +133,9 @@ TEST(ReadModel, ALayerOfAnUnknownBlockSuggestsTheNearest) {
   expect_complaint(replaced(kSmall, "[\"attention\", \"moe\"],", "[\"attentoin\", \"moe\"],"), "attention");
 }
 
-TEST(ReadModel, AnUnknownKindListsTheKinds) { expect_complaint(replaced(kSmall, "\"softmax\"", "\"softmaxx\""), "softmax"); }
+TEST(ReadModel, AnUnknownKindListsTheKinds) {
+  expect_complaint(replaced(kSmall, "\"softmax\"", "\"softmaxx\""), "softmax");
+}
 
 TEST(ReadModel, ABrokenRuleIsToldAtItsBlock) {
   expect_complaint(replaced(kSmall, "\"top_k\": 2", "\"top_k\": 9"), "blocks/moe: top_k 9 exceeds experts 8");
@@ -140,7 +143,8 @@ TEST(ReadModel, ABrokenRuleIsToldAtItsBlock) {
 }
 
 TEST(ReadModel, AllProblemsAreToldAtOnce) {
-  const std::string text = replaced(replaced(kSmall, "\"experts\": 8", "\"experts\": -8"), "\"vocab\": 1000", "\"vocab\": \"many\"");
+  const std::string text =
+      replaced(replaced(kSmall, "\"experts\": 8", "\"experts\": -8"), "\"vocab\": 1000", "\"vocab\": \"many\"");
   expect_complaint(text, "experts");
   expect_complaint(text, "vocab");
 }

@@ -151,7 +151,8 @@ TEST(GgufLabels, ATiedTableIsStoredLikeTheHead) {
 TEST(GgufLabels, Mxfp4ExpertsStayAsTheyAre) {
   const ModelSpec model = catalog().model("gpt-oss-120b");
   for (const char* label : {"q2_k", "q4_k_m", "q8_0"})
-    EXPECT_EQ(format_of(plan_of(plan_weights(model, formats(), label), model, "moe", MatrixRole::ExpertUp)), "mxfp4") << label;
+    EXPECT_EQ(format_of(plan_of(plan_weights(model, formats(), label), model, "moe", MatrixRole::ExpertUp)), "mxfp4")
+        << label;
 }
 
 TEST(GgufLabels, DeepSeekFilesLeaveTheMtpModuleOutAndGlm45KeepsIt) {
@@ -180,7 +181,9 @@ TEST(GgufLabels, SharesCoverEveryInstanceOnce) {
             sum += m.shares[s].instances.count();
           }
           ASSERT_EQ(all.count(), sum) << id << " " << label;
-          if (m.share_count > 1) ASSERT_EQ(sum, uses[b]) << id << " " << label;
+          if (m.share_count > 1) {
+            ASSERT_EQ(sum, uses[b]) << id << " " << label;
+          }
         }
     }
   }

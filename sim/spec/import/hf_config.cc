@@ -63,10 +63,8 @@ constexpr Family kFamilies[] = {
 
 // Multimodal: the language model is under text_config.
 constexpr Family kWrappers[] = {
-    {"kimi_k25", import_kimi_vision, "Kimi K2.5"},
-    {"llama4", import_llama4_vision, "Llama 4"},
-    {"qwen3_5_moe", remark_vision, "Qwen3.5-MoE"},
-    {"gemma4", remark_vision, "Gemma 4"},
+    {"kimi_k25", import_kimi_vision, "Kimi K2.5"},           {"llama4", import_llama4_vision, "Llama 4"},
+    {"qwen3_5_moe", remark_vision, "Qwen3.5-MoE"},           {"gemma4", remark_vision, "Gemma 4"},
     {"mistral3", import_mistral3_vision, "Mistral Small 3"},
 };
 
@@ -76,7 +74,9 @@ struct Refused {
 };
 
 constexpr Refused kRefused[] = {
-    {"deepseek_v4", "compressed attention (compress_ratios), output low rank, hash routing and hyper-connections have no published closed form"},
+    {"deepseek_v4",
+     "compressed attention (compress_ratios), output low rank, hash routing and hyper-connections have no published "
+     "closed form"},
     {"kimi_k3", "Kimi delta attention with full-rank gates and a normalised latent MoE have no published closed form"},
     {"kimi_linear", "Kimi delta attention has no published closed form"},
 };
@@ -109,8 +109,10 @@ void refuse_type(const JsonNode& where, const std::string& path, const std::stri
 std::string stem_of(const std::string& file) {
   std::vector<std::string> parts(1);
   for (char c : file) {
-    if (c == '/' || c == '\\') parts.emplace_back();
-    else parts.back() += c;
+    if (c == '/' || c == '\\')
+      parts.emplace_back();
+    else
+      parts.back() += c;
   }
   std::string stem = parts.back();
   if (stem == "config.json" || stem == "params.json")
@@ -123,9 +125,12 @@ std::string stem_of(const std::string& file) {
 std::string id_from(const std::string& name) {
   std::string id;
   for (char c : name) {
-    if (c >= 'A' && c <= 'Z') id += static_cast<char>(c - 'A' + 'a');
-    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_') id += c;
-    else if (c == ' ') id += '-';
+    if (c >= 'A' && c <= 'Z')
+      id += static_cast<char>(c - 'A' + 'a');
+    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_')
+      id += c;
+    else if (c == ' ')
+      id += '-';
   }
   return id.find_first_not_of("._-") == std::string::npos ? "imported" : id;
 }
@@ -165,8 +170,10 @@ ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::strin
   const Family* family = find_family(kFamilies, type);
   if (family == nullptr) {
     const JsonNode* where = text.self().find("model_type");
-    if (!type.empty()) refuse_type(*where, text.path_of("model_type"), type, root.complaints());
-    else if (where == nullptr && root.has("text_config")) text.complain("model_type", "the model_type of the language model");
+    if (!type.empty())
+      refuse_type(*where, text.path_of("model_type"), type, root.complaints());
+    else if (where == nullptr && root.has("text_config"))
+      text.complain("model_type", "the model_type of the language model");
     root.complaints().throw_if_any();
   }
   family->import(text, out);

@@ -25,8 +25,8 @@ void add_qwen_layers(HfReader& in, ShapeBuilder& out, const SoftmaxAttention& at
   SoftmaxAttention sliding = attention;
   sliding.window = window;
   for (Count i = 0; i < layers; ++i) {
-    const bool slides = kinds.empty() ? windowed && window > 0 && i >= first
-                                      : kinds[static_cast<std::size_t>(i)] == 1 && window > 0;
+    const bool slides =
+        kinds.empty() ? windowed && window > 0 && i >= first : kinds[static_cast<std::size_t>(i)] == 1 && window > 0;
     const BlockIndex a = slides ? out.block("sliding", 1, sliding) : out.block("attention", 1, attention);
     out.layer({a, out.block("dense", 1, ffn)});
   }
@@ -36,7 +36,8 @@ void add_qwen_layers(HfReader& in, ShapeBuilder& out, const SoftmaxAttention& at
 
 void import_llama(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, /*tied_by_default=*/false);
-  SoftmaxAttention a = read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
+  SoftmaxAttention a =
+      read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
   // Mistral: a window smaller than the context holds for every layer.
   const Count window = in.count_or("sliding_window", 0);
   if (window > 0 && window < out.model.max_context) a.window = window;
@@ -73,8 +74,7 @@ void import_gpt2(HfReader& in, ShapeBuilder& out) {
   a.kv_heads = a.heads;
   a.head_dim = std::max<Count>(1, model.hidden / a.heads);
   a.value_dim = a.head_dim;
-  if (model.hidden % a.heads != 0)
-    in.complain("n_head", "a divisor of n_embd (" + std::to_string(model.hidden) + ")");
+  if (model.hidden % a.heads != 0) in.complain("n_head", "a divisor of n_embd (" + std::to_string(model.hidden) + ")");
   a.qkv_bias = a.out_bias = true;
   DenseFfn f;
   f.width = in.size_or("n_inner", 4 * model.hidden);
@@ -84,8 +84,8 @@ void import_gpt2(HfReader& in, ShapeBuilder& out) {
   const BlockIndex dense = out.block("dense", 1, f);
   const Count layers = in.layers("n_layer");
   for (Count i = 0; i < layers; ++i) out.layer({attention, dense});
-  model.extras.push_back({"position table", "embedding", model.max_context * model.hidden, true,
-                          "n_positions x n_embd"});
+  model.extras.push_back(
+      {"position table", "embedding", model.max_context * model.hidden, true, "n_positions x n_embd"});
 }
 
 }  // namespace moeplan

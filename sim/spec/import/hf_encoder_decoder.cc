@@ -58,7 +58,8 @@ void import_switch(HfReader& in, ShapeBuilder& out) {
   // The first self-attention of each stack owns a table of position biases.
   const Count buckets = in.size_or("relative_attention_num_buckets", 32);
   for (const char* stack : {"encoder relative attention bias", "decoder relative attention bias"})
-    model.extras.push_back({stack, "attention", buckets * self.heads, true, "relative_attention_num_buckets x num_heads"});
+    model.extras.push_back(
+        {stack, "attention", buckets * self.heads, true, "relative_attention_num_buckets x num_heads"});
 }
 
 }  // namespace moeplan

@@ -12,7 +12,7 @@ namespace moeplan {
 using ImportFunction = void (*)(HfReader& in, ShapeBuilder& out);
 
 // hf_dense.cc
-void import_llama(HfReader& in, ShapeBuilder& out);    // llama, mistral
+void import_llama(HfReader& in, ShapeBuilder& out);  // llama, mistral
 void import_qwen2(HfReader& in, ShapeBuilder& out);
 void import_qwen3(HfReader& in, ShapeBuilder& out);
 void import_gpt2(HfReader& in, ShapeBuilder& out);
@@ -58,7 +58,7 @@ void import_switch(HfReader& in, ShapeBuilder& out);
 void import_llama4_vision(HfReader& in, ShapeBuilder& out);
 void import_kimi_vision(HfReader& in, ShapeBuilder& out);
 void import_mistral3_vision(HfReader& in, ShapeBuilder& out);
-void remark_vision(HfReader& in, ShapeBuilder& out);   // present and not counted
+void remark_vision(HfReader& in, ShapeBuilder& out);  // present and not counted
 
 // ---- shared by the families (hf_common.cc) ----
 
@@ -66,10 +66,10 @@ void remark_vision(HfReader& in, ShapeBuilder& out);   // present and not counte
 void read_trunk(HfReader& in, ShapeBuilder& out, bool tied_by_default);
 
 struct GqaKeys {
-  bool kv_required = true;       // else num_key_value_heads defaults to the heads
-  std::string_view bias = "";    // key of the flag; "" = never
+  bool kv_required = true;     // else num_key_value_heads defaults to the heads
+  std::string_view bias = "";  // key of the flag; "" = never
   bool bias_default = false;
-  bool out_bias = false;         // the flag covers the output projection too
+  bool out_bias = false;  // the flag covers the output projection too
 };
 SoftmaxAttention read_gqa(HfReader& in, Count hidden, const GqaKeys& keys);
 

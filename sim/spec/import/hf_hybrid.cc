@@ -46,7 +46,9 @@ void import_qwen3_next(HfReader& in, ShapeBuilder& out) {
   const Count modules = declares ? in.count_or("mtp_num_hidden_layers", 0) : 1;
   add_mtp(out, modules, {out.block("attention", 1, full), out.block("moe", 1, moe)});
   if (!declares)
-    out.remark("Qwen3-Next files hold a multi-token-prediction layer that config.json does not declare; it is counted apart. Qwen3-Coder-Next files do not.");
+    out.remark(
+        "Qwen3-Next files hold a multi-token-prediction layer that config.json does not declare; it is counted apart. "
+        "Qwen3-Coder-Next files do not.");
 }
 
 // MiniMax-M1: lightning attention, softmax where attn_type_list says 1.
@@ -93,10 +95,10 @@ std::vector<NemotronLayer> read_pattern(HfReader& in, std::string_view key) {
 }
 
 std::vector<NemotronLayer> read_block_types(HfReader& in, std::string_view key) {
-  static const std::vector<std::string> words = {"mamba", "moe", "attention", "mlp"};
+  static const std::vector<std::string> kWords = {"mamba", "moe", "attention", "mlp"};
   std::vector<NemotronLayer> out;
   const std::vector<std::string> texts = in.texts(key);
-  for (std::size_t index : in.layer_words(key, static_cast<Count>(texts.size()), words))
+  for (std::size_t index : in.layer_words(key, static_cast<Count>(texts.size()), kWords))
     out.push_back(static_cast<NemotronLayer>(index));
   return out;
 }
@@ -162,12 +164,14 @@ void import_nemotron_h(HfReader& in, ShapeBuilder& out) {
   if (layers.size() > static_cast<std::size_t>(kMaxConfigLayers)) return;
   for (NemotronLayer kind : layers) out.layer({blocks.of(kind, out)});
   const Count modules = in.count_or("num_nextn_predict_layers", 0);
-  const std::vector<NemotronLayer> mtp = in.has("mtp_layers_block_type") ? read_block_types(in, "mtp_layers_block_type")
-                                                                         : read_pattern(in, "mtp_hybrid_override_pattern");
+  const std::vector<NemotronLayer> mtp = in.has("mtp_layers_block_type")
+                                             ? read_block_types(in, "mtp_layers_block_type")
+                                             : read_pattern(in, "mtp_hybrid_override_pattern");
   if (modules == 0) return;
   LayerShape shape;
   for (NemotronLayer kind : mtp) shape.push_back(blocks.of(kind, out));
-  if (shape.empty()) return in.complain("mtp_hybrid_override_pattern", "the layer of the multi-token-prediction module");
+  if (shape.empty())
+    return in.complain("mtp_hybrid_override_pattern", "the layer of the multi-token-prediction module");
   add_mtp(out, modules, shape);
 }
 

@@ -14,8 +14,10 @@ LatentAttention read_latent(HfReader& in) {
   in.understand({"head_dim", "qk_head_dim", "num_key_value_heads"});
   LatentAttention a;
   a.heads = in.size("num_attention_heads");
-  if (in.has("q_lora_rank")) a.q_lora = in.size("q_lora_rank");
-  else if (!in.present_or_null("q_lora_rank")) a.q_lora = in.size("q_lora_rank");  // complains: null must be said
+  if (in.has("q_lora_rank"))
+    a.q_lora = in.size("q_lora_rank");
+  else if (!in.present_or_null("q_lora_rank"))
+    a.q_lora = in.size("q_lora_rank");  // complains: null must be said
   a.kv_lora = in.size("kv_lora_rank");
   a.nope_dim = in.size("qk_nope_head_dim");
   a.rope_dim = in.size("qk_rope_head_dim");
@@ -37,8 +39,10 @@ MoeFfn read_deepseek_moe(HfReader& in) {
   // V2 routes by softmax without a selection bias; noaux_tc (V3) has one.
   const std::string method = in.text_or("topk_method", "");
   moe.correction_bias = method == "noaux_tc";
-  if (method != "greedy") read_groups(in, moe);
-  else in.understand({"n_group", "topk_group"});
+  if (method != "greedy")
+    read_groups(in, moe);
+  else
+    in.understand({"n_group", "topk_group"});
   return moe;
 }
 
@@ -59,9 +63,12 @@ std::vector<bool> moe_layers(HfReader& in, Count layers) {
   const Count every = frequency != nullptr && frequency->kind != JsonKind::Array ? in.size("moe_layer_freq") : 1;
   for (std::size_t i = 0; i < out.size(); ++i) {
     const Count layer = static_cast<Count>(i);
-    if (!words.empty()) out[i] = words[i] == 1;
-    else if (!list.empty()) out[i] = list[i] != 0;
-    else out[i] = layer >= first && layer % every == 0;
+    if (!words.empty())
+      out[i] = words[i] == 1;
+    else if (!list.empty())
+      out[i] = list[i] != 0;
+    else
+      out[i] = layer >= first && layer % every == 0;
   }
   return out;
 }
@@ -86,7 +93,8 @@ void import_deepseek_latent(HfReader& in, ShapeBuilder& out) {
 }
 
 void import_glm_moe_dsa(HfReader& in, ShapeBuilder& out) {
-  in.understand({"index_share_for_mtp_iteration", "index_skip_topk_offset", "index_topk_freq", "indexer_rope_interleave"});
+  in.understand(
+      {"index_share_for_mtp_iteration", "index_skip_topk_offset", "index_topk_freq", "indexer_rope_interleave"});
   read_trunk(in, out, false);
   LatentAttention full = read_latent(in);
   read_indexer(in, full);
@@ -102,7 +110,8 @@ void import_glm_moe_dsa(HfReader& in, ShapeBuilder& out) {
   for (std::size_t i = 0; i < is_moe.size(); ++i) {
     const bool shares = !kinds.empty() && kinds[i] == 1;
     const BlockIndex attention = shares ? out.block("mla_shared", 1, shared) : out.block("mla", 1, full);
-    out.layer({attention, is_moe[i] ? out.block("moe", 1, moe) : out.block("dense", 1, DenseFfn{.width = dense_width})});
+    out.layer(
+        {attention, is_moe[i] ? out.block("moe", 1, moe) : out.block("dense", 1, DenseFfn{.width = dense_width})});
   }
   const Count modules = in.count_or("num_nextn_predict_layers", 0);
   if (modules > 0) add_mtp(out, modules, {out.block("mla", 1, full), out.block("moe", 1, moe)});

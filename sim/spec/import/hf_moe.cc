@@ -83,9 +83,11 @@ void import_qwen3_moe(HfReader& in, ShapeBuilder& out) {
 
 void import_olmoe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
-  SoftmaxAttention a = read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
+  SoftmaxAttention a =
+      read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
   a.qk_norm = QkNorm::FullWidth;
-  add_layers(out, in.layers("num_hidden_layers"), a, read_moe(in, {"num_experts", "num_experts_per_tok", "intermediate_size"}));
+  add_layers(out, in.layers("num_hidden_layers"), a,
+             read_moe(in, {"num_experts", "num_experts_per_tok", "intermediate_size"}));
 }
 
 void import_phimoe(HfReader& in, ShapeBuilder& out) {
@@ -99,7 +101,8 @@ void import_phimoe(HfReader& in, ShapeBuilder& out) {
 
 void import_granitemoe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
-  const SoftmaxAttention a = read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
+  const SoftmaxAttention a =
+      read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
   add_layers(out, in.layers("num_hidden_layers"), a, read_moe(in, kLocalKeys));
 }
 
@@ -115,7 +118,8 @@ void import_dbrx(HfReader& in, ShapeBuilder& out) {
   a.heads = in.size("n_heads");
   a.kv_heads = attn.size("kv_n_heads");
   a.head_dim = a.value_dim = std::max<Count>(1, model.hidden / a.heads);
-  if (model.hidden % a.heads != 0) in.complain("n_heads", "a divisor of d_model (" + std::to_string(model.hidden) + ")");
+  if (model.hidden % a.heads != 0)
+    in.complain("n_heads", "a divisor of d_model (" + std::to_string(model.hidden) + ")");
   if (a.heads % a.kv_heads != 0) attn.complain("kv_n_heads", "a divisor of n_heads (" + std::to_string(a.heads) + ")");
   attn.refuse_unknown("dbrx");
   HfReader ffn = in.object("ffn_config");
@@ -159,7 +163,8 @@ void import_arctic(HfReader& in, ShapeBuilder& out) {
 // DeepSeekMoE-16B: multi-head attention, not MLA.
 void import_deepseek_moe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
-  const SoftmaxAttention a = read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
+  const SoftmaxAttention a =
+      read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
   MoeFfn moe = read_moe(in, {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"});
   moe.shared_width = in.count_or("n_shared_experts", 0) * moe.width;
   if (in.size_or("moe_layer_freq", 1) != 1) in.complain("moe_layer_freq", "1", "other patterns are not modelled here");
@@ -182,7 +187,8 @@ void import_glm4_moe(HfReader& in, ShapeBuilder& out) {
   add_mtp(out, modules, {out.block("attention", 1, a), out.block("moe", 1, moe)});
   out.model.mtp.in_file_copies = 1;
   out.model.mtp.in_gguf = true;
-  out.remark("GLM-4.5 files repeat embedding and head for multi-token prediction; GLM-4.6 files, of the same config, do not.");
+  out.remark(
+      "GLM-4.5 files repeat embedding and head for multi-token prediction; GLM-4.6 files, of the same config, do not.");
 }
 
 void import_bailing_v2(HfReader& in, ShapeBuilder& out) {
@@ -230,7 +236,9 @@ void import_minimax_m2(HfReader& in, ShapeBuilder& out) {
   in.expect_zero("shared_intermediate_size", "MiniMax-M2 has no shared expert");
   in.understand({"attn_type_list"});
   if (in.flag_or("use_mtp", false) || in.count_or("num_mtp_modules", 0) > 0)
-    out.remark("The multi-token-prediction modules that the config declares are not in the released files and are not counted.");
+    out.remark(
+        "The multi-token-prediction modules that the config declares are not in the released files and are not "
+        "counted.");
   in.understand({"mtp_transformer_layers", "num_mtp_modules"});
   add_layers(out, in.layers("num_hidden_layers"), a, moe);
 }
@@ -245,16 +253,39 @@ void import_hunyuan(HfReader& in, ShapeBuilder& out) {
                  "v_head_dim", "group_limited_greedy", "n_group", "topk_group", "norm_type", "num_media_embeds",
                  "moe_drop_tokens", "moe_random_routing_dropped_token"});
   // Leftovers of a vision and a classification head that the model does not have.
-  in.understand({"anyres_pooling_size", "anyres_vit_max_image_size", "anyres_vit_two_views", "class_num", "dense_list",
-                 "add_classification_head", "mask_init_id", "im_start_id", "im_end_id", "im_newline_id",
-                 "text_start_id", "text_end_id", "video_start_id", "video_end_id", "pool_type", "skip_cls_token",
-                 "vit_input_resolution", "vit_mapping_type", "vit_norm_type", "vit_patch", "vit_path", "vit_token",
-                 "vit_type", "vit_remove_prenorm", "vit_used_rms_norm", "vit_add_patchemb_bias", "xdrope_section",
+  in.understand({"anyres_pooling_size",
+                 "anyres_vit_max_image_size",
+                 "anyres_vit_two_views",
+                 "class_num",
+                 "dense_list",
+                 "add_classification_head",
+                 "mask_init_id",
+                 "im_start_id",
+                 "im_end_id",
+                 "im_newline_id",
+                 "text_start_id",
+                 "text_end_id",
+                 "video_start_id",
+                 "video_end_id",
+                 "pool_type",
+                 "skip_cls_token",
+                 "vit_input_resolution",
+                 "vit_mapping_type",
+                 "vit_norm_type",
+                 "vit_patch",
+                 "vit_path",
+                 "vit_token",
+                 "vit_type",
+                 "vit_remove_prenorm",
+                 "vit_used_rms_norm",
+                 "vit_add_patchemb_bias",
+                 "xdrope_section",
                  "position_embedding_xdrope"});
   SoftmaxAttention a = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .out_bias = true});
   if (in.flag_or("use_qk_norm", false)) a.qk_norm = QkNorm::PerDim;
   const Count dense_width = in.uniform_size("intermediate_size");
-  MoeFfn moe = read_moe(in, {"num_experts", "moe_topk", in.has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size"});
+  MoeFfn moe = read_moe(
+      in, {"num_experts", "moe_topk", in.has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size"});
   const bool mixed = in.flag_or("use_mixed_mlp_moe", true);
   moe.shared_width = mixed && in.has("num_shared_expert") ? in.uniform_size("num_shared_expert") * dense_width : 0;
   const Count skipped = in.count_or("moe_layer_num_skipped", 0);
@@ -265,7 +296,8 @@ void import_hunyuan(HfReader& in, ShapeBuilder& out) {
   const Count layers = in.layers("num_hidden_layers");
   for (Count i = 0; i < layers; ++i) {
     const BlockIndex attention = i % share == 0 ? out.block("attention", 1, a) : out.block("attention_reuse", 1, reuse);
-    out.layer({attention, i < skipped ? out.block("dense", 1, DenseFfn{.width = dense_width}) : out.block("moe", 1, moe)});
+    out.layer(
+        {attention, i < skipped ? out.block("dense", 1, DenseFfn{.width = dense_width}) : out.block("moe", 1, moe)});
   }
 }
 

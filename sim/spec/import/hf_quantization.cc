@@ -24,7 +24,7 @@ struct ModuleNames {
 };
 
 const std::vector<ModuleNames>& module_names() {
-  static const std::vector<ModuleNames> names = {
+  static const std::vector<ModuleNames> kNames = {
       {MatrixRole::Q, {"self_attn.q_proj"}},
       {MatrixRole::QA, {"self_attn.q_a_proj"}},
       {MatrixRole::QB, {"self_attn.q_b_proj"}},
@@ -44,15 +44,17 @@ const std::vector<ModuleNames>& module_names() {
       {MatrixRole::FfnDown, {"mlp.down_proj"}},
       {MatrixRole::ExpertGate, {"mlp.experts.0.gate_proj", "block_sparse_moe.experts.0.w1"}},
       {MatrixRole::ExpertUp, {"mlp.experts.0.up_proj", "block_sparse_moe.experts.0.w3", "mixer.experts.0.up_proj"}},
-      {MatrixRole::ExpertDown, {"mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj"}},
+      {MatrixRole::ExpertDown,
+       {"mlp.experts.0.down_proj", "block_sparse_moe.experts.0.w2", "mixer.experts.0.down_proj"}},
       {MatrixRole::SharedGate, {"mlp.shared_experts.gate_proj", "mlp.shared_expert.gate_proj"}},
-      {MatrixRole::SharedUp, {"mlp.shared_experts.up_proj", "mlp.shared_expert.up_proj", "mixer.shared_experts.up_proj"}},
+      {MatrixRole::SharedUp,
+       {"mlp.shared_experts.up_proj", "mlp.shared_expert.up_proj", "mixer.shared_experts.up_proj"}},
       {MatrixRole::SharedDown,
        {"mlp.shared_experts.down_proj", "mlp.shared_expert.down_proj", "mixer.shared_experts.down_proj"}},
       {MatrixRole::LatentDown, {"mixer.fc1_latent_proj"}},
       {MatrixRole::LatentUp, {"mixer.fc2_latent_proj"}},
   };
-  return names;
+  return kNames;
 }
 
 const ModuleNames* names_of(MatrixRole role) {
@@ -92,7 +94,7 @@ class ModuleList {
 struct Method {
   std::string format;
   ModuleList ignored;
-  ModuleList targets;   // empty = every linear layer
+  ModuleList targets;  // empty = every linear layer
 };
 
 void read_list(HfReader& quant, std::string_view key, ModuleList& list) {
@@ -184,8 +186,10 @@ std::string compressed_format(HfReader& quant, Method& method) {
       group.complain("weights", "the same scheme in every group", "mixed schemes are not modelled");
     format = found;
     for (const std::string& target : group.texts("targets"))
-      if (target != "Linear") method.targets.add(target, group, "targets");
-      else method.targets.add("re:.*", group, "targets");
+      if (target != "Linear")
+        method.targets.add(target, group, "targets");
+      else
+        method.targets.add("re:.*", group, "targets");
   }
   return format;
 }
@@ -193,18 +197,25 @@ std::string compressed_format(HfReader& quant, Method& method) {
 std::optional<Method> read_method(HfReader& quant) {
   Method method;
   const std::string name = quant.text_or("quant_method", "");
-  if (name == "fp8") method.format = fp8_format(quant);
-  else if (name == "mxfp4") method.format = "mxfp4";
-  else if (name == "compressed-tensors" || name == "compressed_tensors") method.format = compressed_format(quant, method);
-  else if (name == "awq" || name == "gptq") method.format = group_format(quant, name);
-  else if (name == "bitsandbytes") method.format = bitsandbytes_format(quant);
-  else if (name == "modelopt") method.format = modelopt_format(quant);
+  if (name == "fp8")
+    method.format = fp8_format(quant);
+  else if (name == "mxfp4")
+    method.format = "mxfp4";
+  else if (name == "compressed-tensors" || name == "compressed_tensors")
+    method.format = compressed_format(quant, method);
+  else if (name == "awq" || name == "gptq")
+    method.format = group_format(quant, name);
+  else if (name == "bitsandbytes")
+    method.format = bitsandbytes_format(quant);
+  else if (name == "modelopt")
+    method.format = modelopt_format(quant);
   else {
     quant.complain("quant_method", "fp8, mxfp4, compressed-tensors, awq, gptq, bitsandbytes or modelopt",
                    "other methods are not modelled: their bytes are unknown");
     return std::nullopt;
   }
-  for (std::string_view key : {"modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules", "llm_int8_skip_modules"})
+  for (std::string_view key :
+       {"modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules", "llm_int8_skip_modules"})
     read_list(quant, key, method.ignored);
   return method;
 }
@@ -254,8 +265,7 @@ void choose_words(const Usages& usages, NativeQuant& quant) {
     auto& [any, exempt] = parts[usage.part];
     (mostly_quantised(usage) ? any : exempt) = true;
   }
-  const bool none_exempt =
-      std::all_of(parts.begin(), parts.end(), [](const auto& p) { return !p.second.second; });
+  const bool none_exempt = std::all_of(parts.begin(), parts.end(), [](const auto& p) { return !p.second.second; });
   if (none_exempt) return;
   const bool by_part =
       std::all_of(parts.begin(), parts.end(), [](const auto& p) { return p.second.first != p.second.second; });
@@ -275,8 +285,9 @@ void import_quantization(HfReader& config, ModelSpec& model, bool sound) {
   const std::string dtype = config.dtype();
   if (!dtype.empty()) quant.base = dtype;
   HfReader enclosing = config.outer() == nullptr ? config : *config.outer();
-  HfReader* holder = config.has("quantization_config") ? &config
-                     : enclosing.has("quantization_config") ? &enclosing : nullptr;
+  HfReader* holder = config.has("quantization_config")      ? &config
+                     : enclosing.has("quantization_config") ? &enclosing
+                                                            : nullptr;
   if (holder == nullptr) return;
   HfReader reader = holder->object("quantization_config");
   const std::optional<Method> method = read_method(reader);

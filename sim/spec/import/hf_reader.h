@@ -20,8 +20,8 @@ class HfReader {
   // `outer` holds the keys that multimodal configs keep beside text_config.
   HfReader(const JsonNode& node, std::string path, Complaints& complaints, const HfReader* outer = nullptr);
 
-  bool has(std::string_view key);             // present and not null; marks the key
-  Count size(std::string_view key);           // required, at least 1
+  bool has(std::string_view key);    // present and not null; marks the key
+  Count size(std::string_view key);  // required, at least 1
   Count size_or(std::string_view key, Count fallback);
   Count count_or(std::string_view key, Count fallback);  // at least 0
   bool flag_or(std::string_view key, bool fallback);

@@ -36,7 +36,7 @@ void import_llama4_vision(HfReader& in, ShapeBuilder& out) {
   const Count side = image / patch;
   const Count layer = 4 * h * h + 4 * h + 2 * h * f + f + h + 4 * h;  // attention, MLP and two layer norms, with biases
   const Count embeddings = 3 * patch * patch * h + h + (side * side + 1) * h;  // patches, class, positions
-  const Count ends = 2 * 2 * h;                                       // layer norms before and after
+  const Count ends = 2 * 2 * h;                                                // layer norms before and after
   const Count projector = f * middle + middle * output + vision_output * out.model.hidden;
   add_tower(out, layers * layer + embeddings + ends + projector, "vision_config, modeling_llama4.py");
 }

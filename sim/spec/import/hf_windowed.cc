@@ -14,7 +14,8 @@ const std::vector<std::string> kSlidingWords = {"full_attention", "sliding_atten
 
 void import_gpt_oss(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
-  SoftmaxAttention full = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .bias_default = true, .out_bias = true});
+  SoftmaxAttention full =
+      read_gqa(in, out.model.hidden, {.bias = "attention_bias", .bias_default = true, .out_bias = true});
   full.sinks = true;
   SoftmaxAttention sliding = full;
   sliding.window = in.size("sliding_window");
@@ -37,7 +38,8 @@ void import_gpt_oss(HfReader& in, ShapeBuilder& out) {
 void import_llama4(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
   const SoftmaxAttention full = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .out_bias = true});
-  in.understand({"use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale", "for_llm_compressor", "cache_implementation"});
+  in.understand({"use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale", "for_llm_compressor",
+                 "cache_implementation"});
   SoftmaxAttention chunked = full;
   chunked.chunk = in.count_or("attention_chunk_size", 0);
   MoeFfn moe = read_moe(in, {"num_local_experts", "num_experts_per_tok", "intermediate_size"});
@@ -56,8 +58,8 @@ void import_llama4(HfReader& in, ShapeBuilder& out) {
     bool is_chunked = (i + 1) % interval != 0;
     if (static_cast<Count>(rope.size()) == layers) is_chunked = rope[at] != 0;
     if (!kinds.empty()) is_chunked = kinds[at] == 1;
-    const bool is_moe = moe_list.empty() ? (i + 1) % step == 0
-                                         : std::find(moe_list.begin(), moe_list.end(), i) != moe_list.end();
+    const bool is_moe =
+        moe_list.empty() ? (i + 1) % step == 0 : std::find(moe_list.begin(), moe_list.end(), i) != moe_list.end();
     out.layer({is_chunked && chunked.chunk > 0 ? out.block("chunked", 1, chunked) : out.block("full", 1, full),
                is_moe ? out.block("moe", 1, moe) : out.block("dense", 1, DenseFfn{.width = dense_width})});
   }
@@ -82,7 +84,8 @@ void import_gemma4(HfReader& in, ShapeBuilder& out) {
   if (full.key_is_value) full.kv_heads = in.size_or("num_global_key_value_heads", sliding.kv_heads);
   in.understand({"num_global_key_value_heads"});
   if (full.heads % full.kv_heads != 0) in.complain("num_global_key_value_heads", "a divisor of num_attention_heads");
-  const MoeFfn moe = read_moe(in, {"num_experts", in.first_of({"top_k_experts", "num_experts_per_tok"}), "moe_intermediate_size"});
+  const MoeFfn moe =
+      read_moe(in, {"num_experts", in.first_of({"top_k_experts", "num_experts_per_tok"}), "moe_intermediate_size"});
   const DenseFfn dense{.width = in.size("intermediate_size")};
   const Count layers = in.layers("num_hidden_layers");
   const std::vector<std::size_t> kinds = in.layer_words("layer_types", layers, kSlidingWords);
@@ -149,7 +152,8 @@ void import_minimax_m3(HfReader& in, ShapeBuilder& out) {
   selective.index_topk = sparse.size("sparse_topk_blocks") * sparse.size("sparse_block_size");
   sparse.understand({"sparse_disable_index_value", "sparse_init_block", "sparse_local_block", "sparse_score_type"});
   sparse.refuse_unknown("minimax_m3");
-  MoeFfn moe = read_moe(in, {"num_local_experts", "num_experts_per_tok", in.first_of({"moe_intermediate_size", "intermediate_size"})});
+  MoeFfn moe = read_moe(
+      in, {"num_local_experts", "num_experts_per_tok", in.first_of({"moe_intermediate_size", "intermediate_size"})});
   moe.shared_width = in.count_or("n_shared_experts", 0) * in.count_or("shared_intermediate_size", 0);
   moe.correction_bias = in.flag_or("use_routing_bias", false);
   in.understand({"intermediate_size"});

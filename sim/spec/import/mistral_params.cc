@@ -68,8 +68,8 @@ void import_mistral_params(HfReader& in, ShapeBuilder& out) {
   model.vocab = in.size("vocab_size");
   model.max_context = in.size(in.first_of({"max_position_embeddings", "max_seq_len"}));
   model.tied_embeddings = in.flag_or("tied_embeddings", false);
-  const BlockIndex attention = in.has("kv_lora_rank") ? out.block("mla", 1, read_latent(in))
-                                                      : out.block("attention", 1, read_gqa(in));
+  const BlockIndex attention =
+      in.has("kv_lora_rank") ? out.block("mla", 1, read_latent(in)) : out.block("attention", 1, read_gqa(in));
   const bool has_experts = in.has("moe");
   const Count dense_count = has_experts ? dense_layers(in) : kMaxConfigLayers;
   const MoeFfn moe = has_experts ? read_moe(in) : MoeFfn{};
@@ -77,7 +77,8 @@ void import_mistral_params(HfReader& in, ShapeBuilder& out) {
   in.understand({"hidden_dim"});
   const Count layers = in.layers("n_layers");
   for (Count i = 0; i < layers; ++i)
-    out.layer({attention, i < dense_count ? out.block("dense", 1, DenseFfn{.width = dense_width}) : out.block("moe", 1, moe)});
+    out.layer({attention,
+               i < dense_count ? out.block("dense", 1, DenseFfn{.width = dense_width}) : out.block("moe", 1, moe)});
 }
 
 }  // namespace moeplan

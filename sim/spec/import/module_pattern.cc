@@ -45,8 +45,7 @@ class PatternParser {
       }
       std::optional<Atom> next = atom(depth);
       if (!next) return std::nullopt;
-      if (!next->set.empty() || next->end || !next->alternatives.empty() || next->repeat != Atom::Repeat::Once ||
-          any_)
+      if (!next->set.empty() || next->end || !next->alternatives.empty() || next->repeat != Atom::Repeat::Once || any_)
         out.back().push_back(std::move(*next));
     }
     return out;
@@ -84,9 +83,12 @@ class PatternParser {
     } else if (c == '\\') {
       if (!more()) return std::nullopt;
       const char escaped = text_[at_++];
-      if (escaped == 'd') a.set = kDigits;
-      else if (std::string_view(".-_*+?()[]{}|^$\\/").find(escaped) != std::string_view::npos) a.set = escaped;
-      else return std::nullopt;
+      if (escaped == 'd')
+        a.set = kDigits;
+      else if (std::string_view(".-_*+?()[]{}|^$\\/").find(escaped) != std::string_view::npos)
+        a.set = escaped;
+      else
+        return std::nullopt;
     } else if (std::string_view("*+?{}])").find(c) != std::string_view::npos) {
       return std::nullopt;
     } else {
@@ -117,7 +119,8 @@ class PatternParser {
       if (at_ + 1 < text_.size() && text_[at_] == '-' && text_[at_ + 1] != ']') {
         const char high = text_[at_ + 1];
         at_ += 2;
-        for (int ch = low; ch <= high; ++ch) a.set += static_cast<char>(ch);
+        const int last = static_cast<unsigned char>(high);
+        for (int ch = static_cast<unsigned char>(low); ch <= last; ++ch) a.set += static_cast<char>(ch);
       } else {
         a.set += low;
       }
@@ -147,8 +150,10 @@ std::optional<ModulePattern> ModulePattern::parse(std::string_view entry) {
   // A glob: literals, and * for anything; the entry is a prefix of whole components.
   for (char c : entry) {
     Atom a;
-    if (c == '*') a.repeat = Atom::Repeat::Any;
-    else a.set = c;
+    if (c == '*')
+      a.repeat = Atom::Repeat::Any;
+    else
+      a.set = c;
     pattern.sequence_.push_back(a);
   }
   pattern.is_plain_ = false;

@@ -25,9 +25,9 @@ class ModulePattern {
  private:
   struct Atom {
     enum class Repeat { Once, Optional, Any, Some };
-    std::string set;      // characters; empty = any, unless `alternatives`
+    std::string set;  // characters; empty = any, unless `alternatives`
     bool negated = false;
-    bool end = false;     // $
+    bool end = false;  // $
     Repeat repeat = Repeat::Once;
     std::vector<std::vector<Atom>> alternatives;
   };
@@ -38,7 +38,7 @@ class ModulePattern {
   static std::vector<bool> advance(const Sequence& sequence, std::vector<bool> at, std::string_view path);
 
   Sequence sequence_;
-  std::string plain_;        // component-wise entry when not an expression
+  std::string plain_;  // component-wise entry when not an expression
   bool is_plain_ = true;
 };
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "cli/parse_words.h"
+#include "sim/base/error.h"
+#include "sim/base/text.h"
+#include "sim/base/unit_text.h"
+
+namespace moeplan {
+namespace {
+
+std::string canonical_name(std::span<const Option> options, const std::string& name) {
+  for (const Option& option : options)
+    if (option.name == name && !option.same_as.empty()) return std::string(option.same_as);
+  return name;
+}
+
+}  // namespace
+
+void throw_usage(std::string_view option, std::string found, std::string expected, std::string hint) {
+  Problem problem;
+  if (!option.empty()) problem.file = "--" + std::string(option);
+  problem.found = std::move(found);
+  problem.expected = std::move(expected);
+  problem.hint = std::move(hint);
+  throw InputError(ErrorKind::Usage, problem);
+}
+
+std::optional<Count> parse_count(std::string_view text) {
+  Count value = 0;
+  const std::from_chars_result result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Arguments::Arguments(std::span<const Option> options, const std::vector<std::string>& words) {
+  ParsedWords parsed = parse_words(options, words);
+  positionals_ = std::move(parsed.positionals);
+  for (ParsedOption& option : parsed.options) {
+    const std::string name = canonical_name(options, option.name);
+    if (values_.contains(name)) {
+      const std::string other = name == option.name ? "" : " (--" + option.name + " is another name for it)";
+      throw_usage(name, "the option twice" + other, "it once");
+    }
+    values_.emplace(name, std::move(option.value));
+  }
+}
+
+bool Arguments::has(std::string_view option) const { return values_.contains(option); }
+
+std::optional<std::string> Arguments::text(std::string_view option) const {
+  const auto found = values_.find(option);
+  if (found == values_.end()) return std::nullopt;
+  if (found->second.empty()) throw_usage(option, "an empty value", "one with text");
+  return found->second;
+}
+
+std::optional<Count> Arguments::count(std::string_view option, Count min, Count max) const {
+  const std::optional<std::string> value = text(option);
+  if (!value) return std::nullopt;
+  const std::optional<Count> number = parse_count(*value);
+  if (!number || *number < min || *number > max)
+    throw_usage(option, in_quotes(*value), "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  return number;
+}
+
+std::optional<Count> Arguments::tokens(std::string_view option) const {
+  const std::optional<std::string> value = text(option);
+  if (!value) return std::nullopt;
+  constexpr Count kLongest = Count{1} << 32;  // beyond any model; keeps byte counts inside 64 bits
+  try {
+    const Count number = parse_tokens(*value);
+    if (number > kLongest) throw_usage(option, in_quotes(*value), "at most " + std::to_string(kLongest) + " tokens");
+    return number;
+  } catch (const UnitTextError& error) {
+    throw_usage(option, in_quotes(*value), error.expected(), error.reason());
+  }
+}
+
+std::optional<Bytes> Arguments::bytes(std::string_view option, Bytes min) const {
+  const std::optional<std::string> value = text(option);
+  if (!value) return std::nullopt;
+  constexpr Bytes kLargest{Count{1} << 50};
+  try {
+    const Bytes size = parse_bytes(*value);
+    if (size < min) throw_usage(option, in_quotes(*value), "at least " + to_text(min));
+    if (size > kLargest) throw_usage(option, in_quotes(*value), "at most " + to_text(kLargest));
+    return size;
+  } catch (const UnitTextError& error) {
+    throw_usage(option, in_quotes(*value), error.expected(), error.reason());
+  }
+}
+
+std::optional<std::string> Arguments::choice(std::string_view option, const std::vector<std::string>& words) const {
+  const std::optional<std::string> value = text(option);
+  if (!value || std::find(words.begin(), words.end(), *value) != words.end()) return value;
+  std::string list;
+  for (const std::string& word : words) list += (list.empty() ? "" : ", ") + word;
+  const std::string nearest = nearest_name(*value, words);
+  throw_usage(option, in_quotes(*value), "one of " + list, nearest.empty() ? "" : "did you mean " + nearest + "?");
+}
+
+}  // namespace moeplan

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words after a verb, split into options and positionals. Values stay text here;
+// the typed readers check them, so that "-1" is never a large number.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/base/units.h"
+
+namespace moeplan {
+
+struct Option {
+  std::string_view name;   // "memory"
+  std::string_view value;  // "SIZE"; "" = a flag
+  std::string_view help;
+  std::string_view same_as = "";  // another name of this option
+  char letter = 0;                // "-o"
+};
+
+class Arguments {
+ public:
+  // Throws InputError(Usage): unknown options (with the nearest), missing values, an
+  // option given twice, under one name or two.
+  Arguments(std::span<const Option> options, const std::vector<std::string>& words);
+
+  const std::vector<std::string>& positionals() const { return positionals_; }
+  bool has(std::string_view option) const;
+  std::optional<std::string> text(std::string_view option) const;
+
+  // Each throws InputError(Usage) that names the option, what was found and what is accepted.
+  std::optional<Count> count(std::string_view option, Count min, Count max) const;
+  std::optional<Count> tokens(std::string_view option) const;
+  std::optional<Bytes> bytes(std::string_view option, Bytes min) const;
+  std::optional<std::string> choice(std::string_view option, const std::vector<std::string>& words) const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+  std::vector<std::string> positionals_;
+};
+
+// A whole decimal number, nothing else; none when it is not or does not fit.
+std::optional<Count> parse_count(std::string_view text);
+
+// Throws InputError(Usage).
+[[noreturn]] void throw_usage(std::string_view option, std::string found, std::string expected, std::string hint = "");
+
+}  // namespace moeplan

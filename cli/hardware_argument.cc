@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/hardware_argument.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+#include "sim/base/text.h"
+#include "sim/base/unit_text.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Bytes kLeastMemory{1'000'000};
+
+std::string gib_text(Bytes bytes) { return fmt::format("{:.2f} GiB", in_gib(bytes)); }
+
+// "80 GB" on the box is neither 80 GB nor 80 GiB for a program.
+void warn_if_marketed(const Catalog& catalog, Bytes memory, std::vector<std::string>& warnings) {
+  std::vector<DeviceSpec> matches;
+  for (const std::string& id : catalog.device_ids()) {
+    const DeviceSpec device = catalog.device(id);
+    if (device.marketed && *device.marketed == memory) matches.push_back(device);
+  }
+  if (matches.empty()) return;
+  constexpr std::size_t kMostNames = 3;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(matches.size(), kMostNames); ++i) names += (i == 0 ? "" : ", ") + matches[i].id;
+  if (matches.size() > kMostNames) names += fmt::format(" and {} more", matches.size() - kMostNames);
+  const DeviceSpec& first = matches.front();
+  warnings.push_back(
+      fmt::format("{} is the size on the box of {}; as bytes it is {}, while {} shows {} to the driver: "
+                  "--hardware {} uses its profile",
+                  to_text(memory), names, gib_text(memory), first.id, gib_text(first.memory.value), first.id));
+}
+
+// RAM is sold as "64 GB" and holds 64 GiB.
+bool is_ram_size(Bytes asked, Bytes ram) {
+  return asked == ram || asked.count() == ram.count() / kGiB.count() * 1'000'000'000;
+}
+
+void use_working_set(HardwareChoice& choice, std::optional<Bytes> ram) {
+  const std::vector<WorkingSet>& sets = choice.device->working_sets;
+  const WorkingSet* found = ram ? nullptr : &sets.back();
+  std::string known;
+  for (const WorkingSet& set : sets) {
+    if (ram && is_ram_size(*ram, set.ram)) found = &set;
+    known += (known.empty() ? "" : ", ") + to_text(set.ram);
+  }
+  if (found == nullptr) throw_usage("memory", to_text(*ram), "a RAM size of " + choice.device->id + ": " + known);
+  if (!ram && sets.size() > 1)
+    choice.warnings.push_back(fmt::format("{} is taken with its largest memory, {}; say --memory {} for a smaller one",
+                                          choice.device->id, to_text(found->ram), to_text(sets.front().ram)));
+  choice.visible = found->ram;
+  choice.unallocatable = found->ram - found->usable;
+  choice.memory_source = found->source;
+}
+
+void use_device(HardwareChoice& choice, std::optional<Bytes> memory) {
+  const DeviceSpec& device = *choice.device;
+  choice.visible = device.memory.value;
+  choice.unallocatable = device.unallocatable.value;
+  choice.memory_source = fmt::format("{}: {}; out of reach: {}", word_of(device.memory.basis), device.memory.source,
+                                     device.unallocatable.source);
+  if (device.status == "announced")
+    choice.warnings.push_back(device.id + " is announced, not shipping: its figures may change");
+  if (!device.working_sets.empty()) return use_working_set(choice, memory);
+  if (!memory) return;
+  choice.visible = *memory;
+  choice.unallocatable = Bytes(0);
+  choice.memory_source = "--memory";
+}
+
+void use_host(HardwareChoice& choice, const Arguments& arguments) {
+  const bool integrated = choice.device && (choice.device->device_class == DeviceClass::IntegratedGpu ||
+                                            choice.device->device_class == DeviceClass::Cpu);
+  choice.host_is_device = integrated || (choice.node && choice.node->unified);
+  const std::optional<Bytes> asked = arguments.bytes("host-memory", Bytes(0));
+  if (choice.host_is_device) {
+    if (asked)
+      throw_usage("host-memory", "it for " + choice.name, "nothing",
+                  "CPU and GPU share one memory there: moving experts to the host frees nothing");
+    return;
+  }
+  if (choice.node && choice.node->host_memory) choice.host_per_node = choice.node->host_memory->value;
+  if (asked) choice.host_per_node = asked;
+}
+
+}  // namespace
+
+Count HardwareChoice::default_gpus() const { return node ? std::max(node->devices, node->scaleup_domain) : 1; }
+
+Count HardwareChoice::node_devices(Count gpus) const { return node ? node->devices : gpus; }
+
+HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments) {
+  HardwareChoice choice;
+  const std::optional<Bytes> memory = arguments.bytes("memory", kLeastMemory);
+  const std::optional<std::string> name = arguments.text("hardware");
+  if (!name && !memory)
+    throw_usage("", "neither --memory nor --hardware", "one of them",
+                "e.g. --memory 24GiB or --hardware rtx-4090; \"moeplan hardware list\" lists the known");
+  if (name) {
+    if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
+    choice.device = catalog.device(choice.node ? choice.node->device : *name);
+    choice.name = choice.node ? choice.node->id : choice.device->id;
+    use_device(choice, memory);
+  } else {
+    choice.visible = *memory;
+    choice.memory_source = "--memory";
+    warn_if_marketed(catalog, *memory, choice.warnings);
+  }
+  use_host(choice, arguments);
+  return choice;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// --hardware, --memory, --host-memory and --gpus as the memory of one device.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "sim/spec/catalog.h"
+
+namespace moeplan {
+
+struct HardwareChoice {
+  std::string name;  // as found in the catalogue; "" = a bare --memory
+  std::optional<DeviceSpec> device;
+  std::optional<NodeSpec> node;
+  Bytes visible;  // to the driver, of one device
+  Bytes unallocatable;
+  std::string memory_source;
+  std::optional<Bytes> host_per_node;
+  bool host_is_device = false;
+  std::vector<std::string> warnings;
+
+  Bytes capacity() const { return visible - unallocatable; }
+  // Devices when --gpus is not given: all that the node's fast fabric joins.
+  Count default_gpus() const;
+  Count node_devices(Count gpus) const;  // devices that share a host
+};
+
+// Throws InputError: Usage when neither option is given, UnknownName.
+HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments);
+
+}  // namespace moeplan

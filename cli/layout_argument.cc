@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// tp * dp * pp * replicas = gpus and moe_tp * ep = tp * dp. What is named is kept;
+// tp takes what is left, and ep or moe_tp follows from the other.
+#include "cli/layout_argument.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Count kMostGpus = 65536;
+
+struct Degrees {
+  std::optional<Count> gpus, tp, dp, moe_tp, ep, pp;
+  Count replicas = 1;
+  bool any() const { return tp || dp || moe_tp || ep || pp; }
+};
+
+Degrees read_degrees(const Arguments& arguments) {
+  const auto degree = [&arguments](const char* option) { return arguments.count(option, 1, kMostGpus); };
+  return {.gpus = degree("gpus"),
+          .tp = degree("tp"),
+          .dp = degree("attention-dp"),
+          .moe_tp = degree("moe-tp"),
+          .ep = degree("ep"),
+          .pp = degree("pp"),
+          .replicas = degree("replicas").value_or(1)};
+}
+
+[[noreturn]] void throw_impossible(const std::vector<std::string>& rules) {
+  std::vector<Problem> problems;
+  for (const std::string& rule : rules) {
+    Problem problem;
+    problem.file = "layout";
+    problem.path = rule;
+    problems.push_back(problem);
+  }
+  throw InputError(ErrorKind::Usage, problems);
+}
+
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
+}
+
+// Devices when nobody counted them: just what the degrees need, or the machine's.
+Count implied_gpus(const Degrees& d, Count default_gpus) {
+  if (!d.any() && d.replicas == 1) return default_gpus;
+  const Count others = d.pp.value_or(1) * d.replicas;
+  if (d.tp) return *d.tp * d.dp.value_or(1) * others;
+  const Count stage = std::max(d.dp.value_or(1), d.ep.value_or(1) * d.moe_tp.value_or(1));
+  return std::max(default_gpus, stage * others);
+}
+
+Layout derive(const Degrees& d, Count gpus, bool moe) {
+  Layout layout{.dp = d.dp.value_or(1), .pp = d.pp.value_or(1), .replicas = d.replicas};
+  const Count others = layout.dp * layout.pp * layout.replicas;
+  layout.tp = d.tp.value_or(gpus / others);
+  if (layout.tp * others != gpus || layout.tp < 1)
+    throw_impossible({fmt::format("tp {} x attention dp {} x pp {} x replicas {} = {} devices, but there are {}: {}",
+                                  std::max<Count>(layout.tp, 1), layout.dp, layout.pp, layout.replicas,
+                                  std::max<Count>(layout.tp, 1) * others, gpus,
+                                  "name all degrees, or let --gpus be their product")});
+  const Count ranks = layout.ranks_per_stage();
+  layout.ep = d.ep.value_or(moe && d.moe_tp ? std::max<Count>(1, ranks / *d.moe_tp) : 1);
+  layout.moe_tp = d.moe_tp.value_or(std::max<Count>(1, ranks / layout.ep));
+  return layout;
+}
+
+// Why not even the plain layouts work.
+std::vector<std::string> broken_rules(const FitQuestion& q, Count gpus) {
+  const Layout plain[] = {
+      {.tp = gpus, .moe_tp = gpus}, {.tp = gpus, .ep = gpus}, {.dp = gpus, .ep = gpus}, {.pp = gpus}};
+  std::vector<std::string> rules = {fmt::format(
+      "{} cannot run {} on {} devices in any layout; the plain ones fail because", q.runtime.id, q.model.id, gpus)};
+  for (const Layout& layout : plain)
+    for (const std::string& rule : violations(layout, q.model, q.runtime)) {
+      const std::string line = fmt::format("{}: {}", describe(layout), rule);
+      if (std::find(rules.begin(), rules.end(), line) == rules.end()) rules.push_back(line);
+    }
+  return rules;
+}
+
+}  // namespace
+
+LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& question, Count default_gpus) {
+  const Degrees degrees = read_degrees(arguments);
+  const Count gpus = degrees.gpus.value_or(implied_gpus(degrees, default_gpus));
+  LayoutChoice choice;
+  if (degrees.any()) {
+    choice.layout = derive(degrees, gpus, has_experts(question.model));
+    const std::vector<std::string> broken = violations(choice.layout, question.model, question.runtime);
+    if (!broken.empty()) throw_impossible(broken);
+    return choice;
+  }
+  if (gpus % degrees.replicas != 0)
+    throw_impossible({fmt::format("{} devices cannot be shared evenly by {} replicas", gpus, degrees.replicas)});
+  const Count each = gpus / degrees.replicas;
+  const std::optional<Layout> found = choose_layout(question, each);
+  if (!found) throw_impossible(broken_rules(question, each));
+  choice.layout = *found;
+  choice.layout.replicas = degrees.replicas;
+  choice.chosen = each > 1;
+  return choice;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// MODEL on the command line: a preset or its alias; a project model file; a Hugging
+// Face config.json or the folder that holds it.
+#pragma once
+
+#include <string>
+
+#include "sim/spec/catalog.h"
+
+namespace moeplan {
+
+// Names win over files. What looks like a path (a separator, a .json ending, an
+// existing file) and is no name is read as a file. Throws InputError: InvalidInput for
+// files, UnknownName for names.
+ModelSpec load_model(const Catalog& catalog, const std::string& argument);
+
+// A file or folder, never a name.
+ModelSpec load_model_file(const std::string& path);
+
+}  // namespace moeplan

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// `moeplan models`: what is known of models, and files made into them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cli/exit_status.h"
+#include "cli/model_argument.h"
+#include "cli/session.h"
+#include "cli/verb.h"
+#include "reports/models.h"
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+constexpr Count kUsualContext = 8192;
+constexpr Count kMostSequences = Count{1} << 24;
+
+constexpr std::array<Option, 5> kOptions = {{
+    {"weights", "FORMAT", "format of the checkpoint: native (default), fp8, int4, q4_k_m, ..."},
+    {"kv", "FORMAT", "format of the kv cache (default: the model's own)"},
+    {"context", "N", "tokens, for the cache and the attention work (default: 8192 or the maximum)"},
+    {"batch", "N", "sequences, for the cache (default: 1)"},
+    {"sequences", "N", "", "batch"},
+}};
+
+constexpr std::array<std::string_view, 5> kExamples = {
+    "moeplan models list", "moeplan models show deepseek-v3 --context 32k --batch 16",
+    "moeplan models show path/to/config.json --weights q4_k_m --json", "moeplan models diff qwen3-30b-a3b gpt-oss-20b",
+    "moeplan models import path/to/config.json -o my-model.json"};
+
+ModelReport report_of(const Catalog& catalog, const ModelSpec& model, const Arguments& arguments) {
+  const Count usual = model.max_context > 0 ? std::min(kUsualContext, model.max_context) : kUsualContext;
+  return report_model(model, catalog.formats(), arguments.text("weights").value_or("native"),
+                      arguments.text("kv").value_or(""), arguments.tokens("context").value_or(usual),
+                      arguments.count("batch", 1, kMostSequences).value_or(1));
+}
+
+int list(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "models list", 1, 1);
+  std::vector<ModelSpec> models;
+  for (const std::string& id : session.catalog().model_ids()) models.push_back(session.catalog().model(id));
+  session.write({.document = [&models] { return list_models(models); },
+                 .rows = [&models] { return list_models(models); },
+                 .json = [&models] { return json_of_models(models); }});
+  return kExitYes;
+}
+
+int show(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "models show NAME|FILE", 2, 2);
+  const FormatTable formats = session.catalog().formats();
+  const ModelReport report =
+      report_of(session.catalog(), load_model(session.catalog(), arguments.positionals()[1]), arguments);
+  session.write({.document = [&report, &formats] { return describe_model(report, formats); },
+                 .rows = [&report] { return tabulate_model(report); },
+                 .json = [&report, &formats] { return json_of_model(report, formats); }});
+  return kExitYes;
+}
+
+// A file is sound when it reads, obeys every rule, and counts what its publisher counted.
+int check(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "models check NAME|FILE", 2, 2);
+  const std::string& argument = arguments.positionals()[1];
+  const ModelReport report = report_of(session.catalog(), load_model(session.catalog(), argument), arguments);
+  std::string text;
+  Count compared = 0;
+  for (const PublishedCheck& published : check_published(report)) {
+    if (published.known) ++compared;
+    if (!published.agrees)
+      text += fmt::format("{}: {} is {}, published {} ({:+.3f} %, allowed {:g} %): {}\n", argument,
+                          published.published.quantity, published.ours, published.published.value,
+                          100 * published.difference, 100 * published.published.tolerance, published.published.source);
+  }
+  if (text.empty()) {
+    const std::string figures =
+        compared == 0 ? "no published figures to compare" : fmt::format("{} published figures agree", compared);
+    session.write_text(fmt::format("{}: ok, {} parameters, {}\n", argument, report.parameters.total, figures));
+    return kExitYes;
+  }
+  session.write_text(text);
+  return kExitNo;
+}
+
+int diff(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "models diff NAME|FILE NAME|FILE", 3, 3);
+  const Catalog& catalog = session.catalog();
+  const ModelReport a = report_of(catalog, load_model(catalog, arguments.positionals()[1]), arguments);
+  const ModelReport b = report_of(catalog, load_model(catalog, arguments.positionals()[2]), arguments);
+  session.write({.document = [&a, &b] { return compare_models(a, b); },
+                 .rows = [&a, &b] { return compare_models(a, b); },
+                 .json = [&a, &b] { return json_of_comparison(a, b); }});
+  return kExitYes;
+}
+
+int import(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "models import FILE [-o OUT]", 2, 2);
+  session.write_text(write_model(load_model_file(arguments.positionals()[1])));
+  return kExitYes;
+}
+
+int run(const Arguments& arguments) {
+  const std::string action = action_of(arguments, "models", {"list", "show", "check", "diff", "import"});
+  Session session(arguments);
+  if (action == "list") return list(session, arguments);
+  if (action == "show") return show(session, arguments);
+  if (action == "check") return check(session, arguments);
+  if (action == "diff") return diff(session, arguments);
+  return import(session, arguments);
+}
+
+}  // namespace
+
+Verb models_verb() {
+  return {.name = "models",
+          .question = "what is known of a model: parameters, cache, work per token?",
+          .usage =
+              "models list\nmodels show NAME|FILE [OPTIONS]\nmodels check NAME|FILE\nmodels diff NAME|FILE NAME|FILE\n"
+              "models import FILE [-o OUT]",
+          .about =
+              "Lists the known models; shows one in full; checks a model file; puts two side by side;\n"
+              "turns a Hugging Face config.json into a model file. FILE is a model file, or a\n"
+              "config.json or its folder.",
+          .options = kOptions,
+          .examples = kExamples,
+          .run = run};
+}
+
+}  // namespace moeplan

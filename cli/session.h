@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every command shares: the catalogue, how to write, where to.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/arguments.h"
+#include "cli/output.h"
+#include "reports/render.h"
+#include "sim/spec/catalog.h"
+
+namespace moeplan {
+
+enum class OutputFormat { Table, Json, Csv, Markdown };
+
+// Options every command has.
+std::span<const Option> common_options();
+
+// Options of a command followed by the common ones.
+std::vector<Option> with_common_options(std::span<const Option> options);
+
+class Session {
+ public:
+  // Reads the common options and opens the output. Throws InputError.
+  explicit Session(const Arguments& arguments);
+
+  Catalog& catalog() { return catalog_; }
+  OutputFormat format() const { return format_; }
+  bool verbose() const { return verbose_; }
+  bool explain() const { return explain_; }
+
+  // To stderr, unless --quiet.
+  void warn(std::string_view text) const;
+
+  // The answer in the asked-for format. A document for people, one for
+  // spreadsheets, and JSON: only the wanted one is made.
+  struct Answer {
+    std::function<Document()> document;
+    std::function<Document()> rows;
+    std::function<std::string()> json;
+  };
+  void write(const Answer& answer);
+  void write_text(std::string_view text) { output_.write(text); }
+
+ private:
+  OutputTarget output_;
+  OutputFormat format_ = OutputFormat::Table;
+  TextStyle style_;
+  bool quiet_ = false;
+  bool verbose_ = false;
+  bool explain_ = false;
+  Catalog catalog_;
+};
+
+}  // namespace moeplan

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of `fit` as a Document for people, as rows for spreadsheets and as JSON
+// (moeplan.fit/1, CLI.md section 6).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/document.h"
+#include "sim/study/fit.h"
+
+namespace moeplan {
+
+// Where the parts of a question came from: what a result does not carry and a reader
+// wants to know.
+struct FitOrigins {
+  std::string hardware;  // profile asked for; "" = a bare --memory
+  Bytes visible;         // to the driver
+  Bytes unallocatable;   // of it, never handed to programs
+  std::string memory_source;
+  std::string runtime_reason;  // "asked for", "the default of rtx-4090"
+  bool chosen_layout = false;  // nobody named it
+  bool default_weights = false;
+  bool default_kv = false;
+  bool default_context = false;
+  bool default_sequences = false;
+};
+
+struct FitReport {
+  FitResult result;
+  std::vector<Change> changes;  // empty unless the verdict is no
+  FitOrigins origins;
+};
+
+enum class Detail {
+  Normal,
+  Verbose,  // every line and rank class, every source
+  Explain   // and every tensor with its formula
+};
+
+Document describe_fit(const FitReport& report, Detail detail);
+// One row per rank class and line.
+Document tabulate_fit(const FitReport& report);
+// With terms: every item lists its tensors.
+std::string json_of_fit(const FitReport& report, bool terms);
+
+// Rank classes in the order of their devices, with the first device's number.
+struct DeviceGroup {
+  const RankResult* rank = nullptr;
+  std::string id;  // "gpu0", "gpu0-7"
+};
+std::vector<DeviceGroup> device_groups(const FitResult& result);
+
+// What the numbers rest on, most important first.
+std::vector<std::string> assumptions_of(const FitReport& report, Detail detail);
+
+}  // namespace moeplan

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+// The screen of `fit`, top to bottom: what was asked, what lies in each device's
+// memory, the verdict with what is left, the ways out of a "no", the small print.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/fit.h"
+#include "reports/words.h"
+#include "sim/study/explain.h"
+
+namespace moeplan {
+namespace {
+
+// A line smaller than this share of its device joins "other weights".
+constexpr double kSmallShare = 0.01;
+
+std::string plural(Count n, std::string_view noun) {
+  return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s");
+}
+
+const char* if_default(bool is_default) { return is_default ? " (default)" : ""; }
+
+// ---- what was asked ----
+
+Phrase hardware_phrase(const FitReport& report) {
+  const FitQuestion& q = report.result.question;
+  const FitOrigins& o = report.origins;
+  Phrase p;
+  const bool several = q.layout.gpus() > 1;
+  p.push_back(q.device.device.empty() ? plural(q.layout.gpus(), "device")
+                                      : fmt::format("{} x {}", q.layout.gpus(), q.device.device));
+  if (!o.hardware.empty() && o.hardware != q.device.device) p.push_back(fmt::format(" ({})", o.hardware));
+  p.push_back(std::string(": "));
+  p.push_back(o.visible);
+  if (o.unallocatable != Bytes(0)) {
+    p.push_back(std::string(several ? " each, of which " : ", of which "));
+    p.push_back(o.unallocatable);
+    p.push_back(std::string(" are out of reach"));
+  } else if (several) {
+    p.push_back(std::string(" each"));
+  }
+  p.push_back(std::string(", reserve "));
+  p.push_back(q.device.reserve);
+  p.push_back(std::string(" -> budget "));
+  p.push_back(q.device.budget());
+  return p;
+}
+
+Phrase layout_phrase(const FitReport& report) {
+  const Layout& layout = report.result.question.layout;
+  if (layout.gpus() == 1) return {std::string("everything on one device")};
+  std::string text = describe(layout);
+  if (report.origins.chosen_layout)
+    text += " (chosen: the first layout that fits, else the plainest; set it with --tp, --ep, ...)";
+  return {text};
+}
+
+KeyValues header_of(const FitReport& report) {
+  const FitQuestion& q = report.result.question;
+  const FitOrigins& o = report.origins;
+  const ParameterCounts counts = count_parameters(q.model);
+  KeyValues block;
+  block.entries.push_back({"model",
+                           {q.model.id + ": ", Parameters{counts.total}, " parameters, ", Parameters{counts.active},
+                            " active per token, " + describe_experts(q.model)}});
+  block.entries.push_back({"hardware", hardware_phrase(report)});
+  block.entries.push_back({"runtime", {fmt::format("{} {} ({})", q.runtime.id, q.runtime.version, o.runtime_reason)}});
+  block.entries.push_back({"layout", layout_phrase(report)});
+  std::string formats = q.weights;
+  if (q.weights == "native")
+    formats = fmt::format("as published: {}{}", describe_native(q.model), if_default(o.default_weights));
+  formats += "; kv cache " + q.formats[report.result.kv_format].id + if_default(o.default_kv);
+  block.entries.push_back({"weights", {formats}});
+  std::string load = plural(q.workload.context, "token") + " of context" + if_default(o.default_context) + ", " +
+                     plural(q.workload.sequences, "sequence") + " at once" + if_default(o.default_sequences);
+  if (q.layout.replicas > 1) load += fmt::format(", in each of {} replicas", q.layout.replicas);
+  block.entries.push_back({"load", {load}});
+  return block;
+}
+
+// ---- the memory of each device ----
+
+bool same_kind(const LedgerLine& a, const LedgerLine& b) {
+  return a.cls == b.cls && a.place == b.place && (a.cls != TensorClass::Weight || a.part == b.part);
+}
+
+const LedgerLine* find_line(const RankResult& rank, const LedgerLine& like) {
+  for (const LedgerLine& line : rank.ledger.lines())
+    if (same_kind(line, like)) return &line;
+  return nullptr;
+}
+
+// One row of the table: the lines of each shown class that belong to it.
+struct LineGroup {
+  std::string name;
+  std::vector<LedgerLine> lines;  // kinds
+};
+
+bool is_small(const LedgerLine& line, const std::vector<DeviceGroup>& shown) {
+  if (line.cls != TensorClass::Weight) return false;
+  for (const DeviceGroup& group : shown) {
+    const LedgerLine* found = find_line(*group.rank, line);
+    if (found != nullptr && found->bytes.size() / group.rank->ledger.total.size() >= kSmallShare) return false;
+  }
+  return true;
+}
+
+// Device lines over all shown classes; small weights share one row unless all are asked for.
+std::vector<LineGroup> line_groups(const std::vector<DeviceGroup>& shown, bool fold_small) {
+  std::vector<LineGroup> groups;
+  LineGroup small{"other weights", {}};
+  std::vector<LedgerLine> kinds;
+  for (const DeviceGroup& group : shown)
+    for (const LedgerLine& line : group.rank->ledger.lines())
+      if (line.place == Place::Device &&
+          std::none_of(kinds.begin(), kinds.end(), [&line](const LedgerLine& k) { return same_kind(k, line); }))
+        kinds.push_back(line);
+  std::stable_sort(kinds.begin(), kinds.end(), [](const LedgerLine& a, const LedgerLine& b) {
+    const bool a_weight = a.cls == TensorClass::Weight;
+    const bool b_weight = b.cls == TensorClass::Weight;
+    if (a_weight != b_weight) return a_weight;
+    return a_weight && a.bytes > b.bytes;
+  });
+  for (const LedgerLine& kind : kinds) {
+    if (fold_small && is_small(kind, shown))
+      small.lines.push_back(kind);
+    else
+      groups.push_back({std::string(name_of_line(kind.cls, kind.part)), {kind}});
+  }
+  if (small.lines.empty()) return groups;
+  if (small.lines.size() == 1) small.name = std::string(name_of_line(small.lines[0].cls, small.lines[0].part));
+  const auto after_weights = std::find_if(groups.begin(), groups.end(),
+                                          [](const LineGroup& g) { return g.lines[0].cls != TensorClass::Weight; });
+  groups.insert(after_weights, small);
+  return groups;
+}
+
+Bytes bytes_in(const RankResult& rank, const LineGroup& group) {
+  Bytes sum;
+  for (const LedgerLine& kind : group.lines) {
+    const LedgerLine* line = find_line(rank, kind);
+    if (line != nullptr) sum += line->bytes;
+  }
+  return sum;
+}
+
+// Of the tightest rank that has such a line.
+Phrase basis_of(const FitResult& f, const LineGroup& group) {
+  if (group.lines.size() > 1) {
+    std::string text;
+    for (const LedgerLine& kind : group.lines) {
+      const std::string name(name_of_line(kind.cls, kind.part));
+      text += (text.empty() ? "" : ", ") + name.substr(0, name.rfind(" weights"));
+    }
+    return {text};
+  }
+  for (const RankResult& rank : f.ranks) {
+    const LedgerLine* line = find_line(rank, group.lines[0]);
+    if (line == nullptr) continue;
+    const Explanation why = explain_line(f, rank, *line);
+    Phrase p = {why.basis};
+    if (line->low != line->high) p.insert(p.end(), {" ", BytesRange{line->low, line->high}});
+    if (!why.formula.empty()) p.push_back(": " + why.formula);
+    return p;
+  }
+  return {};
+}
+
+// The tightest class and the roomiest; every class when asked.
+std::vector<DeviceGroup> shown_groups(const FitResult& f, Detail detail) {
+  std::vector<DeviceGroup> all = device_groups(f);
+  if (all.size() <= 2 || detail != Detail::Normal) return all;
+  std::vector<DeviceGroup> shown;
+  for (const RankResult* wanted : {&f.ranks.front(), &f.ranks.back()})
+    for (const DeviceGroup& group : all)
+      if (group.rank == wanted) shown.push_back(group);
+  return shown;
+}
+
+std::string table_caption(const FitResult& f, const std::vector<DeviceGroup>& shown) {
+  const std::size_t kinds = f.ranks.size();
+  if (kinds == 1) {
+    const Count count = f.ranks.front().rank_class.ranks;
+    return count == 1 ? "memory of the device" : fmt::format("memory of each device; all {} hold the same", count);
+  }
+  if (shown.size() == kinds) {
+    const auto tightest =
+        std::find_if(shown.begin(), shown.end(), [&f](const DeviceGroup& g) { return g.rank == &f.ranks.front(); });
+    return fmt::format("memory of each device; {} is the tightest and decides", tightest->id);
+  }
+  return fmt::format("memory of each device: of {} kinds of ranks the tightest ({}) and the roomiest ({})", kinds,
+                     shown[0].id, shown[1].id);
+}
+
+void add_summary_rows(Table& table, const FitResult& f, const std::vector<DeviceGroup>& shown) {
+  const DeviceBudget& device = f.question.device;
+  Row total{{Phrase{"total"}}, Tone::Strong};
+  Row budget{{Phrase{"budget"}}, Tone::Plain};
+  Row left{{Phrase{"left over"}}, f.margin < Bytes(0) ? Tone::Bad : Tone::Plain};
+  for (const DeviceGroup& group : shown) {
+    total.cells.push_back({group.rank->ledger.total});
+    budget.cells.push_back({device.budget()});
+    left.cells.push_back({group.rank->margin});
+  }
+  const MemoryLedger& worst = f.ranks.front().ledger;
+  if (worst.low == worst.high)
+    total.cells.push_back({});
+  else
+    total.cells.push_back({"between ", BytesRange{worst.low, worst.high}});
+  budget.cells.push_back({device.capacity, " for programs - ", device.reserve, " reserve"});
+  left.cells.push_back({});
+  table.rows.insert(table.rows.end(), {total, budget, left});
+}
+
+Table memory_table(const FitReport& report, Detail detail) {
+  const FitResult& f = report.result;
+  const std::vector<DeviceGroup> shown = shown_groups(f, detail);
+  Table table;
+  table.caption = table_caption(f, shown);
+  table.columns.push_back({"line", "line", true, 0});
+  for (const DeviceGroup& group : shown) table.columns.push_back({group.id + "_bytes", group.id, false, 0});
+  table.columns.push_back({"basis", "basis", true, 1});
+  for (const LineGroup& group : line_groups(shown, detail == Detail::Normal)) {
+    Row row{{Phrase{group.name}}, Tone::Plain};
+    for (const DeviceGroup& g : shown) row.cells.push_back({bytes_in(*g.rank, group)});
+    row.cells.push_back(basis_of(f, group));
+    table.rows.push_back(row);
+  }
+  add_summary_rows(table, f, shown);
+  return table;
+}
+
+// ---- the verdict ----
+
+KeyValue verdict_line(const FitResult& f) {
+  if (f.verdict == Verdict::Yes)
+    return {"verdict",
+            {"YES: fits with ", f.margin, f.ranks.size() > 1 ? " to spare on the tightest device" : " to spare"},
+            Tone::Good};
+  if (f.verdict == Verdict::Tight)
+    return {"verdict",
+            {"TIGHT: fits with ", f.margin, " to spare, less than the estimate's own uncertainty of ", f.uncertainty},
+            Tone::Caution};
+  if (f.host_short)
+    return {"verdict",
+            {"NO: the experts need ", f.host_bytes, " of host memory, there are ", *f.question.device.host},
+            Tone::Bad};
+  const RankResult& worst = f.ranks.front();
+  for (const LedgerLine& line : worst.ledger.lines())
+    if (line.place == Place::Device && ledger_kind(line.cls, line.part) == limiting_kind(f))
+      return {"verdict",
+              {"NO: short by ", -f.margin, fmt::format("; most of it is {} with ", name_of_line(line.cls, line.part)),
+               line.bytes},
+              Tone::Bad};
+  return {"verdict", {"NO: short by ", -f.margin}, Tone::Bad};
+}
+
+// What else would fit, everything but one thing held.
+KeyValue context_line(const FitResult& f) {
+  const FitQuestion& q = f.question;
+  const std::string held = fmt::format(" with {}", plural(q.workload.sequences, "sequence"));
+  if (f.max_context < 0) return {"context", {"not even an empty one fits" + held}};
+  if (f.context_at_model_limit)
+    return {"context", {"up to " + plural(f.max_context, "token") + held + ", the model's maximum"}};
+  return {"context", {"up to " + plural(f.max_context, "token") + held}};
+}
+
+KeyValue sequences_line(const FitResult& f) {
+  const std::string held = fmt::format(" of {}", plural(f.question.workload.context, "token"));
+  if (f.max_sequences < 1) return {"sequences", {"none" + held + " fits"}};
+  std::string text = "up to " + grouped(f.max_sequences) + held;
+  if (f.sequence_limit != 0 && f.sequence_limit < f.max_sequences)
+    text += fmt::format("; {} admits {} unless told otherwise", f.question.runtime.id, grouped(f.sequence_limit));
+  return {"sequences", {text}};
+}
+
+KeyValues verdict_of(const FitReport& report) {
+  const FitResult& f = report.result;
+  const DeviceBudget& device = f.question.device;
+  KeyValues block;
+  block.entries.push_back(verdict_line(f));
+  if (f.host_bytes != Bytes(0)) {
+    Phrase host = {"experts take ", f.host_bytes};
+    if (device.host)
+      host.insert(host.end(), {" of ", *device.host});
+    else
+      host.push_back(std::string("; its size is not known, give it with --host-memory"));
+    block.entries.push_back({"host", host});
+  }
+  block.entries.push_back(context_line(f));
+  block.entries.push_back(sequences_line(f));
+  const std::string flags = runtime_flags(f);
+  if (f.verdict != Verdict::No && !flags.empty())
+    block.entries.push_back({"flags", {f.question.runtime.id + ": " + flags}});
+  return block;
+}
+
+// ---- ways out of a "no" ----
+
+void add_changes(Document& document, const FitReport& report) {
+  if (report.result.verdict != Verdict::No) return;
+  if (report.changes.empty()) {
+    document.add(Note{
+        "No single change makes it fit. Combine several: a smaller weight format, more devices, a shorter context."});
+    return;
+  }
+  Table table;
+  table.caption = "ways to make it fit, each alone, smallest change first";
+  const bool uses_host = std::any_of(report.changes.begin(), report.changes.end(),
+                                     [](const Change& c) { return c.result.host_bytes != Bytes(0); });
+  if (uses_host && !report.result.question.device.host)
+    table.caption += " (how much host memory there is, say with --host-memory)";
+  table.columns = {{"rank", "#", false, 0},
+                   {"change", "change", true, 0},
+                   {"device_bytes", "device", false, 0},
+                   {"host_bytes", "host", false, 2},
+                   {"verdict", "verdict", true, 1},
+                   {"flags", "flags for " + report.result.question.runtime.id, true, 3}};
+  Count number = 0;
+  for (const Change& change : report.changes) {
+    const FitResult& f = change.result;
+    Phrase host = f.host_bytes == Bytes(0) ? Phrase{"-"} : Phrase{f.host_bytes};
+    table.rows.push_back({{{++number},
+                           {change.text},
+                           {f.ranks.front().ledger.total},
+                           host,
+                           {std::string(word_of(f.verdict))},
+                           {runtime_flags(f)}},
+                          Tone::Plain});
+  }
+  if (runtime_flags(report.changes.front().result).empty()) {
+    table.columns.pop_back();
+    for (Row& row : table.rows) row.cells.pop_back();
+  }
+  document.add(table);
+}
+
+// ---- every tensor ----
+
+void add_explanations(Document& document, const FitResult& f) {
+  for (const DeviceGroup& group : device_groups(f)) {
+    for (const LedgerLine& line : group.rank->ledger.lines()) {
+      const Explanation why = explain_line(f, *group.rank, line);
+      Table table;
+      table.caption = fmt::format("{}, {}{}: {}{}{}", group.id, name_of_line(line.cls, line.part),
+                                  line.place == Place::Host ? " in host memory" : "", why.basis,
+                                  why.source.empty() ? "" : "; source: ", why.source);
+      table.columns = {{"tensor", "tensor", true, 0}, {"bytes", "size", false, 0}, {"formula", "formula", true, 0}};
+      for (const ExplainedTensor& t : explain_tensors(f, *group.rank, line))
+        table.rows.push_back({{{t.name}, {t.bytes}, {t.formula}}, Tone::Plain});
+      if (table.rows.empty()) table.rows.push_back({{{why.formula}, {line.bytes}, {}}, Tone::Plain});
+      document.add(table);
+    }
+  }
+}
+
+}  // namespace
+
+Document describe_fit(const FitReport& report, Detail detail) {
+  Document document;
+  document.add(header_of(report));
+  document.add(memory_table(report, detail));
+  document.add(verdict_of(report));
+  add_changes(document, report);
+  if (detail == Detail::Explain) add_explanations(document, report.result);
+  ItemList notes{"assumptions", {}};
+  for (const std::string& note : assumptions_of(report, detail)) notes.items.push_back({note});
+  document.add(notes);
+  return document;
+}
+
+Document tabulate_fit(const FitReport& report) {
+  const FitResult& f = report.result;
+  Table table;
+  for (const char* key : {"device", "count", "place", "kind", "bytes", "low_bytes", "high_bytes", "basis", "formula"})
+    table.columns.push_back({key, key, true, 0});
+  for (const DeviceGroup& group : device_groups(f)) {
+    for (const LedgerLine& line : group.rank->ledger.lines()) {
+      const Explanation why = explain_line(f, *group.rank, line);
+      table.rows.push_back({{{group.id},
+                             {group.rank->rank_class.ranks},
+                             {line.place == Place::Host ? "host" : "device"},
+                             {std::string(ledger_kind(line.cls, line.part))},
+                             {line.bytes},
+                             {line.low},
+                             {line.high},
+                             {why.basis},
+                             {why.formula}},
+                            Tone::Plain});
+    }
+  }
+  Document document;
+  document.add(table);
+  return document;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/fit.h"
+#include "reports/words.h"
+#include "sim/base/json.h"
+#include "sim/study/explain.h"
+
+namespace moeplan {
+namespace {
+
+void write_model(JsonWriter& out, const ModelSpec& model) {
+  const ParameterCounts counts = count_parameters(model);
+  const MoeFfn moe = moe_of(model).value_or(MoeFfn{});
+  out.key("model").begin_object();
+  out.member("id", model.id).member("name", model.name);
+  out.member("total_parameters", counts.total).member("active_parameters", counts.active);
+  out.member("experts", moe.experts).member("top_k", moe.top_k);
+  out.member("max_context_tokens", model.max_context);
+  out.end_object();
+}
+
+void write_hardware(JsonWriter& out, const FitReport& report) {
+  const FitQuestion& q = report.result.question;
+  out.key("hardware").begin_object();
+  out.member("id", report.origins.hardware).member("device", q.device.device).member("gpus", q.layout.gpus());
+  out.member("visible_bytes", report.origins.visible.count());
+  out.member("unallocatable_bytes", report.origins.unallocatable.count());
+  out.member("capacity_bytes", q.device.capacity.count()).member("reserve_bytes", q.device.reserve.count());
+  out.member("budget_bytes", q.device.budget().count());
+  out.key("host_bytes");
+  if (q.device.host)
+    out.value(q.device.host->count());
+  else
+    out.null();
+  out.member("host_is_device", q.device.host_is_device);
+  out.end_object();
+}
+
+void write_layout(JsonWriter& out, const Layout& layout) {
+  out.key("layout").begin_object();
+  out.member("text", describe(layout)).member("gpus", layout.gpus());
+  out.member("tp", layout.tp).member("dp", layout.dp).member("moe_tp", layout.moe_tp).member("ep", layout.ep);
+  out.member("pp", layout.pp).member("replicas", layout.replicas);
+  out.end_object();
+}
+
+void write_terms(JsonWriter& out, const FitResult& f, const RankResult& rank, const LedgerLine& line) {
+  out.key("terms").begin_array();
+  for (const ExplainedTensor& term : explain_tensors(f, rank, line)) {
+    out.compact(true).begin_object();
+    out.member("name", term.name).member("bytes", term.bytes.count()).member("formula", term.formula);
+    out.end_object().compact(false);
+  }
+  out.end_array();
+}
+
+void write_items(JsonWriter& out, const FitResult& f, const RankResult& rank, Place place, bool terms) {
+  out.begin_array();
+  for (const LedgerLine& line : rank.ledger.lines()) {
+    if (line.place != place) continue;
+    const Explanation why = explain_line(f, rank, line);
+    out.begin_object();
+    out.member("kind", ledger_kind(line.cls, line.part)).member("bytes", line.bytes.count());
+    out.member("low_bytes", line.low.count()).member("high_bytes", line.high.count());
+    out.member("basis", why.basis).member("formula", why.formula);
+    if (!why.source.empty()) out.member("source", why.source);
+    if (place == Place::Host) out.member("place", "host");
+    if (terms) write_terms(out, f, rank, line);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
+  out.key("devices").begin_array();
+  for (const DeviceGroup& group : device_groups(f)) {
+    const RankResult& rank = *group.rank;
+    out.begin_object();
+    out.member("id", group.id).member("count", rank.rank_class.ranks);
+    out.member("budget_bytes", f.question.device.budget().count()).member("total_bytes", rank.ledger.total.count());
+    out.member("low_bytes", rank.ledger.low.count()).member("high_bytes", rank.ledger.high.count());
+    out.member("margin_bytes", rank.margin.count());
+    out.key("items");
+    write_items(out, f, rank, Place::Device, terms);
+    if (rank.ledger.host != Bytes(0)) {
+      out.member("host_total_bytes", rank.ledger.host.count());
+      out.key("host_items");
+      write_items(out, f, rank, Place::Host, terms);
+    }
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_headroom(JsonWriter& out, const FitResult& f) {
+  out.key("headroom").begin_object();
+  out.member("max_context_tokens", f.max_context).member("context_at_model_limit", f.context_at_model_limit);
+  out.member("max_sequences", f.max_sequences);
+  out.key("admission_limit");
+  if (f.sequence_limit != 0)
+    out.value(f.sequence_limit);
+  else
+    out.null();
+  out.member("cache_bytes", f.cache_room.count());
+  out.end_object();
+}
+
+void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
+  out.key("solutions").begin_array();
+  for (const Change& change : changes) {
+    const FitResult& f = change.result;
+    out.begin_object();
+    out.member("change", change.text).member("fits", f.verdict != Verdict::No).member("verdict", word_of(f.verdict));
+    out.member("device_bytes", f.ranks.front().ledger.total.count()).member("host_bytes", f.host_bytes.count());
+    out.member("gpus", f.question.layout.gpus());
+    out.key("decode_tokens_per_s").null();
+    out.member("flags", runtime_flags(f));
+    out.end_object();
+  }
+  out.end_array();
+}
+
+}  // namespace
+
+std::string json_of_fit(const FitReport& report, bool terms) {
+  const FitResult& f = report.result;
+  const FitQuestion& q = f.question;
+  JsonWriter out;
+  out.begin_object();
+  out.member("schema", "moeplan.fit/1");
+  out.member("verdict", word_of(f.verdict)).member("margin_bytes", f.margin.count());
+  out.member("uncertainty_bytes", f.uncertainty.count()).member("limiting", limiting_kind(f));
+  write_model(out, q.model);
+  write_hardware(out, report);
+  write_layout(out, q.layout);
+  out.member("runtime", q.runtime.id).member("runtime_version", q.runtime.version);
+  out.member("weights", q.weights).member("kv", q.formats[f.kv_format].id);
+  out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
+  write_devices(out, f, terms);
+  out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
+  write_headroom(out, f);
+  write_solutions(out, report.changes);
+  out.member("flags", runtime_flags(f));
+  out.key("assumptions").begin_array();
+  for (const std::string& note : assumptions_of(report, Detail::Verbose)) out.value(note);
+  out.end_array();
+  out.end_object();
+  return out.take();
+}
+
+}  // namespace moeplan

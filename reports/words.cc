@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sim/study/explain.h"
+
+namespace moeplan {
+namespace {
+
+std::string_view name_of_weights(Part part) {
+  switch (part) {
+    case Part::Attention: return "attention weights";
+    case Part::Router: return "router weights";
+    case Part::Experts: return "expert weights";
+    case Part::Shared: return "shared expert weights";
+    case Part::Dense: return "dense FFN weights";
+    case Part::Embedding: return "embedding table";
+    case Part::Head: return "output head";
+    case Part::Norm: return "norm weights";
+    case Part::Mtp: return "MTP module";
+    case Part::Indexer: return "indexer weights";
+    case Part::Vision: return "vision tower";
+    case Part::State: return "state weights";
+  }
+  return "weights";
+}
+
+std::string plural(Count n, std::string_view noun) {
+  return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s");
+}
+
+std::string_view head_sharing(const SoftmaxAttention& a) {
+  if (a.kv_heads == a.heads) return "multi-head";
+  return a.kv_heads == 1 ? "multi-query" : "grouped-query";
+}
+
+// The short name of a mixer; "" for an FFN.
+struct MixerName {
+  std::string operator()(const SoftmaxAttention& a) const {
+    std::string name(head_sharing(a));
+    if (a.window != 0) name += fmt::format(", window {}", grouped(a.window));
+    if (a.chunk != 0) name += fmt::format(", chunk {}", grouped(a.chunk));
+    if (a.cross) name += ", cross";
+    if (a.index_heads != 0) name += ", block-sparse";
+    return name;
+  }
+  std::string operator()(const LatentAttention& a) const {
+    return a.indexer == Indexer::None ? "latent (MLA)" : "latent, sparse (MLA + DSA)";
+  }
+  std::string operator()(const LinearAttention& a) const {
+    return a.kind == LinearKind::GatedDelta ? "linear (gated delta)" : "linear (lightning)";
+  }
+  std::string operator()(const MambaMixer&) const { return "Mamba-2"; }
+  std::string operator()(const DenseFfn&) const { return ""; }
+  std::string operator()(const MoeFfn&) const { return ""; }
+};
+
+struct BlockText {
+  std::string operator()(const SoftmaxAttention& a) const {
+    return fmt::format("{} attention: {} of {}, {}", MixerName()(a), plural(a.heads, "head"), grouped(a.head_dim),
+                       plural(a.kv_heads, "kv head"));
+  }
+  std::string operator()(const LatentAttention& a) const {
+    std::string text = fmt::format("{} attention: {}, kv latent {} + {} rope", MixerName()(a), plural(a.heads, "head"),
+                                   grouped(a.kv_lora), grouped(a.rope_dim));
+    if (a.q_lora != 0) text += fmt::format(", q latent {}", grouped(a.q_lora));
+    if (a.indexer != Indexer::None) text += fmt::format(", indexer keeps {} keys", grouped(a.index_topk));
+    return text;
+  }
+  std::string operator()(const LinearAttention& a) const {
+    return fmt::format("{} attention: {} of {}, {} of {}", MixerName()(a), plural(a.key_heads, "key head"),
+                       grouped(a.key_dim), plural(a.value_heads, "value head"), grouped(a.value_dim));
+  }
+  std::string operator()(const MambaMixer& m) const {
+    return fmt::format("Mamba-2 mixer: {} of {}, state {}", plural(m.heads, "head"), grouped(m.head_dim),
+                       grouped(m.state));
+  }
+  std::string operator()(const DenseFfn& f) const {
+    return fmt::format("dense FFN: {} wide{}", grouped(f.width), f.gated ? ", gated" : "");
+  }
+  std::string operator()(const MoeFfn& f) const {
+    std::string text = fmt::format("mixture of experts: {}, top-{}, each {} wide{}", plural(f.experts, "expert"),
+                                   f.top_k, grouped(f.width), f.gated ? ", gated" : "");
+    if (f.shared_width != 0) text += fmt::format(", shared {} wide", grouped(f.shared_width));
+    if (f.zero_experts != 0) text += fmt::format(", {} that compute nothing", grouped(f.zero_experts));
+    if (f.groups > 1) text += fmt::format(", from {} of {} groups", f.top_groups, f.groups);
+    return text;
+  }
+};
+
+}  // namespace
+
+std::string_view name_of_line(TensorClass cls, Part part) {
+  switch (cls) {
+    case TensorClass::Weight: return name_of_weights(part);
+    case TensorClass::Kv: return "kv cache";
+    case TensorClass::State: return "recurrent state";
+    case TensorClass::Activation: return "activations";
+    case TensorClass::Workspace: return "workspace";
+    case TensorClass::Comm: return "exchange buffers";
+    case TensorClass::Runtime: return "runtime context";
+    case TensorClass::Padding: return "padding";
+    case TensorClass::Gradient: return "gradients";
+    case TensorClass::Optimizer: return "optimizer";
+  }
+  return "";
+}
+
+std::optional<MoeFfn> moe_of(const ModelSpec& model) {
+  std::optional<MoeFfn> found;
+  for (const Block& block : model.blocks) {
+    const MoeFfn* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe != nullptr && (!found || moe->experts > found->experts)) found = *moe;
+  }
+  return found;
+}
+
+std::string describe_experts(const ModelSpec& model) {
+  const std::optional<MoeFfn> moe = moe_of(model);
+  if (!moe) return "no experts";
+  return fmt::format("{}, top-{}{}", plural(moe->experts, "expert"), moe->top_k,
+                     moe->shared_width != 0 ? ", shared" : "");
+}
+
+std::string describe_attention(const ModelSpec& model) {
+  std::vector<std::string> names;
+  for (const Block& block : model.blocks) {
+    const std::string name = std::visit(MixerName(), block.kind);
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(names, " + "));
+}
+
+std::string describe_block(const Block& block) { return std::visit(BlockText(), block.kind); }
+
+std::string describe_native(const ModelSpec& model) {
+  const NativeQuant& quant = model.quant;
+  return quant.format.empty() ? quant.base : fmt::format("{}, rest {}", quant.format, quant.base);
+}
+
+}  // namespace moeplan
