@@ -165,7 +165,7 @@ int run(const Arguments& arguments) {
   Session session(arguments);
   const Asked asked = ask(session, arguments);
   FitReport report{evaluate(asked.question), {}, asked.origins};
-  if (report.result.verdict == Verdict::No) report.changes = changes_that_fit(asked.question);
+  if (report.result.verdict == Verdict::No) report.changes = find_changes(asked.question);
   const Detail detail = session.explain() ? Detail::Explain : session.verbose() ? Detail::Verbose : Detail::Normal;
   session.write({.document = [&report, detail] { return describe_fit(report, detail); },
                  .rows = [&report] { return tabulate_fit(report); },

@@ -18,17 +18,13 @@ std::string gib_text(Bytes bytes) { return fmt::format("{:.2f} GiB", in_gib(byte
 
 // "80 GB" on the box is neither 80 GB nor 80 GiB for a program.
 void warn_if_marketed(const Catalog& catalog, Bytes memory, std::vector<std::string>& warnings) {
-  std::vector<DeviceSpec> matches;
-  for (const std::string& id : catalog.device_ids()) {
-    const DeviceSpec device = catalog.device(id);
-    if (device.marketed && *device.marketed == memory) matches.push_back(device);
-  }
+  const std::vector<std::string> matches = catalog.devices_marketed_as(memory);
   if (matches.empty()) return;
   constexpr std::size_t kMostNames = 3;
   std::string names;
-  for (std::size_t i = 0; i < std::min(matches.size(), kMostNames); ++i) names += (i == 0 ? "" : ", ") + matches[i].id;
+  for (std::size_t i = 0; i < std::min(matches.size(), kMostNames); ++i) names += (i == 0 ? "" : ", ") + matches[i];
   if (matches.size() > kMostNames) names += fmt::format(" and {} more", matches.size() - kMostNames);
-  const DeviceSpec& first = matches.front();
+  const DeviceSpec first = catalog.device(matches.front());
   warnings.push_back(
       fmt::format("{} is the size on the box of {}; as bytes it is {}, while {} shows {} to the driver: "
                   "--hardware {} uses its profile",

@@ -28,7 +28,7 @@ struct FitOrigins {
 
 struct FitReport {
   FitResult result;
-  std::vector<Change> changes;  // empty unless the verdict is no
+  Changes changes;  // empty unless the verdict is no
   FitOrigins origins;
 };
 

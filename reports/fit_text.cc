@@ -300,14 +300,19 @@ KeyValues verdict_of(const FitReport& report) {
 
 void add_changes(Document& document, const FitReport& report) {
   if (report.result.verdict != Verdict::No) return;
-  if (report.changes.empty()) {
-    document.add(Note{
-        "No single change makes it fit. Combine several: a smaller weight format, more devices, a shorter context."});
+  if (report.changes.fitting.empty()) {
+    ItemList list;
+    list.title = "no single change makes it fit";
+    if (report.changes.closest)
+      list.items.push_back({"Closest: " + report.changes.closest->text + ", still short by ",
+                            -report.changes.closest->result.margin, "."});
+    list.items.push_back({"Combine several: a smaller weight format, more devices, a shorter context."});
+    document.add(list);
     return;
   }
   Table table;
   table.caption = "ways to make it fit, each alone, smallest change first";
-  const bool uses_host = std::any_of(report.changes.begin(), report.changes.end(),
+  const bool uses_host = std::any_of(report.changes.fitting.begin(), report.changes.fitting.end(),
                                      [](const Change& c) { return c.result.host_bytes != Bytes(0); });
   if (uses_host && !report.result.question.device.host)
     table.caption += " (how much host memory there is, say with --host-memory)";
@@ -318,7 +323,7 @@ void add_changes(Document& document, const FitReport& report) {
                    {"verdict", "verdict", true, 1},
                    {"flags", "flags for " + report.result.question.runtime.id, true, 3}};
   Count number = 0;
-  for (const Change& change : report.changes) {
+  for (const Change& change : report.changes.fitting) {
     const FitResult& f = change.result;
     Phrase host = f.host_bytes == Bytes(0) ? Phrase{"-"} : Phrase{f.host_bytes};
     table.rows.push_back({{{++number},
@@ -329,7 +334,7 @@ void add_changes(Document& document, const FitReport& report) {
                            {runtime_flags(f)}},
                           Tone::Plain});
   }
-  if (runtime_flags(report.changes.front().result).empty()) {
+  if (runtime_flags(report.changes.fitting.front().result).empty()) {
     table.columns.pop_back();
     for (Row& row : table.rows) row.cells.pop_back();
   }

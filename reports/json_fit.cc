@@ -138,7 +138,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   write_devices(out, f, terms);
   out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
   write_headroom(out, f);
-  write_solutions(out, report.changes);
+  write_solutions(out, report.changes.fitting);
   out.member("flags", runtime_flags(f));
   out.key("assumptions").begin_array();
   for (const std::string& note : assumptions_of(report, Detail::Verbose)) out.value(note);

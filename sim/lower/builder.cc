@@ -338,6 +338,8 @@ void Builder::latent_workspace(Count elements) {
   add(t);
 }
 
-Count Builder::kv_bytes(Count elements) const { return bytes_of(plan.formats[options.kv_format], 1, elements).count(); }
+Count Builder::kv_bytes(Count elements) const {
+  return payload_bytes(plan.formats[options.kv_format], elements).count();
+}
 
 }  // namespace moeplan

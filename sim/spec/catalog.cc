@@ -12,6 +12,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/json.h"
+#include "sim/base/unit_text.h"
 #include "sim/spec/embedded_data.h"
 
 namespace moeplan {
@@ -199,6 +200,20 @@ RuntimeSpec Catalog::runtime(std::string_view name) const {
   const DataFile* file = find_file(kRuntimes, name, files_);
   if (file == nullptr) throw_unknown_name("runtime", name, names_in({kRuntimes}, files_), "moeplan runtimes list");
   return named_as_file(read_runtime(file->text, file->path), *file, kRuntimes);
+}
+
+// Reads no profile but that one line: this is asked on every --memory.
+std::vector<std::string> Catalog::devices_marketed_as(Bytes size) const {
+  constexpr std::string_view kKey = "\"marketed\": \"";
+  std::vector<std::string> ids;
+  for (const std::string& id : device_ids()) {
+    const std::string_view text = find_file(kDevices, id, files_)->text;
+    const std::size_t key = text.find(kKey);
+    if (key == std::string_view::npos) continue;
+    const std::size_t start = key + kKey.size();
+    if (parse_bytes(text.substr(start, text.find('"', start) - start)) == size) ids.push_back(id);
+  }
+  return ids;
 }
 
 bool Catalog::knows_node(std::string_view name) const { return find_file(kNodes, name, files_) != nullptr; }

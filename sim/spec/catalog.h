@@ -43,6 +43,8 @@ class Catalog {
   bool knows_node(std::string_view name) const;
   bool knows_device(std::string_view name) const;
   FormatTable formats() const;
+  // Devices sold as having exactly this much memory ("80 GB"), by id.
+  std::vector<std::string> devices_marketed_as(Bytes size) const;
 
  private:
   std::vector<DataFile> files_;

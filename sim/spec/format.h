@@ -44,4 +44,9 @@ inline Bytes bytes_of(const QuantFormat& f, Count rows, Count cols) {
   return Bytes(bytes);
 }
 
+// Of a run of values without per-tensor or tile scales: a cache entry.
+inline Bytes payload_bytes(const QuantFormat& f, Count values) {
+  return Bytes(ceil_div(values, f.group) * f.group_bytes);
+}
+
 }  // namespace moeplan

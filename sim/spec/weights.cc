@@ -295,6 +295,9 @@ class SizeSum {
 }  // namespace
 
 FormatId FormatTable::id_of(std::string_view name) const {
+  // Our own recipes name formats by id: no case or alias to look for.
+  for (std::size_t i = 0; i < formats.size(); ++i)
+    if (formats[i].id == name) return static_cast<FormatId>(i);
   const QuantFormat* found = find_format(*this, lower_case(name));
   if (found == nullptr) {
     std::vector<std::string> known;

@@ -14,56 +14,6 @@ std::string times(Count count, const std::string& noun) {
   return grouped(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-std::string_view role_word(MatrixRole role) {
-  static constexpr std::string_view kWords[] = {"q",
-                                                "q latent",
-                                                "q up",
-                                                "k",
-                                                "v",
-                                                "kv latent",
-                                                "kv up",
-                                                "output",
-                                                "q norm",
-                                                "k norm",
-                                                "kv latent norm",
-                                                "q latent norm",
-                                                "sinks",
-                                                "gate",
-                                                "index q",
-                                                "index k",
-                                                "index weights",
-                                                "index norm",
-                                                "linear qkvz",
-                                                "linear ba",
-                                                "convolution",
-                                                "linear out",
-                                                "linear state",
-                                                "linear norm",
-                                                "gate",
-                                                "up",
-                                                "down",
-                                                "expert gate",
-                                                "expert up",
-                                                "expert down",
-                                                "shared gate",
-                                                "shared up",
-                                                "shared down",
-                                                "shared scalar gate",
-                                                "latent down",
-                                                "latent up",
-                                                "router",
-                                                "router bias",
-                                                "selection bias",
-                                                "bias",
-                                                "norm",
-                                                "embedding",
-                                                "head",
-                                                "mtp projection",
-                                                "table"};
-  const auto index = static_cast<std::size_t>(role);
-  return index < std::size(kWords) ? kWords[index] : "weight";
-}
-
 std::string tensor_formula(const FitResult& f, const RankResult& r, const Tensor& t) {
   const std::string layers = times(t.repeat, "layer");
   switch (t.cls) {
@@ -115,8 +65,8 @@ std::string tensor_name(const RankResult& r, const Tensor& t) {
     }
     case TensorClass::Workspace: return t.per_token != 0 ? "re-expanded latent" : "masked expert outputs";
     case TensorClass::Comm: return "dispatch and combine buffers";
-    case TensorClass::Padding: return "padding of " + std::string(role_word(t.role));
-    case TensorClass::Weight: return std::string(role_word(t.role));
+    case TensorClass::Padding: return "padding of " + std::string(word_of(t.role));
+    case TensorClass::Weight: return std::string(word_of(t.role));
     case TensorClass::Runtime: return "runtime";
     case TensorClass::Gradient: return "gradient";
     case TensorClass::Optimizer: return "optimizer";

@@ -230,39 +230,51 @@ class ChangeSearch {
   }
 
   void host_experts() {
-    if (!q_.runtime.host_offload || q_.device.host_is_device) return;
-    Count moe_layers = 0;
-    for (std::size_t i = 0; i < plan_.model.blocks.size(); ++i)
-      if (std::holds_alternative<MoeFfn>(plan_.model.blocks[i].kind)) moe_layers += plan_.instances[i];
-    const double weights = static_cast<double>(weight_bytes_of(base_).count());
-    // The fewest layers that fit on the device: it only empties as layers leave. Whether
-    // the host holds them is part of the verdict.
+    if (!host_helps()) return;
+    // The fewest layers that fit on the device: it only empties as layers leave.
     FitQuestion q = q_;
-    Count enough = q_.host_expert_layers + 1;
-    for (; enough <= moe_layers; ++enough) {
-      q.host_expert_layers = enough;
-      if (fits_planned(plan_, q)) break;
-    }
-    if (enough > moe_layers) return;
-    FitResult result = evaluate_planned(plan_, q);
-    const double share = static_cast<double>(result.host_bytes.count()) / weights;
-    keep(ChangeKind::HostExperts, "experts of " + std::to_string(enough) + " layers in host memory", share,
-         std::move(result));
+    const Count enough = fewest_host_layers(plan_, q);
+    if (enough > moe_layers()) return;
+    keep_on_host(ChangeKind::HostExperts, host_text(enough), evaluate_planned(plan_, q));
   }
 
   void weight_formats() {
     const double now = static_cast<double>(weight_bytes_of(base_).count());
-    std::vector<std::string> labels = mixture_labels();
-    if (!q_.runtime.host_offload) labels = {"nvfp4", "int4_g128", "fp8"};
+    const std::vector<std::string> labels = weight_labels();
     FitQuestion q = q_;
     // Smallest first in the list: the largest that fits is the smallest change.
     for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
       const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
-      if (!fits_planned(plan, q)) continue;
+      const bool smallest = std::next(label) == labels.rend();
+      if (!smallest && !fits_planned(plan, q)) continue;
       q.weights = *label;
       FitResult result = evaluate_planned(plan, q);
       const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
       if (share > 0 && keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result))) return;
+    }
+  }
+
+  // The finest format whose experts fit the host and whose rest fits the device, for
+  // models that neither change alone can place.
+  void formats_on_host() {
+    if (!host_helps() || !q_.device.host.has_value() || has(ChangeKind::HostExperts)) return;
+    const double now = static_cast<double>(weight_bytes_of(base_).count());
+    const std::vector<std::string> labels = weight_labels();
+    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      FitQuestion q = q_;
+      q.weights = *label;
+      const Count enough = fewest_host_layers(plan, q);
+      if (enough > moe_layers()) continue;
+      FitResult result = evaluate_planned(plan, q);
+      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
+      const double moved =
+          static_cast<double>(result.host_bytes.count()) / static_cast<double>(weight_bytes_of(result).count());
+      // What is given up by both: the bytes lost, and of the rest the share that moves.
+      if (share > 0)
+        keep(ChangeKind::FormatAndHost, "--weights " + *label + ", " + host_text(enough), share + (1 - share) * moved,
+             std::move(result));
+      return;
     }
   }
 
@@ -287,9 +299,11 @@ class ChangeSearch {
     }
   }
 
-  std::vector<Change> take() {
+  Changes take() {
     std::stable_sort(found_.begin(), found_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
-    return std::move(found_);
+    Changes changes{std::move(found_), std::nullopt};
+    if (changes.fitting.empty()) changes.closest = std::move(closest_);
+    return changes;
   }
 
  private:
@@ -297,18 +311,61 @@ class ChangeSearch {
   static constexpr Count kMostGpus = 1024;
 
   bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
-    if (!fits(result)) return false;
-    found_.push_back({kind, std::move(text), size, std::move(result)});
-    return true;
+    if (fits(result)) {
+      found_.push_back({kind, std::move(text), size, std::move(result)});
+      return true;
+    }
+    if (!closest_.has_value() || result.margin > closest_->result.margin)
+      closest_ = Change{kind, std::move(text), size, std::move(result)};
+    return false;
+  }
+
+  void keep_on_host(ChangeKind kind, std::string text, FitResult result) {
+    const double weights = static_cast<double>(weight_bytes_of(base_).count());
+    const double share = static_cast<double>(result.host_bytes.count()) / weights;
+    keep(kind, std::move(text), share, std::move(result));
+  }
+
+  bool has(ChangeKind kind) const {
+    return std::any_of(found_.begin(), found_.end(), [kind](const Change& c) { return c.kind == kind; });
+  }
+
+  bool host_helps() const { return q_.runtime.host_offload && !q_.device.host_is_device; }
+
+  Count moe_layers() const {
+    Count layers = 0;
+    for (std::size_t i = 0; i < plan_.model.blocks.size(); ++i)
+      if (std::holds_alternative<MoeFfn>(plan_.model.blocks[i].kind)) layers += plan_.instances[i];
+    return layers;
+  }
+
+  // Sets q to the fewest layers that fit; moe_layers() + 1 when none do.
+  Count fewest_host_layers(const ModelPlan& plan, FitQuestion& q) const {
+    Count layers = q_.host_expert_layers + 1;
+    for (; layers <= moe_layers(); ++layers) {
+      q.host_expert_layers = layers;
+      if (fits_planned(plan, q)) break;
+    }
+    return layers;
+  }
+
+  static std::string host_text(Count layers) {
+    return "experts of " + std::to_string(layers) + (layers == 1 ? " layer" : " layers") + " in host memory";
+  }
+
+  std::vector<std::string> weight_labels() const {
+    if (q_.runtime.id == "llama.cpp") return mixture_labels();
+    return {"nvfp4", "int4_g128", "fp8"};
   }
 
   // Bytes of 1,024 cached values: enough to compare formats.
-  Count token_bytes(FormatId format) const { return bytes_of(plan_.formats[format], 1, 1024).count(); }
+  Count token_bytes(FormatId format) const { return payload_bytes(plan_.formats[format], 1024).count(); }
 
   const FitQuestion& q_;
   const FitResult& base_;
   ModelPlan plan_;
   std::vector<Change> found_;
+  std::optional<Change> closest_;
 };
 
 }  // namespace
@@ -341,7 +398,7 @@ std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
   return legal.front();
 }
 
-std::vector<Change> changes_that_fit(const FitQuestion& question) {
+Changes find_changes(const FitQuestion& question) {
   const FitResult base = evaluate(question);
   if (fits(base)) return {};
   ChangeSearch search(question, base);
@@ -351,6 +408,7 @@ std::vector<Change> changes_that_fit(const FitQuestion& question) {
   search.kv_formats();
   search.host_experts();
   search.weight_formats();
+  search.formats_on_host();
   search.more_gpus();
   return search.take();
 }
@@ -367,7 +425,9 @@ std::string runtime_flags(const FitResult& result) {
   const FitQuestion& q = result.question;
   const std::string context = std::to_string(q.workload.context);
   if (q.runtime.id == "llama.cpp") {
-    std::string flags = "-c " + std::to_string(q.workload.context * q.workload.sequences);
+    std::string flags;
+    if (q.weights != "native") flags = "-m <" + q.weights + " file> ";
+    flags += "-c " + std::to_string(q.workload.context * q.workload.sequences);
     if (q.workload.sequences > 1) flags += " -np " + std::to_string(q.workload.sequences);
     flags += " -ngl 99";
     if (q.host_expert_layers > 0) flags += " --n-cpu-moe " + std::to_string(q.host_expert_layers);

@@ -73,7 +73,7 @@ struct FitResult {
 FitResult evaluate(const FitQuestion& question);
 
 // One change of a question, evaluated.
-enum class ChangeKind { Layout, Context, Sequences, KvFormat, HostExperts, WeightFormat, MoreGpus };
+enum class ChangeKind { Layout, Context, Sequences, KvFormat, HostExperts, WeightFormat, MoreGpus, FormatAndHost };
 struct Change {
   ChangeKind kind = ChangeKind::Layout;
   std::string text;  // "--weights q3_k_m", "experts of 7 layers in host memory"
@@ -81,8 +81,14 @@ struct Change {
   FitResult result;
 };
 
-// Single changes that make a "no" a "yes" or "tight", smallest first.
-std::vector<Change> changes_that_fit(const FitQuestion& question);
+struct Changes {
+  std::vector<Change> fitting;    // smallest first
+  std::optional<Change> closest;  // when none fits: the one that came nearest
+};
+
+// Single changes that make a "no" a "yes" or "tight"; where experts may move to the
+// host, also the finest weight format that fits together with moving all of them.
+Changes find_changes(const FitQuestion& question);
 
 // The layout for a number of devices when the user names none: the first legal one that
 // fits, else the first legal one; none when nothing is legal.

@@ -14,17 +14,11 @@ namespace {
 // 'm'odel, 'd'evice, 'n'ode, 'r'untime; anything else: formats.
 std::string read_and_write(char kind, const std::string& text) {
   switch (kind) {
-    case 'm':
-      return write_model(read_model(text, "fuzz.json"));
-    case 'd':
-      return write_device(read_device(text, "fuzz.json"));
-    case 'n':
-      return write_node(read_node(text, "fuzz.json"));
-    case 'r':
-      return write_runtime(read_runtime(text, "fuzz.json"));
-    default:
-      read_formats(text, "fuzz.json");
-      return "";
+    case 'm': return write_model(read_model(text, "fuzz.json"));
+    case 'd': return write_device(read_device(text, "fuzz.json"));
+    case 'n': return write_node(read_node(text, "fuzz.json"));
+    case 'r': return write_runtime(read_runtime(text, "fuzz.json"));
+    default: read_formats(text, "fuzz.json"); return "";
   }
 }
 

@@ -51,7 +51,7 @@ TEST(Fit, EveryOfferedChangeFitsAndTheSmallestComesFirst) {
       FitQuestion q = question(model, runtime, 24 * kGiB);
       q.device.host = 256 * kGiB;
       double before = 0;
-      for (const Change& change : changes_that_fit(q)) {
+      for (const Change& change : find_changes(q).fitting) {
         EXPECT_NE(change.result.verdict, Verdict::No) << model << runtime << change.text;
         EXPECT_GE(change.size, before) << model << runtime << change.text;
         before = change.size;
@@ -60,13 +60,40 @@ TEST(Fit, EveryOfferedChangeFitsAndTheSmallestComesFirst) {
   }
 }
 
-TEST(Fit, NothingIsOfferedWhenItFits) { EXPECT_TRUE(changes_that_fit(question("gpt2", "generic", 24 * kGiB)).empty()); }
+TEST(Fit, NothingIsOfferedWhenItFits) {
+  EXPECT_TRUE(find_changes(question("gpt2", "generic", 24 * kGiB)).fitting.empty());
+}
+
+TEST(Fit, WhenNothingFitsTheClosestIsNamed) {
+  FitQuestion q = question("kimi-k2", "llama.cpp", 8 * kGiB);
+  q.device.host_is_device = true;  // a laptop: no other device, no other memory
+  const Changes changes = find_changes(q);
+  EXPECT_TRUE(changes.fitting.empty());
+  ASSERT_TRUE(changes.closest.has_value());
+  EXPECT_EQ(changes.closest->kind, ChangeKind::WeightFormat);
+  EXPECT_GT(changes.closest->result.margin, evaluate(q).margin);
+}
+
+TEST(Fit, AFormatAndTheHostTogetherPlaceWhatNeitherCan) {
+  // 87 GiB in bf16: too much for 24 GiB and for a host of 32 GiB.
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 12 * kGiB);
+  q.device.host = 32 * kGiB;
+  bool found = false;
+  for (const Change& change : find_changes(q).fitting) {
+    if (change.kind != ChangeKind::FormatAndHost) continue;
+    found = true;
+    EXPECT_LE(change.result.host_bytes, 32 * kGiB);
+    EXPECT_GT(change.result.question.host_expert_layers, 0);
+    EXPECT_NE(change.result.question.weights, "native");
+  }
+  EXPECT_TRUE(found);
+}
 
 TEST(Fit, HostExpertsAreTheFewestLayersThatFit) {
   FitQuestion q = question("mixtral-8x7b", "llama.cpp", 24 * kGiB);
   q.weights = "q4_k_m";
   q.device.host = 64 * kGiB;
-  for (const Change& change : changes_that_fit(q)) {
+  for (const Change& change : find_changes(q).fitting) {
     if (change.kind != ChangeKind::HostExperts) continue;
     q.host_expert_layers = change.result.question.host_expert_layers;
     EXPECT_NE(evaluate(q).verdict, Verdict::No);
