@@ -8,6 +8,7 @@
 #include "sim/lower/dispatch.h"
 #include "sim/study/fit.h"
 #include "sim/study/model_report.h"
+#include "tests/published/vllm_rows.h"
 
 namespace moeplan {
 namespace {
@@ -162,92 +163,43 @@ TEST(DeepEp, TheBufferStandsInTheLedgerOfAnExpertParallelDeployment) {
   }
 }
 
-Bytes sum_of(const FitResult& r, std::initializer_list<TensorClass> classes) {
-  Bytes total;
-  for (const LedgerLine& line : r.ranks.front().ledger.lines())
-    for (const TensorClass c : classes)
-      if (line.cls == c) total += line.bytes;
-  return total;
-}
-
-// vLLM's own report on an H100 whose programs see 79.18 GiB (llm-d planner docs).
-struct VllmRow {
-  const char* model;
-  const char* weights;
-  Count tp;
-  double utilization;
-  double weights_gib, activation_gib, kv_gib;
-};
-
-FitResult vllm_run(const VllmRow& row) {
-  FitQuestion q;
-  q.model = catalog().model(row.model);
-  q.formats = catalog().formats();
-  q.runtime = catalog().runtime("vllm");
-  q.weights = row.weights;
-  q.device.capacity = scaled(kGiB, 79.18);
-  q.device.reserve = scaled(q.device.capacity, 1 - row.utilization);
-  q.layout = {.tp = row.tp, .dp = 1, .moe_tp = row.tp, .ep = 1};
-  q.workload = {.context = 16000, .sequences = 1};
-  return evaluate(q);
-}
-
-void PrintTo(const VllmRow& row, std::ostream* out) { *out << row.model << " tp" << row.tp; }
-
 class VllmMemory : public testing::TestWithParam<VllmRow> {};
 
 TEST_P(VllmMemory, ActivationPeakAndKvLeftAreWithinHalfAGib) {
   const VllmRow row = GetParam();
-  const FitResult r = vllm_run(row);
+  const FitResult r = vllm_run(catalog(), row);
   EXPECT_NEAR(in_gib(sum_of(r, {TensorClass::Activation})), row.activation_gib, 0.5) << row.model;
   EXPECT_NEAR(in_gib(r.cache_room), row.kv_gib, 0.5) << row.model;
 }
 
 TEST_P(VllmMemory, ResidentWeightsAreWithinTwoPercent) {
   const VllmRow row = GetParam();
-  const Bytes resident = sum_of(vllm_run(row), {TensorClass::Weight, TensorClass::Padding});
+  const Bytes resident = sum_of(vllm_run(catalog(), row), {TensorClass::Weight, TensorClass::Padding});
   EXPECT_NEAR(in_gib(resident) / row.weights_gib, 1.0, 0.02) << row.model;
 }
 
-INSTANTIATE_TEST_SUITE_P(H100, VllmMemory,
-                         testing::Values(VllmRow{"gpt-oss-20b", "native", 1, 0.90, 13.47, 7.38, 50.28},
-                                         VllmRow{"gpt-oss-120b", "native", 1, 0.95, 64.38, 7.38, 3.33},
-                                         VllmRow{"llama-3.3-70b", "fp8", 2, 0.90, 33.88, 4.84, 32.00},
-                                         VllmRow{"llama-3.1-8b", "native", 1, 0.90, 14.99, 4.76, 51.38},
-                                         VllmRow{"qwen3-0.6b", "native", 1, 0.90, 1.12, 5.56, 64.45},
-                                         VllmRow{"qwen3-32b", "native", 1, 0.90, 61.03, 5.64, 4.45},
-                                         VllmRow{"qwen3-32b", "native", 2, 0.90, 30.59, 5.64, 34.49}),
-                         [](const auto& row) {
-                           return test_name(std::string(row.param.model) + " tp" + std::to_string(row.param.tp));
-                         });
+INSTANTIATE_TEST_SUITE_P(H100, VllmMemory, testing::ValuesIn(kVllmRows), [](const auto& row) {
+  return test_name(std::string(row.param.model) + " tp" + std::to_string(row.param.tp));
+});
 
 TEST(VllmMemory, MistralSmallKeepsItsVisionTowerResident) {
   // Text 23.57 B and vision 0.44 B parameters in bf16. (Its activation row is the one
   // that the sampler rule does not explain: 4.88 predicted, 2.12 reported.)
-  const FitResult r = vllm_run({"mistral-small-3.2-24b", "native", 1, 0.95, 0, 0, 0});
+  const FitResult r = vllm_run(catalog(), {"mistral-small-3.2-24b", "native", 1, 0.95, 0, 0, 0});
   EXPECT_NEAR(in_gib(sum_of(r, {TensorClass::Weight})), 44.76, 0.05);
 }
 
 TEST(VllmMemory, ResidentGptOssIsWithinOnePercent) {
   const auto resident = [](const char* model) {
-    return in_gib(sum_of(vllm_run({model, "native", 1, 0.9, 0, 0, 0}), {TensorClass::Weight, TensorClass::Padding}));
+    return in_gib(
+        sum_of(vllm_run(catalog(), {model, "native", 1, 0.9, 0, 0, 0}), {TensorClass::Weight, TensorClass::Padding}));
   };
   EXPECT_NEAR(resident("gpt-oss-20b") / 13.47, 1.0, 0.01);
   EXPECT_NEAR(resident("gpt-oss-120b") / 64.38, 1.0, 0.01);
 }
 
 TEST(VllmMemory, Rtx4090HoldsTheBlocksThatWereReported) {
-  const DeviceSpec device = catalog().device("rtx-4090");
-  FitQuestion q;
-  q.model = catalog().model("llama-3.1-8b");
-  q.formats = catalog().formats();
-  q.runtime = catalog().runtime("vllm");
-  q.device.capacity = device.memory.value - device.unallocatable.value;
-  q.device.reserve = scaled(q.device.capacity, 0.1);
-  q.workload = {.context = 4096, .sequences = 1};
-  // 16 tokens x 131,072 B per token
-  const double blocks = static_cast<double>(evaluate(q).cache_room.count()) / (16.0 * 131072);
-  EXPECT_NEAR(blocks / 2588, 1.0, 0.04) << blocks;
+  EXPECT_NEAR(rtx_4090_blocks(catalog()) / kRtx4090Blocks, 1.0, 0.04);
 }
 
 }  // namespace
