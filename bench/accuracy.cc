@@ -2,7 +2,7 @@
 // Prints how far predictions are from what engines reported: the README's table.
 #include <cstdio>
 
-#include "tests/published/vllm_rows.h"
+#include "validate/published_memory.h"
 
 int main() {
   using namespace moeplan;

@@ -14,6 +14,7 @@
 #include "reports/fit.h"
 #include "sim/base/error.h"
 #include "sim/base/text.h"
+#include "sim/base/unit_text.h"
 
 namespace moeplan {
 namespace {
@@ -25,7 +26,7 @@ constexpr Count kMostDispatchTokens = Count{1} << 24;
 
 constexpr std::array<Option, 22> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
-    {"memory", "SIZE", "memory of one device, e.g. 24GiB (overrides that of --hardware)"},
+    {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpus", "N", "devices in all (default: one, or all of the machine)"},
     {"host-memory", "SIZE", "memory of each host that experts may use"},
     {"reserve", "SIZE", "kept free on each device (default: the runtime's; 0 is fine)"},
@@ -33,7 +34,7 @@ constexpr std::array<Option, 22> kOptions = {{
     {"weights", "FORMAT", "native (default), fp8, int4, q4_k_m, ..."},
     {"kv", "FORMAT", "format of the kv cache (default: the runtime's)"},
     {"context", "N", "tokens of each sequence, e.g. 32k (default: 8192 or the model's maximum)"},
-    {"sequences", "N", "sequences at once in one replica (default: 1)"},
+    {"sequences", "N", "sequences at once in each replica (default: 1)"},
     {"batch", "N", "", "sequences"},
     {"tp", "N", "tensor-parallel ranks of attention"},
     {"attention-dp", "N", "data-parallel ranks of attention"},
@@ -42,16 +43,17 @@ constexpr std::array<Option, 22> kOptions = {{
     {"ep", "N", "expert-parallel ranks"},
     {"pp", "N", "pipeline stages"},
     {"replicas", "N", "independent copies of the model"},
-    {"n-cpu-moe", "N", "experts of the first N MoE layers live in host memory"},
-    {"mtp", "", "the multi-token-prediction module is loaded"},
-    {"dispatch-tokens", "N", "tokens per rank the expert exchange is sized for"},
+    {"n-cpu-moe", "N",
+     "experts of layers 0 to N-1 live in host memory (as in llama.cpp; layers without experts count)"},
+    {"mtp", "", "the multi-token-prediction module of the model is loaded"},
+    {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
 }};
 
-constexpr std::array<std::string_view, 4> kExamples = {
+constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan fit mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 64GiB",
     "moeplan fit deepseek-r1 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --context 32k --sequences 64",
-    "moeplan fit gpt-oss-120b --hardware h200 --json", "moeplan fit path/to/config.json --memory 80GiB --explain"};
+    "moeplan fit path/to/config.json --memory 80GiB --json"};
 
 struct Asked {
   FitQuestion question;
@@ -72,18 +74,49 @@ RuntimeSpec choose_runtime(const Catalog& catalog, const Arguments& arguments, c
   return catalog.runtime("generic");
 }
 
+bool is_named(const QuantFormat& format, const std::string& name) {
+  return format.id == name || std::find(format.aliases.begin(), format.aliases.end(), name) != format.aliases.end();
+}
+
+// A cache format by name; "" for the words that mean the default.
+std::string kv_format(const FormatTable& formats, const std::string& asked) {
+  std::string name;
+  for (const char c : asked) name += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  if (name == "native" || name == "auto") return "";
+  std::vector<std::string> known;
+  bool exists = false;
+  for (const QuantFormat& f : formats.formats) {
+    if (f.for_kv) known.push_back(f.id);
+    if (!is_named(f, name)) continue;
+    if (f.for_kv) return f.id;
+    exists = true;
+  }
+  const std::string expected = fmt::format("a format a cache can have: {}, or auto", fmt::join(known, ", "));
+  if (exists) throw_usage("kv", in_quotes(asked), expected);
+  const std::string nearest = nearest_name(name, known);
+  Problem problem;
+  problem.file = "--kv";
+  problem.found = in_quotes(asked);
+  problem.expected = expected;
+  problem.hint = nearest.empty() ? "" : "did you mean " + nearest + "?";
+  throw InputError(ErrorKind::UnknownName, problem);
+}
+
 void set_formats(Asked& asked, const Arguments& arguments) {
   FitQuestion& q = asked.question;
   q.weights = arguments.text("weights").value_or("native");
   asked.origins.default_weights = !arguments.has("weights");
-  q.kv = arguments.text("kv").value_or("");
-  asked.origins.default_kv = q.kv.empty();
-  if (q.kv.empty()) return;
-  if (q.formats[q.formats.id_of(q.kv)].for_kv) return;
-  std::string known;
-  for (const QuantFormat& f : q.formats.formats)
-    if (f.for_kv) known += (known.empty() ? "" : ", ") + f.id;
-  throw_usage("kv", in_quotes(q.kv), "a format a cache can have: " + known);
+  q.kv = kv_format(q.formats, arguments.text("kv").value_or("auto"));
+  asked.origins.default_kv = !arguments.has("kv");
+  std::vector<Problem> problems;
+  for (const std::string& sentence : format_violations(q.runtime, q.formats, q.weights, q.kv)) {
+    Problem problem;
+    problem.file = "--runtime " + q.runtime.id;
+    problem.path = sentence;
+    problem.hint = "name the format for this engine, or another engine with --runtime";
+    problems.push_back(problem);
+  }
+  if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
 }
 
 void set_load(Asked& asked, const Arguments& arguments, const Session& session) {
@@ -110,17 +143,44 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
   device.device = hardware.device ? hardware.device->id : "";
   device.capacity = hardware.capacity();
   device.reserve = std::max(runtime.reserve_fixed, scaled(device.capacity, runtime.reserve_fraction));
-  if (const std::optional<Bytes> reserve = arguments.bytes("reserve", Bytes(0))) device.reserve = *reserve;
+  device.reserve = std::min(device.reserve, device.capacity);
+  if (const std::optional<Bytes> reserve = arguments.bytes("reserve", Bytes(0))) {
+    if (*reserve > device.capacity)
+      throw_usage("reserve", to_text(*reserve),
+                  fmt::format("at most what programs can allocate, {:.2f} GiB", in_gib(device.capacity)));
+    device.reserve = *reserve;
+  }
   device.host_is_device = hardware.host_is_device;
+  if (hardware.node) device.fast_domain = hardware.node->scaleup_domain;
   asked.origins.hardware = hardware.name;
   asked.origins.visible = hardware.visible;
   asked.origins.unallocatable = hardware.unallocatable;
   asked.origins.memory_source = hardware.memory_source;
+  asked.origins.memory_note = hardware.memory_note;
+  asked.origins.metal_limit = hardware.has_working_sets();
 }
 
-void set_host_experts(Asked& asked, const Arguments& arguments) {
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
+}
+
+void set_mtp(FitQuestion& q, const Arguments& arguments) {
+  q.load_mtp = arguments.has("mtp");
+  if (q.load_mtp && q.model.mtp.modules == 0)
+    throw_usage("mtp", "it with " + q.model.id, "a model with a multi-token-prediction module",
+                "\"moeplan models show\" says which have one");
+}
+
+void set_host_experts(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
-  q.host_expert_layers = arguments.count("n-cpu-moe", 0, 100'000).value_or(0);
+  const std::optional<Count> layers = arguments.count("n-cpu-moe", 0, 100'000);
+  if (!layers) return;
+  if (!has_experts(q.model)) throw_usage("n-cpu-moe", "it with " + q.model.id, "a model with experts");
+  q.host_expert_layers = std::min(*layers, layer_count(q.model));
+  if (q.host_expert_layers < *layers)
+    session.warn(
+        fmt::format("--n-cpu-moe {}: {} has {} layers, all are taken", *layers, q.model.id, q.host_expert_layers));
   if (q.host_expert_layers == 0) return;
   if (!q.runtime.host_offload)
     throw_usage("n-cpu-moe", "it with " + q.runtime.id,
@@ -130,11 +190,24 @@ void set_host_experts(Asked& asked, const Arguments& arguments) {
                 "CPU and GPU share one memory there: moving experts frees nothing");
 }
 
-// Needs the number of devices of a replica, so comes after the layout.
+// Needs the layout: only attention data parallelism exchanges tokens between experts.
+void set_dispatch(FitQuestion& q, const Arguments& arguments) {
+  q.dispatch_tokens = arguments.count("dispatch-tokens", 1, kMostDispatchTokens).value_or(0);
+  if (q.dispatch_tokens == 0) return;
+  if (!has_experts(q.model)) throw_usage("dispatch-tokens", "it with " + q.model.id, "a model with experts");
+  if (q.layout.dp == 1)
+    throw_usage("dispatch-tokens", "it with the layout " + describe(q.layout), "a layout with --attention-dp above 1",
+                "without it every rank has all tokens and nothing is exchanged");
+}
+
+// Needs the number of devices of a replica, so comes after the layout. Replicas on one
+// machine share its host.
 void set_host_memory(FitQuestion& q, const HardwareChoice& hardware) {
   const Count replica = q.layout.gpus() / q.layout.replicas;
   q.device.node_devices = hardware.node_devices(replica);
-  if (hardware.host_per_node) q.device.host = *hardware.host_per_node * ceil_div(replica, q.device.node_devices);
+  if (!hardware.host_per_node) return;
+  const Count sharing = std::clamp<Count>(q.device.node_devices / replica, 1, q.layout.replicas);
+  q.device.host = Bytes((*hardware.host_per_node * ceil_div(replica, q.device.node_devices)).count() / sharing);
 }
 
 Asked ask(Session& session, const Arguments& arguments) {
@@ -147,14 +220,14 @@ Asked ask(Session& session, const Arguments& arguments) {
   q.runtime = choose_runtime(catalog, arguments, hardware, asked.origins);
   set_formats(asked, arguments);
   set_memory(asked, arguments, hardware);
-  q.load_mtp = arguments.has("mtp");
-  q.dispatch_tokens = arguments.count("dispatch-tokens", 1, kMostDispatchTokens).value_or(0);
-  set_host_experts(asked, arguments);
+  set_mtp(q, arguments);
+  set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
   // Only the layout is open from here on.
   const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus());
   q.layout = layout.layout;
   asked.origins.chosen_layout = layout.chosen;
+  set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   for (const std::string& warning : hardware.warnings) session.warn(warning);
   return asked;

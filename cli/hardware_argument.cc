@@ -64,14 +64,18 @@ void use_device(HardwareChoice& choice, std::optional<Bytes> memory) {
   if (!device.working_sets.empty()) return use_working_set(choice, memory);
   if (!memory) return;
   choice.visible = *memory;
-  choice.unallocatable = Bytes(0);
   choice.memory_source = "--memory";
+  choice.memory_note = fmt::format("--memory replaces the {} of the profile", gib_text(device.memory.value));
+  // Beside an operating system the same share stays out of reach; a card shows what --memory says.
+  const double share = choice.is_shared() ? device.unallocatable.value.size() / device.memory.value.size() : 0.0;
+  choice.unallocatable = scaled(*memory, share);
+  if (share == 0.0) return;
+  choice.memory_note += fmt::format(", its share out of reach ({:.0f} %) stays", 100 * share);
+  choice.memory_source += "; out of reach: the share of the profile (" + device.unallocatable.source + ")";
 }
 
 void use_host(HardwareChoice& choice, const Arguments& arguments) {
-  const bool integrated = choice.device && (choice.device->device_class == DeviceClass::IntegratedGpu ||
-                                            choice.device->device_class == DeviceClass::Cpu);
-  choice.host_is_device = integrated || (choice.node && choice.node->unified);
+  choice.host_is_device = choice.is_shared();
   const std::optional<Bytes> asked = arguments.bytes("host-memory", Bytes(0));
   if (choice.host_is_device) {
     if (asked)
@@ -84,6 +88,11 @@ void use_host(HardwareChoice& choice, const Arguments& arguments) {
 }
 
 }  // namespace
+
+bool HardwareChoice::is_shared() const {
+  if (node && node->unified) return true;
+  return device && (device->device_class == DeviceClass::IntegratedGpu || device->device_class == DeviceClass::Cpu);
+}
 
 Count HardwareChoice::default_gpus() const { return node ? std::max(node->devices, node->scaleup_domain) : 1; }
 

@@ -18,10 +18,15 @@ struct HardwareChoice {
   Bytes visible;  // to the driver, of one device
   Bytes unallocatable;
   std::string memory_source;
+  std::string memory_note;  // what --memory replaced; "" when it was not given or there is no profile
   std::optional<Bytes> host_per_node;
   bool host_is_device = false;
   std::vector<std::string> warnings;
 
+  // Metal keeps part of the RAM from the GPU unless told otherwise.
+  bool has_working_sets() const { return device && !device->working_sets.empty(); }
+  // One pool for CPU and GPU, with an operating system in it.
+  bool is_shared() const;
   Bytes capacity() const { return visible - unallocatable; }
   // Devices when --gpus is not given: all that the node's fast fabric joins.
   Count default_gpus() const;

@@ -17,6 +17,7 @@ constexpr Count kMostGpus = 65536;
 struct Degrees {
   std::optional<Count> gpus, tp, dp, moe_tp, ep, pp;
   Count replicas = 1;
+  bool named_replicas = false;
   bool any() const { return tp || dp || moe_tp || ep || pp; }
 };
 
@@ -28,7 +29,8 @@ Degrees read_degrees(const Arguments& arguments) {
           .moe_tp = degree("moe-tp"),
           .ep = degree("ep"),
           .pp = degree("pp"),
-          .replicas = degree("replicas").value_or(1)};
+          .replicas = degree("replicas").value_or(1),
+          .named_replicas = arguments.has("replicas")};
 }
 
 [[noreturn]] void throw_impossible(const std::vector<std::string>& rules) {
@@ -71,6 +73,25 @@ Layout derive(const Degrees& d, Count gpus, bool moe) {
   return layout;
 }
 
+// What a layout says that nobody asked for by name; "" when tp was named.
+std::string derivation_of(const Degrees& d, const Layout& layout) {
+  if (d.tp) return "";
+  std::string asked;
+  const auto add = [&asked](const char* option, const std::optional<Count>& value) {
+    if (value) asked += fmt::format("{}--{} {}", asked.empty() ? "" : " ", option, *value);
+  };
+  add("gpus", d.gpus);
+  add("attention-dp", d.dp);
+  add("moe-tp", d.moe_tp);
+  add("ep", d.ep);
+  add("pp", d.pp);
+  return fmt::format(
+      "{} means {} on {} devices: attention spans as many ranks as the experts, tp x attention dp = "
+      "{} x {} = moe_tp x ep = {} x {}, and tp {} follows because neither --tp nor another "
+      "--attention-dp was given",
+      asked, describe(layout), layout.gpus(), layout.tp, layout.dp, layout.moe_tp, layout.ep, layout.tp);
+}
+
 // Why not even the plain layouts work.
 std::vector<std::string> broken_rules(const FitQuestion& q, Count gpus) {
   const Layout plain[] = {
@@ -93,9 +114,11 @@ LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& q
   LayoutChoice choice;
   if (degrees.any()) {
     choice.layout = derive(degrees, gpus, has_experts(question.model));
-    const std::vector<std::string> broken = violations(choice.layout, question.model, question.runtime);
-    if (!broken.empty()) throw_impossible(broken);
-    return choice;
+    std::vector<std::string> broken = violations(choice.layout, question.model, question.runtime);
+    if (broken.empty()) return choice;
+    const std::string derivation = derivation_of(degrees, choice.layout);
+    if (!derivation.empty()) broken.insert(broken.begin(), derivation);
+    throw_impossible(broken);
   }
   if (gpus % degrees.replicas != 0)
     throw_impossible({fmt::format("{} devices cannot be shared evenly by {} replicas", gpus, degrees.replicas)});
@@ -103,7 +126,10 @@ LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& q
   const std::optional<Layout> found = choose_layout(question, each);
   if (!found) throw_impossible(broken_rules(question, each));
   choice.layout = *found;
-  choice.layout.replicas = degrees.replicas;
+  if (degrees.named_replicas && found->replicas > 1)
+    throw_impossible({fmt::format("one copy on {} devices does not fit in any layout, but {} copies do: --replicas {}",
+                                  each, found->replicas, degrees.replicas * found->replicas)});
+  choice.layout.replicas = degrees.replicas * found->replicas;
   choice.chosen = each > 1;
   return choice;
 }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Count kUsualContext = 8192;
 constexpr Count kMostSequences = Count{1} << 24;
+constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 
 constexpr std::array<Option, 5> kOptions = {{
     {"weights", "FORMAT", "format of the checkpoint: native (default), fp8, int4, q4_k_m, ..."},
@@ -26,16 +27,19 @@ constexpr std::array<Option, 5> kOptions = {{
     {"sequences", "N", "", "batch"},
 }};
 
-constexpr std::array<std::string_view, 5> kExamples = {
-    "moeplan models list", "moeplan models show deepseek-v3 --context 32k --batch 16",
-    "moeplan models show path/to/config.json --weights q4_k_m --json", "moeplan models diff qwen3-30b-a3b gpt-oss-20b",
-    "moeplan models import path/to/config.json -o my-model.json"};
+constexpr std::array<std::string_view, 3> kExamples = {"moeplan models show deepseek-v3 --context 32k --batch 16",
+                                                       "moeplan models diff qwen3-30b-a3b gpt-oss-20b",
+                                                       "moeplan models import path/to/config.json -o my-model.json"};
 
 ModelReport report_of(const Catalog& catalog, const ModelSpec& model, const Arguments& arguments) {
   const Count usual = model.max_context > 0 ? std::min(kUsualContext, model.max_context) : kUsualContext;
+  const Count context = arguments.tokens("context").value_or(usual);
+  const Count batch = arguments.count("batch", 1, kMostSequences).value_or(1);
+  if (batch > kMostCachedTokens / context)
+    throw_usage("batch", fmt::format("{} sequences of {} tokens", batch, context),
+                fmt::format("at most {} tokens in all", kMostCachedTokens));
   return report_model(model, catalog.formats(), arguments.text("weights").value_or("native"),
-                      arguments.text("kv").value_or(""), arguments.tokens("context").value_or(usual),
-                      arguments.count("batch", 1, kMostSequences).value_or(1));
+                      arguments.text("kv").value_or(""), context, batch);
 }
 
 int list(Session& session, const Arguments& arguments) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "cli/exit_status.h"
 #include "cli/session.h"
@@ -121,7 +122,7 @@ std::string action_of(const Arguments& arguments, std::string_view verb, const s
 int run_command(const std::vector<std::string>& words) {
   const std::vector<Verb> verbs = all_verbs();
   if (words.empty()) {
-    print_help(verbs, {});
+    fmt::print(stderr, "{}", help_of_all(verbs));
     return kExitUsage;
   }
   const std::string& name = words.front();

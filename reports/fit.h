@@ -18,6 +18,8 @@ struct FitOrigins {
   Bytes visible;         // to the driver
   Bytes unallocatable;   // of it, never handed to programs
   std::string memory_source;
+  std::string memory_note;     // what --memory replaced
+  bool metal_limit = false;    // what is out of reach is Metal's default limit, which a setting raises
   std::string runtime_reason;  // "asked for", "the default of rtx-4090"
   bool chosen_layout = false;  // nobody named it
   bool default_weights = false;
@@ -44,10 +46,13 @@ Document tabulate_fit(const FitReport& report);
 // With terms: every item lists its tensors.
 std::string json_of_fit(const FitReport& report, bool terms);
 
-// Rank classes in the order of their devices, with the first device's number.
+// Rank classes in the order of their devices. A class that is one range of the first
+// replica is named by it; one that takes part of several stages by what tells it from
+// the others there.
 struct DeviceGroup {
   const RankResult* rank = nullptr;
-  std::string id;  // "gpu0", "gpu0-7"
+  std::string id;   // "gpu0", "gpu0-7", "gpu0-7 x 2 replicas", "stages 1-3, ranks with 4 experts"
+  Count count = 0;  // over all replicas
 };
 std::vector<DeviceGroup> device_groups(const FitResult& result);
 

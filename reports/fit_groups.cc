@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "reports/fit.h"
+#include "reports/words.h"
 
 namespace moeplan {
 namespace {
@@ -26,21 +27,59 @@ void add_weight_note(std::vector<std::string>& notes, const FitResult& f) {
                   f.question.weights, 100 * (1 - low.size() / value.size()), 100 * (high.size() / value.size() - 1)));
 }
 
+std::string device_range(Count first, Count count) {
+  return count == 1 ? fmt::format("gpu{}", first) : fmt::format("gpu{}-{}", first, first + count - 1);
+}
+
+std::string plural(Count n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+// Ranks of a class that has only some of the ranks of each of its stages (counted from 0).
+std::string stages_label(const FitResult& f, const RankResult& rank) {
+  const RankClass& c = rank.rank_class;
+  bool experts_differ = false;
+  bool sequences_differ = false;
+  for (const RankResult& other : f.ranks) {
+    if (other.rank_class.first_stage != c.first_stage) continue;
+    experts_differ |= other.rank_class.hottest != c.hottest;
+    sequences_differ |= other.residency.sequences != rank.residency.sequences;
+  }
+  std::vector<std::string> marks;
+  const Count experts = moe_of(f.question.model).value_or(MoeFfn{}).experts;
+  const Count ep = f.question.layout.ep;
+  if (experts_differ) marks.push_back(plural(c.hottest ? ceil_div(experts, ep) : experts / ep, "expert"));
+  if (sequences_differ) marks.push_back(plural(rank.residency.sequences, "sequence"));
+  return fmt::format("stages {}-{}, ranks with {}", c.first_stage, c.first_stage + c.stages - 1,
+                     fmt::join(marks, " and "));
+}
+
 }  // namespace
 
 std::vector<DeviceGroup> device_groups(const FitResult& result) {
+  const Layout& layout = result.question.layout;
   std::vector<DeviceGroup> groups;
-  for (const RankResult& rank : result.ranks) groups.push_back({&rank, ""});
+  for (const RankResult& rank : result.ranks) groups.push_back({&rank, "", rank.rank_class.ranks * layout.replicas});
+  // Within a stage the ranks with more experts come first, then those with more sequences.
   std::stable_sort(groups.begin(), groups.end(), [](const DeviceGroup& a, const DeviceGroup& b) {
     const RankClass& x = a.rank->rank_class;
     const RankClass& y = b.rank->rank_class;
-    return x.first_stage != y.first_stage ? x.first_stage < y.first_stage : x.hottest && !y.hottest;
+    if (x.first_stage != y.first_stage) return x.first_stage < y.first_stage;
+    if (x.hottest != y.hottest) return x.hottest;
+    return a.rank->residency.sequences > b.rank->residency.sequences;
   });
-  Count next = 0;
-  for (DeviceGroup& group : groups) {
-    const Count ranks = group.rank->rank_class.ranks;
-    group.id = ranks == 1 ? fmt::format("gpu{}", next) : fmt::format("gpu{}-{}", next, next + ranks - 1);
-    next += ranks;
+  if (groups.size() == 1) {
+    groups[0].id = device_range(0, groups[0].count);
+    return groups;
+  }
+  Count before = 0;  // ranks of the same stages that come earlier, in each stage
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const RankClass& c = groups[i].rank->rank_class;
+    if (i > 0 && groups[i - 1].rank->rank_class.first_stage != c.first_stage) before = 0;
+    const Count each = c.ranks / c.stages;
+    const bool one_range = c.stages == 1 || each == layout.ranks_per_stage();
+    groups[i].id = one_range ? device_range(c.first_stage * layout.ranks_per_stage() + before, c.ranks)
+                             : stages_label(result, *groups[i].rank);
+    if (layout.replicas > 1) groups[i].id += fmt::format(" x {} replicas", layout.replicas);
+    before += each;
   }
   return groups;
 }

@@ -33,6 +33,7 @@ Phrase hardware_phrase(const FitReport& report) {
   if (!o.hardware.empty() && o.hardware != q.device.device) p.push_back(fmt::format(" ({})", o.hardware));
   p.push_back(std::string(": "));
   p.push_back(o.visible);
+  if (!o.memory_note.empty()) p.push_back(" (" + o.memory_note + ")");
   if (o.unallocatable != Bytes(0)) {
     p.push_back(std::string(several ? " each, of which " : ", of which "));
     p.push_back(o.unallocatable);
@@ -50,7 +51,12 @@ Phrase hardware_phrase(const FitReport& report) {
 Phrase layout_phrase(const FitReport& report) {
   const Layout& layout = report.result.question.layout;
   if (layout.gpus() == 1) return {std::string("everything on one device")};
-  std::string text = describe(layout);
+  Layout one = layout;
+  one.replicas = 1;
+  std::string text = one.gpus() == 1 ? "everything on one device" : describe(one);
+  if (layout.replicas > 1)
+    text = fmt::format("{} replicas of {}, each on {}", layout.replicas,
+                       one.gpus() == 1 ? "the whole model" : describe(one), plural(one.gpus(), "device"));
   if (report.origins.chosen_layout)
     text += " (chosen: the first layout that fits, else the plainest; set it with --tp, --ep, ...)";
   return {text};
@@ -74,7 +80,7 @@ KeyValues header_of(const FitReport& report) {
   block.entries.push_back({"weights", {formats}});
   std::string load = plural(q.workload.context, "token") + " of context" + if_default(o.default_context) + ", " +
                      plural(q.workload.sequences, "sequence") + " at once" + if_default(o.default_sequences);
-  if (q.layout.replicas > 1) load += fmt::format(", in each of {} replicas", q.layout.replicas);
+  if (q.layout.replicas > 1) load += fmt::format(" in each of {} replicas", q.layout.replicas);
   block.entries.push_back({"load", {load}});
   return block;
 }
@@ -181,7 +187,11 @@ std::vector<DeviceGroup> shown_groups(const FitResult& f, Detail detail) {
 std::string table_caption(const FitResult& f, const std::vector<DeviceGroup>& shown) {
   const std::size_t kinds = f.ranks.size();
   if (kinds == 1) {
+    const Layout& layout = f.question.layout;
     const Count count = f.ranks.front().rank_class.ranks;
+    if (layout.replicas > 1)
+      return fmt::format("memory of each device; all {} hold the same ({} x {} replicas)", layout.gpus(), count,
+                         layout.replicas);
     return count == 1 ? "memory of the device" : fmt::format("memory of each device; all {} hold the same", count);
   }
   if (shown.size() == kinds) {
@@ -233,6 +243,18 @@ Table memory_table(const FitReport& report, Detail detail) {
 
 // ---- the verdict ----
 
+// "expert weights and embedding table": what lies in host memory.
+std::string host_content(const FitResult& f) {
+  std::vector<std::string> names;
+  for (const RankResult& rank : f.ranks)
+    for (const LedgerLine& line : rank.ledger.lines()) {
+      if (line.place != Place::Host || line.bytes == Bytes(0)) continue;
+      const std::string name(name_of_line(line.cls, line.part));
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  return fmt::format("{}", fmt::join(names, " and "));
+}
+
 KeyValue verdict_line(const FitResult& f) {
   if (f.verdict == Verdict::Yes)
     return {"verdict",
@@ -244,7 +266,7 @@ KeyValue verdict_line(const FitResult& f) {
             Tone::Caution};
   if (f.host_short)
     return {"verdict",
-            {"NO: the experts need ", f.host_bytes, " of host memory, there are ", *f.question.device.host},
+            {"NO: " + host_content(f) + " need ", f.host_bytes, " of host memory, there are ", *f.question.device.host},
             Tone::Bad};
   const RankResult& worst = f.ranks.front();
   for (const LedgerLine& line : worst.ledger.lines())
@@ -257,22 +279,49 @@ KeyValue verdict_line(const FitResult& f) {
 }
 
 // What else would fit, everything but one thing held.
-KeyValue context_line(const FitResult& f) {
+// The layout is held too; that matters to whoever did not name it.
+std::string in_layout(const FitReport& report) { return report.origins.chosen_layout ? " in this layout" : ""; }
+
+std::string in_replicas(const FitQuestion& q) { return q.layout.replicas > 1 ? " in each replica" : ""; }
+
+KeyValue context_line(const FitReport& report) {
+  const FitResult& f = report.result;
   const FitQuestion& q = f.question;
-  const std::string held = fmt::format(" with {}", plural(q.workload.sequences, "sequence"));
+  const std::string held =
+      fmt::format(" with {}{}{}", plural(q.workload.sequences, "sequence"), in_replicas(q), in_layout(report));
+  if (f.max_context == 0) return {"context", {"only an empty one fits" + held}};
   if (f.max_context < 0) return {"context", {"not even an empty one fits" + held}};
   if (f.context_at_model_limit)
     return {"context", {"up to " + plural(f.max_context, "token") + held + ", the model's maximum"}};
   return {"context", {"up to " + plural(f.max_context, "token") + held}};
 }
 
-KeyValue sequences_line(const FitResult& f) {
+KeyValue sequences_line(const FitReport& report) {
+  const FitResult& f = report.result;
   const std::string held = fmt::format(" of {}", plural(f.question.workload.context, "token"));
-  if (f.max_sequences < 1) return {"sequences", {"none" + held + " fits"}};
-  std::string text = "up to " + grouped(f.max_sequences) + held;
+  if (f.max_sequences < 1) return {"sequences", {"none" + held + " fits" + in_layout(report)}};
+  std::string text = "up to " + grouped(f.max_sequences) + held + in_replicas(f.question) + in_layout(report);
   if (f.sequence_limit != 0 && f.sequence_limit < f.max_sequences)
     text += fmt::format("; {} admits {} unless told otherwise", f.question.runtime.id, grouped(f.sequence_limit));
   return {"sequences", {text}};
+}
+
+// macOS gives the GPU part of the RAM; `sysctl iogpu.wired_limit_mb` moves that border.
+// Source: hardware facts, row "Apple GPU memory = RAM".
+KeyValue metal_hint(const FitReport& report) {
+  const FitResult& f = report.result;
+  const Bytes needed = f.ranks.front().ledger.total + f.question.device.reserve;
+  const Bytes ram = report.origins.visible;
+  Phrase hint = {"macOS keeps ", report.origins.unallocatable, " of the RAM from the GPU; "};
+  if (needed >= ram) {
+    hint.insert(hint.end(), {"sysctl iogpu.wired_limit_mb raises that to at most the ", ram,
+                             " there are, and this needs ", needed});
+  } else {
+    hint.insert(hint.end(), {fmt::format("sudo sysctl iogpu.wired_limit_mb={} would let it use the ",
+                                         ceil_div(needed.count(), kMiB.count())),
+                             needed, " this needs and leave ", ram - needed, " of ", ram, " to everything else"});
+  }
+  return {"hint", hint};
 }
 
 KeyValues verdict_of(const FitReport& report) {
@@ -281,15 +330,16 @@ KeyValues verdict_of(const FitReport& report) {
   KeyValues block;
   block.entries.push_back(verdict_line(f));
   if (f.host_bytes != Bytes(0)) {
-    Phrase host = {"experts take ", f.host_bytes};
+    Phrase host = {host_content(f) + ": ", f.host_bytes};
     if (device.host)
       host.insert(host.end(), {" of ", *device.host});
-    else
+    else if (f.question.host_expert_layers > 0)
       host.push_back(std::string("; its size is not known, give it with --host-memory"));
     block.entries.push_back({"host", host});
   }
-  block.entries.push_back(context_line(f));
-  block.entries.push_back(sequences_line(f));
+  block.entries.push_back(context_line(report));
+  block.entries.push_back(sequences_line(report));
+  if (f.verdict == Verdict::No && report.origins.metal_limit) block.entries.push_back(metal_hint(report));
   const std::string flags = runtime_flags(f);
   if (f.verdict != Verdict::No && !flags.empty())
     block.entries.push_back({"flags", {f.question.runtime.id + ": " + flags}});
@@ -313,7 +363,7 @@ void add_changes(Document& document, const FitReport& report) {
   Table table;
   table.caption = "ways to make it fit, each alone, smallest change first";
   const bool uses_host = std::any_of(report.changes.fitting.begin(), report.changes.fitting.end(),
-                                     [](const Change& c) { return c.result.host_bytes != Bytes(0); });
+                                     [](const Change& c) { return c.result.question.host_expert_layers > 0; });
   if (uses_host && !report.result.question.device.host)
     table.caption += " (how much host memory there is, say with --host-memory)";
   table.columns = {{"rank", "#", false, 0},
@@ -384,7 +434,7 @@ Document tabulate_fit(const FitReport& report) {
     for (const LedgerLine& line : group.rank->ledger.lines()) {
       const Explanation why = explain_line(f, *group.rank, line);
       table.rows.push_back({{{group.id},
-                             {group.rank->rank_class.ranks},
+                             {group.count},
                              {line.place == Place::Host ? "host" : "device"},
                              {std::string(ledger_kind(line.cls, line.part))},
                              {line.bytes},

@@ -75,7 +75,7 @@ void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
   for (const DeviceGroup& group : device_groups(f)) {
     const RankResult& rank = *group.rank;
     out.begin_object();
-    out.member("id", group.id).member("count", rank.rank_class.ranks);
+    out.member("id", group.id).member("count", group.count);
     out.member("budget_bytes", f.question.device.budget().count()).member("total_bytes", rank.ledger.total.count());
     out.member("low_bytes", rank.ledger.low.count()).member("high_bytes", rank.ledger.high.count());
     out.member("margin_bytes", rank.margin.count());
@@ -91,10 +91,20 @@ void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
   out.end_array();
 }
 
+// null: not even an empty load fits.
+void write_solved(JsonWriter& out, std::string_view key, Count value) {
+  out.key(key);
+  if (value >= 0)
+    out.value(value);
+  else
+    out.null();
+}
+
 void write_headroom(JsonWriter& out, const FitResult& f) {
   out.key("headroom").begin_object();
-  out.member("max_context_tokens", f.max_context).member("context_at_model_limit", f.context_at_model_limit);
-  out.member("max_sequences", f.max_sequences);
+  write_solved(out, "max_context_tokens", f.max_context);
+  out.member("context_at_model_limit", f.context_at_model_limit);
+  write_solved(out, "max_sequences", f.max_sequences);
   out.key("admission_limit");
   if (f.sequence_limit != 0)
     out.value(f.sequence_limit);

@@ -7,9 +7,11 @@
 namespace moeplan {
 namespace {
 
-void write_parameters(JsonWriter& out, const ParameterCounts& p) {
+void write_parameters(JsonWriter& out, const ModelReport& report) {
+  const ParameterCounts& p = report.parameters;
   out.key("parameters").begin_object();
   out.member("total", p.total).member("active", p.active);
+  out.member("active_convention", active_convention(report.model));
   out.member("active_no_embedding", p.active_no_embedding);
   out.member("active_no_embedding_head", p.active_no_embedding_head);
   out.member("total_with_mtp", p.total_with_mtp);
@@ -96,7 +98,7 @@ std::string json_of_model(const ModelReport& report, const FormatTable& formats)
   JsonWriter out;
   out.begin_object().member("schema", "moeplan.models/1");
   write_summary(out, report.model);
-  write_parameters(out, report.parameters);
+  write_parameters(out, report);
   write_checkpoint(out, report);
   write_cache(out, report, formats);
   write_flops(out, report.flops);

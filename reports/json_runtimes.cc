@@ -50,6 +50,7 @@ void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
   write_admission(out, r);
   out.member("kv_block_tokens", r.kv_block_tokens).member("default_kv", r.default_kv);
   out.member("dispatch_tokens", r.dispatch_tokens).member("vocab_multiple", r.vocab_multiple);
+  out.member("formats", r.formats).member("input_table_on_host", r.input_table_on_host);
   out.member("host_offload", r.host_offload).member("vision_resident", r.vision_resident).member("note", r.note);
 }
 

@@ -20,13 +20,20 @@ double ratio(Count part, Count whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// How often each block occurs over the expanded layers.
-std::vector<Count> uses_of_blocks(const ModelSpec& model) {
+// How often each block occurs over the expanded layers of a stack.
+std::vector<Count> uses_of_blocks(const ModelSpec& model, Stack stack) {
   std::vector<Count> uses(model.blocks.size(), 0);
-  for (const Stack stack : {Stack::Encoder, Stack::Decoder})
-    for (const LayerShape& layer : expand_layers(model, stack))
-      for (const BlockIndex block : layer) ++uses[block];
+  for (const LayerShape& layer : expand_layers(model, stack))
+    for (const BlockIndex block : layer) ++uses[block];
   return uses;
+}
+
+// "32 x ", and of a model with an encoder "encoder: 12 x ", "encoder 6 + decoder 6 x ".
+std::string uses_text(Count encoder, Count decoder, bool has_encoder) {
+  if (!has_encoder) return fmt::format("{} x ", decoder);
+  if (encoder == 0) return fmt::format("decoder: {} x ", decoder);
+  if (decoder == 0) return fmt::format("encoder: {} x ", encoder);
+  return fmt::format("encoder {} + decoder {} x ", encoder, decoder);
 }
 
 KeyValues shape_of(const ModelSpec& model) {
@@ -37,10 +44,12 @@ KeyValues shape_of(const ModelSpec& model) {
                                  grouped(model.hidden), grouped(model.vocab));
   if (model.max_context > 0) size += fmt::format(", context up to {}", grouped(model.max_context));
   block.entries.push_back({"shape", {size}});
-  const std::vector<Count> uses = uses_of_blocks(model);
+  const std::vector<Count> encoder = uses_of_blocks(model, Stack::Encoder);
+  const std::vector<Count> decoder = uses_of_blocks(model, Stack::Decoder);
+  const bool has_encoder = !expand_layers(model, Stack::Encoder).empty();
   for (std::size_t i = 0; i < model.blocks.size(); ++i)
     block.entries.push_back(
-        {i == 0 ? "blocks" : "", {fmt::format("{} x {}", uses[i], describe_block(model.blocks[i]))}});
+        {i == 0 ? "blocks" : "", {uses_text(encoder[i], decoder[i], has_encoder) + describe_block(model.blocks[i])}});
   if (model.mtp.modules > 0)
     block.entries.push_back(
         {"mtp", {fmt::format("{} for multi-token prediction", plural(model.mtp.modules, "module"))}});
@@ -70,7 +79,8 @@ Table parameters_table(const ModelReport& report) {
 Table active_table(const ModelReport& report) {
   const ParameterCounts& p = report.parameters;
   Table table;
-  table.caption = "parameters one token uses, in the three ways of counting found in model cards";
+  table.caption = fmt::format("parameters {} uses, in the three ways of counting found in model cards",
+                              active_convention(report.model));
   table.columns = {{"convention", "convention", true, 0},
                    {"active", "active", false, 0},
                    {"short", "short", false, 0},

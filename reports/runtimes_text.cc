@@ -66,6 +66,8 @@ Document describe_runtime(const RuntimeSpec& r) {
   for (const PaddingRule& rule : r.padding)
     add("padding", fmt::format("{} widths to {}", rule.format, rule.multiple), rule.source);
   if (r.vocab_multiple > 1) add("vocabulary", fmt::format("rows round up to {}", r.vocab_multiple));
+  add("weight formats", r.formats == "gguf" ? "GGUF files only" : r.formats == "tensors" ? "all but GGUF" : "any");
+  add("input embedding", r.input_table_on_host ? "in host memory" : "on the device");
   add("experts in host memory", r.host_offload ? "yes" : "no");
   add("vision tower", r.vision_resident ? "loaded" : "left out");
   Document document;

@@ -59,7 +59,7 @@ constexpr std::string_view kFit = R"({
     "weights": {"type": "string"},
     "kv": {"type": "string"},
     "context_tokens": {"type": "integer", "minimum": 1},
-    "sequences": {"type": "integer", "minimum": 1},
+    "sequences": {"type": "integer", "minimum": 1, "description": "of each replica"},
     "devices": {
       "type": "array",
       "minItems": 1,
@@ -67,8 +67,8 @@ constexpr std::string_view kFit = R"({
         "type": "object",
         "required": ["id", "count", "budget_bytes", "total_bytes", "low_bytes", "high_bytes", "margin_bytes", "items"],
         "properties": {
-          "id": {"type": "string", "description": "devices of one replica that hold the same: gpu0, gpu0-7"},
-          "count": {"type": "integer", "minimum": 1},
+          "id": {"type": "string", "description": "devices that hold the same: gpu0, gpu0-7; gpu0-7 x 2 replicas; stages 1-3, ranks with 4 experts, counted from 0"},
+          "count": {"type": "integer", "minimum": 1, "description": "over all replicas: counts sum to layout.gpus"},
           "budget_bytes": {"type": "integer"},
           "total_bytes": {"type": "integer", "description": "the sum of items[].bytes"},
           "low_bytes": {"type": "integer"},
@@ -80,17 +80,17 @@ constexpr std::string_view kFit = R"({
         }
       }
     },
-    "host_bytes": {"type": "integer", "description": "experts in host memory, over the replica"},
+    "host_bytes": {"type": "integer", "description": "weights in host memory, over the replica"},
     "host_short": {"type": "boolean"},
     "headroom": {
       "type": "object",
       "required": ["max_context_tokens", "max_sequences", "cache_bytes"],
       "properties": {
-        "max_context_tokens": {"type": "integer", "minimum": -1, "description": "-1: not even an empty context fits"},
+        "max_context_tokens": {"type": ["integer", "null"], "minimum": 0, "description": "null: not even an empty context fits"},
         "context_at_model_limit": {"type": "boolean"},
-        "max_sequences": {"type": "integer", "minimum": -1},
+        "max_sequences": {"type": ["integer", "null"], "minimum": 0, "description": "of each replica; null: not even without sequences does it fit"},
         "admission_limit": {"type": ["integer", "null"]},
-        "cache_bytes": {"type": "integer"}
+        "cache_bytes": {"type": "integer", "description": "room for kv cache and state on the tightest device: budget minus everything else, negative when the rest alone is too large"}
       }
     },
     "solutions": {
@@ -158,6 +158,7 @@ constexpr std::string_view kModels = R"({
       "properties": {
         "total": {"type": "integer"},
         "active": {"type": "integer"},
+        "active_convention": {"enum": ["one token", "one encoder plus one decoder token"]},
         "active_no_embedding": {"type": "integer"},
         "active_no_embedding_head": {"type": "integer"},
         "total_with_mtp": {"type": "integer"},
@@ -176,7 +177,7 @@ constexpr std::string_view kModels = R"({
         "bytes_per_token": {"type": "integer"},
         "marginal_bytes_per_token": {"type": "integer"},
         "bytes_at_context": {"type": "integer"},
-        "state_bytes": {"type": "integer"},
+        "state_bytes": {"type": "integer", "description": "recurrent state of one sequence"},
         "layers": {
           "type": "array",
           "items": {

@@ -137,6 +137,10 @@ std::string describe_attention(const ModelSpec& model) {
 
 std::string describe_block(const Block& block) { return std::visit(BlockText(), block.kind); }
 
+std::string_view active_convention(const ModelSpec& model) {
+  return expand_layers(model, Stack::Encoder).empty() ? "one token" : "one encoder plus one decoder token";
+}
+
 std::string describe_native(const ModelSpec& model) {
   const NativeQuant& quant = model.quant;
   return quant.format.empty() ? quant.base : fmt::format("{}, rest {}", quant.format, quant.base);

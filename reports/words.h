@@ -29,4 +29,8 @@ std::string describe_block(const Block& block);
 // "fp8_block, rest bf16": what "native" means for this model.
 std::string describe_native(const ModelSpec& model);
 
+// What the active parameters are counted over: "one token", or for a model with an
+// encoder "one encoder plus one decoder token".
+std::string_view active_convention(const ModelSpec& model);
+
 }  // namespace moeplan

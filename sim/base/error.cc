@@ -2,6 +2,7 @@
 #include "sim/base/error.h"
 
 #include <algorithm>
+#include <compare>
 #include <optional>
 #include <utility>
 
@@ -64,33 +65,63 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
+bool is_separator(char c) { return c == '-' || c == '_' || c == '.' || c == '/'; }
+
+// Lower case, without what people forget or confuse: "Mixtral_8x7B" -> "mixtral8x7b".
+std::string squeezed(std::string_view text) {
+  std::string out = lower_case(text);
+  std::erase_if(out, is_separator);
+  return out;
+}
+
+std::size_t common_start(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
 // A name is often typed in part ("mixtral") or with an extra word ("deepseek-r1-0528").
 bool is_part_of(std::string_view part, std::string_view whole, bool at_start) {
   if (part.size() < kShortestPart) return false;
   return at_start ? whole.starts_with(part) : whole.find(part) != std::string_view::npos;
 }
 
-// How far a candidate is: twice the edit distance, with parts of names ranked
-// between, or nothing when the two are not alike. Lower-case texts.
-std::optional<std::size_t> strangeness(std::string_view name, std::string_view candidate) {
-  if (name == candidate) return 0;
-  if (is_part_of(name, candidate, true) || is_part_of(candidate, name, true)) return 1;
-  const std::size_t longest = std::max(name.size(), candidate.size());
-  const std::size_t threshold = std::max<std::size_t>(2, name.size() / 3);
-  std::optional<std::size_t> best;
-  if (longest - std::min(name.size(), candidate.size()) <= threshold) {
-    const std::size_t distance = edit_distance(name, candidate);
-    // Of two letters, two changed are another word.
-    if (distance <= threshold && distance * 2 <= longest) best = distance * 2;
-  }
-  const bool has_part =
-      is_part_of(name, candidate, false) || (is_part_of(candidate, name, false) && candidate.size() * 2 >= name.size());
-  if (has_part && (!best || *best > 3)) best = 3;
-  return best;
+// An extra word behind a name that is whole otherwise.
+bool has_extra_word(std::string_view name, std::string_view candidate) {
+  return is_part_of(candidate, name, true) && name.size() > candidate.size() && is_separator(name[candidate.size()]);
 }
 
-std::size_t length_difference(std::string_view a, std::string_view b) {
-  return a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
+// How near a candidate is: the smaller in each field, in this order.
+struct Strangeness {
+  std::size_t edits = 0;       // of the squeezed names; an extra word counts as 2
+  std::size_t unlike = 0;      // of a part: letters of the name outside it
+  std::size_t full_edits = 0;  // of the names as typed
+  std::size_t different_from = 0;
+  friend auto operator<=>(const Strangeness&, const Strangeness&) = default;
+};
+
+constexpr std::size_t kExtraWord = 2;
+constexpr std::size_t kPrefix = kLongestName + 1;  // behind every edit distance
+constexpr std::size_t kInside = kPrefix + 1;
+
+// Nothing when the two are not alike. Lower-case texts.
+std::optional<Strangeness> strangeness(std::string_view name, std::string_view candidate) {
+  const std::string a = squeezed(name), b = squeezed(candidate);
+  const auto with_edits = [&](std::size_t edits, std::size_t unlike) {
+    return Strangeness{edits, unlike, edit_distance(name, candidate), name.size() - common_start(name, candidate)};
+  };
+  if (has_extra_word(name, candidate)) return with_edits(kExtraWord, 0);
+  const std::size_t longest = std::max(a.size(), b.size());
+  const std::size_t shortest = std::min(a.size(), b.size());
+  const std::size_t threshold = std::max<std::size_t>(2, a.size() / 3);
+  if (longest - shortest <= threshold) {
+    const std::size_t distance = edit_distance(a, b);
+    // Of two letters, two changed are another word.
+    if (distance <= threshold && distance * 2 <= longest) return with_edits(distance, 0);
+  }
+  const std::size_t unlike = a.size() - shortest;
+  if (is_part_of(a, b, true) || is_part_of(b, a, true)) return with_edits(kPrefix, unlike);
+  if (is_part_of(a, b, false) || (is_part_of(b, a, false) && b.size() * 2 >= a.size()))
+    return with_edits(kInside, unlike);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -122,15 +153,11 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   if (name.empty() || name.size() > kLongestName) return "";
   const std::string wanted = lower_case(name);
   const std::string* best = nullptr;
-  std::size_t best_strangeness = 0;
+  Strangeness best_strangeness;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
-    const std::optional<std::size_t> strange = strangeness(wanted, lower_case(candidate));
-    if (!strange) continue;
-    const bool closer =
-        best == nullptr || *strange < best_strangeness ||
-        (*strange == best_strangeness && length_difference(name, candidate) < length_difference(name, *best));
-    if (!closer) continue;
+    const std::optional<Strangeness> strange = strangeness(wanted, lower_case(candidate));
+    if (!strange || (best != nullptr && *strange >= best_strangeness)) continue;
     best = &candidate;
     best_strangeness = *strange;
   }

@@ -81,7 +81,8 @@ Count solve(Total total, Count budget, Count limit, Count grain, std::array<Coun
 }  // namespace
 
 Residency residency_of(const Admission& a, Count context, Count sequences) {
-  const Count chunk = a.chunk == 0 ? context : std::min(context, a.chunk);
+  const Count all = saturating_product(context, sequences);
+  const Count chunk = a.chunk == 0 ? context : std::min(all, a.chunk);
   return {.context = round_up(context, a.kv_block),
           .sequences = sequences,
           .step_tokens = std::max(chunk, sequences),
@@ -113,7 +114,6 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
   }
   f.fixed += allowances.runtime_context.count();
   const MemoryLedger empty = ledger_of(program, {}, allowances);
-  f.fixed_low = (empty.low - empty.total).count();
   f.fixed_high = (empty.high - empty.total).count();
   return f;
 }
@@ -134,7 +134,7 @@ Count max_context(const FoldedLedger& f, Bytes budget, Count sequences, Count li
   std::size_t count = 0;
   for (std::size_t i = 0; i < f.kv_count && count < 8; ++i)
     if (f.kv[i].window != 0) breaks[count++] = round_up(f.kv[i].window, f.admission.kv_block);
-  if (f.admission.chunk != 0) breaks[count++] = f.admission.chunk;
+  if (f.admission.chunk != 0) breaks[count++] = f.admission.chunk / std::max<Count>(sequences, 1);
   return solve([&](Count c) { return total_at(f, c, sequences).count(); }, budget.count(), limit, f.admission.kv_block,
                breaks, count);
 }
@@ -143,7 +143,8 @@ Count max_sequences(const FoldedLedger& f, Bytes budget, Count context, Count li
   std::array<Count, 12> breaks{};
   std::size_t count = 0;
   breaks[count++] = f.admission.row_limit;
-  breaks[count++] = f.admission.chunk == 0 ? context : std::min(context, f.admission.chunk);
+  breaks[count++] = f.admission.chunk == 0 ? context : f.admission.chunk / std::max<Count>(context, 1);
+  breaks[count++] = f.admission.chunk;
   return solve([&](Count n) { return total_at(f, context, n).count(); }, budget.count(), limit, 1, breaks, count);
 }
 

@@ -4,7 +4,7 @@
 //
 //   total(c, n) = fixed + n * state + n * sum_i kv_i * min(R(c), window_i)
 //               + sum_j work_j * min(R(c), window_j)
-//               + max_l (form_l at step tokens max(min(c, chunk), n) and logit rows)
+//               + max_l (form_l at step tokens max(min(c * n, chunk), n) and logit rows)
 //   R(c) = c rounded up to the engine's cache block;  logit rows = max(limit, n).
 #pragma once
 
@@ -36,8 +36,7 @@ struct FoldedLedger {
   std::array<WindowForm, kMaxWindows> workspace{};
   std::size_t workspace_count = 0;
   ActivationProfile activation;
-  Count fixed_low = 0;  // high and low of the parts that do not depend on the load
-  Count fixed_high = 0;
+  Count fixed_high = 0;  // high - value of the parts that do not depend on the load
   double activation_band = 0;
 };
 

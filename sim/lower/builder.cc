@@ -9,11 +9,6 @@
 namespace moeplan {
 namespace {
 
-std::int32_t dim(Count value) {
-  CHECK(value >= 0 && value <= 0x7FFFFFFF);
-  return static_cast<std::int32_t>(value);
-}
-
 // Instances in [first, first + count) that use this share.
 Count count_instances(const MatrixPlan::Share& share, Count first, Count count) {
   Count used = 0;
@@ -22,6 +17,11 @@ Count count_instances(const MatrixPlan::Share& share, Count first, Count count) 
 }
 
 }  // namespace
+
+std::int32_t dim(Count value) {
+  CHECK(value >= 0 && value <= 0x7FFFFFFF);
+  return static_cast<std::int32_t>(value);
+}
 
 Builder::Builder(Program& program, const ModelPlan& plan_in, const RuntimeSpec& runtime_in,
                  const LowerOptions& options_in, const RankClass& rank_class_in)
@@ -33,12 +33,33 @@ Builder::Builder(Program& program, const ModelPlan& plan_in, const RuntimeSpec& 
       phase(program.phase),
       program_(program) {}
 
-void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat) {
+void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat, Count executed, Count on_host) {
   block_ = &plan.weights.blocks[index];
   added_ = 0;
   repeat_ = repeat;
   first_instance_ = first_instance;
-  host_instances_ = 0;
+  executed_ = executed;
+  on_host_ = on_host;
+  mtp_ = false;
+}
+
+void Builder::begin_mtp(BlockIndex index, Count modules) {
+  begin_block(index, std::max<Count>(plan.instances[index], 1) - 1, modules, modules, 0);
+  mtp_ = true;
+}
+
+void Builder::begin_single(Count repeat) {
+  block_ = nullptr;
+  repeat_ = executed_ = repeat;
+  first_instance_ = 0;
+  on_host_ = 0;
+  mtp_ = false;
+}
+
+void Builder::use_experts(const MoeFfn& f) {
+  experts_.a = dim(local_experts(f.experts));
+  experts_.b = dim(f.top_k);
+  experts_.choices = dim(f.experts + f.zero_experts);
 }
 
 Count Builder::local_experts(Count experts) const {
@@ -128,21 +149,25 @@ void Builder::add_share(const Matrix& m, Part part, FormatId format_id, Count in
       ++range.count;
     }
   }
-  range.replicas = t.replicas;
   range.cols = s.cols;
   range.padded_cols = s.padded_cols;
 }
 
-void Builder::add_weight(const MatrixPlan& m, Part part, WeightRange& range, bool whole_block) {
+void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
   const bool experts = m.matrix.cut == Cut::Experts || m.matrix.cut == Cut::ExpertsIn;
-  const Count on_host = experts && whole_block ? host_instances_ : 0;
+  const Count on_host = experts ? on_host_ : 0;
+  const Part part = mtp_ ? Part::Mtp : m.matrix.part;
   for (std::size_t i = 0; i < m.share_count; ++i) {
     const MatrixPlan::Share& share = m.shares[i];
-    const bool every = m.share_count == 1;
-    // The first instances are the ones that go to the host.
-    const Count host = every ? on_host : count_instances(share, first_instance_, on_host);
-    const Count device =
-        every ? repeat_ - on_host : count_instances(share, first_instance_ + on_host, repeat_ - on_host);
+    Count host = on_host;
+    Count device = repeat_ - on_host;
+    if (m.share_count > 1 && mtp_) {
+      device = share.instances.test(static_cast<std::size_t>(first_instance_)) ? repeat_ : 0;
+    } else if (m.share_count > 1) {
+      // The first instances are the ones that go to the host.
+      host = count_instances(share, first_instance_, on_host);
+      device = count_instances(share, first_instance_ + on_host, repeat_ - on_host);
+    }
     add_share(m.matrix, part, share.format, device, Place::Device, range);
     add_share(m.matrix, part, share.format, host, Place::Host, range);
   }
@@ -158,7 +183,7 @@ WeightRange Builder::weights(Roles roles) {
     const MatrixPlan& m = block_->matrices[i];
     if (!roles.has(m.matrix.role) || (added_ >> i & 1U) != 0) continue;
     added_ |= std::uint64_t{1} << i;
-    add_weight(m, m.matrix.part, range, true);
+    add_weight(m, range);
   }
   return range;
 }
@@ -167,14 +192,8 @@ void Builder::other_weights() {
   WeightRange range;
   for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
     if ((added_ >> i & 1U) != 0) continue;
-    add_weight(block_->matrices[i], block_->matrices[i].matrix.part, range, true);
+    add_weight(block_->matrices[i], range);
   }
-}
-
-void Builder::begin_single() {
-  repeat_ = 1;
-  first_instance_ = 0;
-  host_instances_ = 0;
 }
 
 void Builder::forget_elements(const WeightRange& range) {
@@ -198,35 +217,32 @@ void Builder::sampler_workspace(std::uint16_t op_index) {
   add(t);
 }
 
-WeightRange Builder::single_weight(const MatrixPlan& matrix, Part part) {
-  begin_single();
+WeightRange Builder::single_weight(const MatrixPlan& m, Part part, Place place) {
   WeightRange range;
   range.first = static_cast<std::uint16_t>(program_.tensor_count);
-  add_weight(matrix, part, range, false);
+  add_share(m.matrix, part, m.shares[0].format, repeat_, place, range);
+  const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
+  range.rows = s.rows;
+  range.padded_rows = s.padded_rows;
   return range;
 }
 
-void Builder::loose_weight(const Matrix& matrix, Count copies) {
+void Builder::loose_weight(const Matrix& matrix) {
   if (matrix.rows == 0) return;
   WeightRange range;
-  add_share(matrix, matrix.part, plan.weights.norm_format, copies, Place::Device, range);
-}
-
-void Builder::mtp_weights(BlockIndex index, Count modules) {
-  const auto last = static_cast<std::size_t>(std::max<Count>(plan.instances[index], 1) - 1);
-  WeightRange range;
-  for (const MatrixPlan& m : plan.weights.blocks[index].matrices) {
-    FormatId format = m.shares[0].format;
-    for (std::size_t i = 1; i < m.share_count; ++i)
-      if (m.shares[i].instances.test(last)) format = m.shares[i].format;
-    add_share(m.matrix, Part::Mtp, format, modules, Place::Device, range);
-  }
+  add_share(matrix, matrix.part, plan.weights.norm_format, repeat_, Place::Device, range);
 }
 
 std::uint16_t Builder::add(Op op) {
   CHECK(program_.op_count < static_cast<Count>(kMaxOps));
   if (program_.op_count > 0) op.after[0] = last_op();
-  op.repeat = static_cast<std::uint16_t>(repeat_);
+  op.repeat = static_cast<std::uint16_t>(executed_);
+  op.layers = static_cast<std::uint16_t>(repeat_);
+  if (op.rows == Rows::Routed) {
+    op.a = experts_.a;
+    op.b = experts_.b;
+    op.choices = experts_.choices;
+  }
   program_.op_array[static_cast<std::size_t>(program_.op_count++)] = op;
   return last_op();
 }
@@ -239,8 +255,6 @@ std::uint16_t Builder::gemm(OpName name, Part part, const WeightRange& w, Rows r
   op.rows = rows;
   op.weights_first = w.first;
   op.weights_count = w.count;
-  // Weights are repeated over data-parallel ranks, work on different tokens is not.
-  op.replicas = static_cast<std::uint16_t>(rows == Rows::Routed ? 1 : std::max<Count>(1, w.replicas / layout.dp));
   op.n = dim(w.rows);
   op.k = dim(w.cols);
   if (w.padded_rows != w.rows || w.padded_cols != w.cols) {
@@ -305,11 +319,15 @@ void Builder::state(Count bytes_per_sequence) {
   add(t);
 }
 
-void Builder::split_to_host(std::initializer_list<std::uint16_t> ops, Count device) {
-  if (device == repeat_) return;
+void Builder::split_to_host(std::initializer_list<std::uint16_t> ops) {
+  if (on_host_ == 0) return;
+  const Count device = repeat_ - on_host_;
   const Op in = op(*ops.begin());
   const Op out = op(*(ops.end() - 1));
-  for (const std::uint16_t i : ops) op(i).repeat = static_cast<std::uint16_t>(device);
+  for (const std::uint16_t i : ops) {
+    op(i).layers = static_cast<std::uint16_t>(device);
+    op(i).repeat = static_cast<std::uint16_t>(std::min(device, executed_));
+  }
   Op host = in;
   host.kind = OpKind::Host;
   host.lane = Lane::Host;
@@ -319,12 +337,25 @@ void Builder::split_to_host(std::initializer_list<std::uint16_t> ops, Count devi
   host.k = in.k;
   host.padded_n = host.padded_k = 0;
   const std::uint16_t index = add(host);
-  op(index).repeat = static_cast<std::uint16_t>(repeat_ - device);
+  op(index).layers = static_cast<std::uint16_t>(on_host_);
+  op(index).repeat = static_cast<std::uint16_t>(executed_ - std::min(device, executed_));
 }
 
-void Builder::routed_activation(const MoeFfn& f, Count elements, Count local_experts, std::uint16_t first,
-                                std::uint16_t last) {
-  activation(ceil_div(elements * f.top_k * local_experts * layout.dp, f.experts + f.zero_experts), first, last);
+void Builder::routed_activation(Count elements, std::uint16_t first, std::uint16_t last) {
+  const Count pairs = saturating_product(saturating_product(elements, experts_.b), experts_.a * layout.dp);
+  activation(ceil_div(pairs, experts_.choices), first, last);
+}
+
+void Builder::index_scores(Count heads, Count head_dim, Count key_bytes) {
+  Op scores;
+  scores.kind = OpKind::Mla;
+  scores.name = OpName::IndexScores;
+  scores.part = Part::Indexer;
+  scores.replicas = static_cast<std::uint16_t>(layout.tp);
+  scores.n = dim(head_dim);
+  scores.a = dim(heads);
+  scores.cache_bytes = dim(key_bytes);
+  add(scores);
 }
 
 void Builder::latent_workspace(Count elements) {

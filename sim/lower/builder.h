@@ -9,6 +9,9 @@
 
 namespace moeplan {
 
+// A dimension of an op; violations() keeps every size of a sound model in range.
+std::int32_t dim(Count value);
+
 // A set of matrix roles.
 class Roles {
  public:
@@ -26,7 +29,6 @@ class Roles {
 struct WeightRange {
   std::uint16_t first = 0;
   std::uint16_t count = 0;
-  std::uint16_t replicas = 1;
   Count rows = 0;  // output dims on this rank, summed
   Count cols = 0;  // reduction dims on this rank
   Count padded_rows = 0;
@@ -46,24 +48,30 @@ class Builder {
   const Layout& layout;
   Phase phase;
 
-  // Starts block `index`, of which this stage has `repeat` instances from `first_instance` on.
-  void begin_block(BlockIndex index, Count first_instance, Count repeat);
+  // Starts block `index`, of which this stage has `repeat` instances from `first_instance`
+  // on; `executed` of them run in this step (an encoder does not in decode), and the
+  // experts of `on_host` of them live in host memory.
+  void begin_block(BlockIndex index, Count first_instance, Count repeat, Count executed, Count on_host);
+  // Starts block `index` as the layer of `modules` MTP modules: its weights are Part::Mtp,
+  // in the formats of its last instance.
+  void begin_mtp(BlockIndex index, Count modules);
+  // What follows belongs to no block and stands `repeat` times.
+  void begin_single(Count repeat = 1);
+  // Routed ops of this block see these experts.
+  void use_experts(const MoeFfn& f);
 
   // Adds the block's weights with these roles (once) and says what GEMM they make.
   WeightRange weights(Roles roles);
   // Every weight of the block not added yet: norms, biases, tables.
   void other_weights();
   // A weight outside any block.
-  void begin_single();
-  WeightRange single_weight(const MatrixPlan& matrix, Part part);
+  WeightRange single_weight(const MatrixPlan& matrix, Part part, Place place = Place::Device);
   // These weights are copies of ones another stage holds.
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
   void sampler_workspace(std::uint16_t op_index);
   // Norms and biases outside every block.
-  void loose_weight(const Matrix& matrix, Count copies = 1);
-  // All weights of a block as Part::Mtp, in the formats of its last instance.
-  void mtp_weights(BlockIndex index, Count modules);
+  void loose_weight(const Matrix& matrix);
 
   // Ops are chained: each follows the one before. Returns its index.
   std::uint16_t gemm(OpName name, Part part, const WeightRange& w, Rows rows = Rows::Tokens);
@@ -82,18 +90,15 @@ class Builder {
   void state(Count bytes_per_sequence);
   Count kv_bytes(Count elements) const;  // of `elements` values in the KV format
 
-  Count repeat() const { return repeat_; }
-  Count first_instance() const { return first_instance_; }
   Count local_experts(Count experts) const;
   Count hidden() const { return plan.model.hidden; }
-  // Instances of this block (a MoE) whose experts live in host memory.
-  Count host_instances() const { return host_instances_; }
-  void set_host_instances(Count n) { host_instances_ = n; }
   Op& op(std::uint16_t index) { return program_.op_array[index]; }
-  // The last `repeat - device` layers of these expert ops run on the host instead.
-  void split_to_host(std::initializer_list<std::uint16_t> ops, Count device);
+  // The layers whose experts live on the host run these expert ops there.
+  void split_to_host(std::initializer_list<std::uint16_t> ops);
   // `elements` for every routed row that reaches this rank, balanced routing.
-  void routed_activation(const MoeFfn& f, Count elements, Count local_experts, std::uint16_t first, std::uint16_t last);
+  void routed_activation(Count elements, std::uint16_t first, std::uint16_t last);
+  // Scores of a sparse indexer over the whole context, every rank all heads.
+  void index_scores(Count heads, Count head_dim, Count key_bytes);
   // Room for cached tokens that an MLA chunk expands again, `elements` each.
   void latent_workspace(Count elements);
 
@@ -108,7 +113,7 @@ class Builder {
   };
   Shard shard_of(const Matrix& m, const QuantFormat& format) const;
   Count padded_width(Count width, const QuantFormat& format) const;
-  void add_weight(const MatrixPlan& m, Part part, WeightRange& range, bool whole_block);
+  void add_weight(const MatrixPlan& m, WeightRange& range);
   void add_share(const Matrix& m, Part part, FormatId format, Count instances, Place place, WeightRange& range);
 
   Program& program_;
@@ -116,7 +121,10 @@ class Builder {
   std::uint64_t added_ = 0;
   Count repeat_ = 1;
   Count first_instance_ = 0;
-  Count host_instances_ = 0;
+  Count executed_ = 1;
+  Count on_host_ = 0;
+  bool mtp_ = false;
+  Op experts_;  // a, b and choices of routed ops
 };
 
 // One function per block kind.

@@ -15,8 +15,9 @@ Bytes deepep_low_latency_bytes(Count experts, Count tokens, Count hidden) {
   const Count scales = hidden / kScaleGroup;
   const Count dispatch_message = kHeader + std::max(hidden * kBf16, hidden + scales * kScaleBytes);
   const Count combine_message = scales * kScaleBytes + hidden * kBf16;
-  const Count send = std::max(tokens * dispatch_message, experts * tokens * combine_message);
-  const Count receive = experts * tokens * std::max(dispatch_message, combine_message);
+  const Count pairs = saturating_product(experts, tokens);
+  const Count send = std::max(saturating_product(tokens, dispatch_message), saturating_product(pairs, combine_message));
+  const Count receive = saturating_product(pairs, std::max(dispatch_message, combine_message));
   const Count counters = round_up(experts * kCounter, kAlign);
   return Bytes(2 * (send + receive + counters));
 }

@@ -40,23 +40,36 @@ void lower_mlp(Builder& b, Part part, Roles in_roles, Roles out_roles, const Ffn
   b.activation(b.hidden(), out, out);
 }
 
-std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w, Count local_experts) {
+std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w) {
   const std::uint16_t index = b.gemm(name, Part::Experts, w, Rows::Routed);
-  Op& op = b.op(index);
-  op.kind = OpKind::Moe;
-  op.a = static_cast<std::int32_t>(local_experts);
+  b.op(index).kind = OpKind::Moe;
   return index;
 }
 
-// Bytes of one dispatched copy of a token: FP8 values and scales under DeepEP, else bf16.
-Count dispatch_bytes(const Builder& b, Count width) {
-  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) return width + width / kFp8ScaleGroup * 4;
-  return width * 2;
+// Tokens to the ranks of their experts: a copy per expert in FP8 with scales, or every
+// token to every rank in bf16.
+void dispatch(Builder& b, const MoeFfn& f, Count width) {
+  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
+    b.collective(CollectiveKind::Dispatch, OpName::Dispatch, Part::Experts, width + width / kFp8ScaleGroup * 4,
+                 b.layout.ranks_per_stage(), f.top_k);
+  } else {
+    b.collective(CollectiveKind::AllGather, OpName::Dispatch, Part::Experts, width * 2, b.layout.dp, 1);
+  }
+}
+
+// And their results back.
+void combine(Builder& b, const MoeFfn& f, Count width) {
+  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
+    b.collective(CollectiveKind::Combine, OpName::Combine, Part::Experts, width * kCombineBytes,
+                 b.layout.ranks_per_stage(), f.top_k);
+  } else {
+    b.collective(CollectiveKind::ReduceScatter, OpName::Combine, Part::Experts, width * kCombineBytes, b.layout.dp, 1);
+  }
 }
 
 // The exchange is sized for its worst case: so are the outputs of the masked grouped
 // GEMMs behind the low-latency kind ([local experts, ranks x tokens] rows).
-void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows, Count local) {
+void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
   Tensor t;
   t.cls = TensorClass::Comm;
   t.part = Part::Experts;
@@ -64,11 +77,13 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows, Count local
     t.fixed = deepep_low_latency_bytes(f.experts, b.options.dispatch_tokens, b.hidden()).count();
     Tensor masked = t;
     masked.cls = TensorClass::Workspace;
-    masked.fixed = local * b.layout.ranks_per_stage() * b.options.dispatch_tokens * (in_rows + b.hidden()) * 2;
+    const Count rows =
+        saturating_product(b.local_experts(f.experts) * b.layout.ranks_per_stage(), b.options.dispatch_tokens);
+    masked.fixed = saturating_product(rows, (in_rows + b.hidden()) * 2);
     b.add(masked);
   } else {
     // Gathered tokens of every data-parallel rank, in and out, bf16.
-    t.fixed = 2 * b.layout.dp * b.options.dispatch_tokens * b.hidden() * 2;
+    t.fixed = saturating_product(b.layout.dp * b.options.dispatch_tokens, b.hidden() * 2 * 2);
   }
   b.add(t);
 }
@@ -89,36 +104,31 @@ void lower_block(Builder& b, const DenseFfn&) {
 void lower_block(Builder& b, const MoeFfn& f) {
   const bool exchange = b.layout.dp > 1;
   const Count width = f.latent > 0 ? f.latent : b.hidden();
-  const Count local = b.local_experts(f.experts);
+  b.use_experts(f);
   const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
   b.gemm(OpName::Router, Part::Router, b.weights(kRouter));
   b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k);
   const WeightRange latent_down = b.weights(kLatentDown);
   if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down);
-  if (exchange)
-    b.collective(CollectiveKind::Dispatch, OpName::Dispatch, Part::Experts, dispatch_bytes(b, width),
-                 b.layout.ranks_per_stage(), f.top_k);
+  if (exchange) dispatch(b, f, width);
 
   const WeightRange in_range = b.weights(kExpertIn);
   const WeightRange out_range = b.weights(kExpertOut);
-  const Count device = b.repeat() - b.host_instances();
   const std::uint16_t permute = b.elementwise(OpName::Permute, Part::Experts, width, width, Rows::Routed);
-  const std::uint16_t in = expert_gemm(b, OpName::ExpertGateUp, in_range, local);
+  const std::uint16_t in = expert_gemm(b, OpName::ExpertGateUp, in_range);
   const std::uint16_t act =
       b.elementwise(OpName::ExpertActivation, Part::Experts, in_range.rows, out_range.cols, Rows::Routed);
-  const std::uint16_t out = expert_gemm(b, OpName::ExpertDown, out_range, local);
+  const std::uint16_t out = expert_gemm(b, OpName::ExpertDown, out_range);
   const std::uint16_t unpermute = b.elementwise(OpName::Unpermute, Part::Experts, width, width, Rows::Routed);
-  b.split_to_host({in, act, out}, device);
+  b.split_to_host({in, act, out});
 
-  if (exchange)
-    b.collective(CollectiveKind::Combine, OpName::Combine, Part::Experts, width * kCombineBytes,
-                 b.layout.ranks_per_stage(), f.top_k);
+  if (exchange) combine(b, f, width);
   const WeightRange latent_up = b.weights(kLatentUp);
   if (!latent_up.empty()) b.gemm(OpName::LatentUp, Part::Experts, latent_up);
-  b.routed_activation(f, width, local, permute, in);
-  b.routed_activation(f, in_range.rows, local, in, act);
-  b.routed_activation(f, out_range.cols, local, act, out);
-  b.routed_activation(f, width, local, out, unpermute);
+  b.routed_activation(width, permute, in);
+  b.routed_activation(in_range.rows, in, act);
+  b.routed_activation(out_range.cols, act, out);
+  b.routed_activation(width, out, unpermute);
   b.activation(b.hidden(), norm, unpermute);
   if (f.shared_width > 0) {
     lower_mlp(b, Part::Shared, kSharedIn, kSharedOut,
@@ -131,7 +141,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   all_reduce(b, Part::Experts, exchange ? b.layout.tp : b.layout.ranks_per_stage());
   b.other_weights();
   if (exchange && !b.dispatch_buffer_added) {
-    add_dispatch_buffer(b, f, in_range.rows, local);
+    add_dispatch_buffer(b, f, in_range.rows);
     b.dispatch_buffer_added = true;
   }
 }

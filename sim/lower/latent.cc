@@ -32,16 +32,7 @@ Count index_key_bytes(const LatentAttention& a) { return a.index_dim + ceil_div(
 void lower_indexer(Builder& b, const LatentAttention& a) {
   b.gemm(OpName::IndexQ, Part::Indexer, b.weights(kIndexQ));
   b.gemm(OpName::IndexK, Part::Indexer, b.weights(kIndexIn));
-  Op scores;
-  scores.kind = OpKind::Mla;
-  scores.name = OpName::IndexScores;
-  scores.part = Part::Indexer;
-  scores.replicas = static_cast<std::uint16_t>(b.layout.tp);
-  scores.n = static_cast<std::int32_t>(a.index_dim);
-  scores.k = 0;
-  scores.a = static_cast<std::int32_t>(a.index_heads);
-  scores.cache_bytes = static_cast<std::int32_t>(index_key_bytes(a));
-  b.add(scores);
+  b.index_scores(a.index_heads, a.index_dim, index_key_bytes(a));
 }
 
 }  // namespace
@@ -75,11 +66,11 @@ void lower_block(Builder& b, const LatentAttention& a) {
   attend.kind = OpKind::Mla;
   attend.name = OpName::Attention;
   attend.part = Part::Attention;
-  attend.a = static_cast<std::int32_t>(heads);
-  attend.n = static_cast<std::int32_t>(absorbed ? a.kv_lora + a.rope_dim : a.nope_dim + a.rope_dim);
-  attend.k = static_cast<std::int32_t>(absorbed ? a.kv_lora : a.value_dim);
-  attend.window = static_cast<std::int32_t>(a.indexer == Indexer::None ? 0 : a.index_topk);
-  attend.cache_bytes = static_cast<std::int32_t>(latent_bytes(b, a));
+  attend.a = dim(heads);
+  attend.n = dim(absorbed ? a.kv_lora + a.rope_dim : a.nope_dim + a.rope_dim);
+  attend.k = dim(absorbed ? a.kv_lora : a.value_dim);
+  attend.window = dim(a.indexer == Indexer::None ? 0 : a.index_topk);
+  attend.cache_bytes = dim(latent_bytes(b, a));
   const std::uint16_t attention = b.add(attend);
   b.activation(heads * (a.nope_dim + a.rope_dim), q, attention);
   if (absorbed) {

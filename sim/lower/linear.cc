@@ -32,11 +32,11 @@ void lower_scan(Builder& b, const ScanShape& s) {
   scan.kind = OpKind::Scan;
   scan.name = OpName::Scan;
   scan.part = Part::Attention;
-  scan.n = static_cast<std::int32_t>(s.state);
-  scan.k = static_cast<std::int32_t>(s.flops);
+  scan.n = dim(s.state);
+  scan.k = dim(s.flops);
   const Count conv_bytes = s.conv_kernel > 0 ? s.conv_channels * (s.conv_kernel - 1) * kConvBytes : 0;
   const Count state_bytes = s.state * kStateBytes + conv_bytes;
-  scan.cache_bytes = static_cast<std::int32_t>(state_bytes);
+  scan.cache_bytes = dim(state_bytes);
   const std::uint16_t scanned = b.add(scan);
   b.activation(in_range.rows, in, scanned);
   const WeightRange out_range = b.weights(kOut);

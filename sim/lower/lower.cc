@@ -10,7 +10,6 @@
 namespace moeplan {
 namespace {
 
-constexpr std::size_t kMaxBlocks = 32;
 using BlockCounts = std::array<Count, kMaxBlocks>;
 
 // Layers [first, first + count) of the concatenated stacks that a class holds.
@@ -19,13 +18,14 @@ struct LayerSpan {
   Count count;
 };
 
-void count_blocks(const ModelPlan& plan, LayerSpan span, BlockCounts& counts) {
-  counts.fill(0);
+BlockCounts count_blocks(const ModelPlan& plan, LayerSpan span) {
+  BlockCounts counts{};
   for (Count l = span.first; l < span.first + span.count; ++l)
     for (const BlockIndex b : plan.layers[static_cast<std::size_t>(l)]) ++counts[b];
+  return counts;
 }
 
-// The largest MoE block decides what the class reports as experts and top-k.
+// The largest MoE block decides which ranks hold more experts than others.
 const MoeFfn* largest_moe(const ModelSpec& model) {
   const MoeFfn* found = nullptr;
   for (const Block& block : model.blocks) {
@@ -37,7 +37,8 @@ const MoeFfn* largest_moe(const ModelSpec& model) {
 
 // A token enters through the embedding table.
 void lower_embedding(Builder& b) {
-  const WeightRange table = b.single_weight(b.plan.weights.embedding, Part::Embedding);
+  const Place place = b.options.input_table_on_host ? Place::Host : Place::Device;
+  const WeightRange table = b.single_weight(b.plan.weights.embedding, Part::Embedding, place);
   b.embedding_range = table;
   Op gather;
   gather.kind = OpKind::Gather;
@@ -48,17 +49,18 @@ void lower_embedding(Builder& b) {
   b.add(gather);
 }
 
-// Final norm, logits of the last position of each sequence, sampling.
-void lower_head(Builder& b) {
+// Final norm, logits of the last position of each sequence, sampling. Returns the head's
+// weights, which MTP modules read again.
+WeightRange lower_head(Builder& b) {
   const ModelSpec& model = b.plan.model;
   const bool tied = b.plan.weights.head.matrix.rows == 0;
   const MatrixPlan& matrix = tied ? b.plan.weights.embedding : b.plan.weights.head;
   WeightRange range;
-  if (tied && b.rank_class.first) {
+  if (tied && b.rank_class.first && !b.options.input_table_on_host) {
     range = b.embedding_range;
   } else {
     range = b.single_weight(matrix, tied ? Part::Embedding : Part::Head);
-    if (tied) b.forget_elements(range);  // a copy on another stage: its parameters count once
+    if (tied) b.forget_elements(range);  // a copy: its parameters count once
   }
   b.loose_weight(final_norm_of(model));
   b.loose_weight(head_bias_of(model));
@@ -69,14 +71,24 @@ void lower_head(Builder& b) {
                  Rows::Sequences);
   const std::uint16_t sampler = b.elementwise(OpName::Sampler, Part::Head, model.vocab, 1, Rows::Sequences);
   b.sampler_workspace(sampler);
+  return range;
 }
 
-void lower_mtp(Builder& b) {
+// Each module drafts one token: projection of [hidden, embedding], one layer, the head again.
+void lower_mtp(Builder& b, const WeightRange& head) {
   const MtpModule& mtp = b.plan.model.mtp;
-  for (const BlockIndex index : mtp.shape) b.mtp_weights(index, mtp.modules);
-  const MatrixPlan& projection = b.plan.weights.mtp_projection;
-  for (Count i = 0; i < mtp.modules; ++i) b.single_weight(projection, Part::Mtp);
-  b.loose_weight(mtp_norm_of(b.plan.model), mtp.modules);
+  if (mtp.modules == 0) return;
+  b.begin_single(mtp.modules);
+  const WeightRange projection = b.single_weight(b.plan.weights.mtp_projection, Part::Mtp);
+  b.loose_weight(mtp_norm_of(b.plan.model));
+  b.gemm(OpName::MtpProjection, Part::Mtp, projection);
+  for (const BlockIndex index : mtp.shape) {
+    b.begin_mtp(index, mtp.modules);
+    std::visit([&b](const auto& kind) { lower_block(b, kind); }, b.plan.model.blocks[index].kind);
+  }
+  b.begin_single(mtp.modules);
+  const std::uint16_t again = b.gemm(OpName::Head, Part::Mtp, head, Rows::Sequences);
+  b.op(again).layers = 1;  // the one head, not a copy per module
 }
 
 void lower_extras(Builder& b) {
@@ -86,23 +98,20 @@ void lower_extras(Builder& b) {
   }
 }
 
+// Blocks of one kind are lowered once, with the number of layers that have them.
 void lower_blocks(Builder& b, LayerSpan span) {
   const ModelPlan& plan = b.plan;
-  BlockCounts here;
-  BlockCounts before;
-  count_blocks(plan, span, here);
-  count_blocks(plan, {0, span.first}, before);
-  Count moe_before = 0;
-  for (std::size_t i = 0; i < plan.model.blocks.size(); ++i)
-    if (std::holds_alternative<MoeFfn>(plan.model.blocks[i].kind)) moe_before += before[i];
-  Count host_left = std::max<Count>(0, b.options.host_expert_layers - moe_before);
+  const LayerSpan encoder{span.first, std::max<Count>(0, std::min(plan.encoder_layers - span.first, span.count))};
+  const LayerSpan hosted{span.first, std::clamp<Count>(b.options.host_expert_layers - span.first, 0, span.count)};
+  const BlockCounts here = count_blocks(plan, span);
+  const BlockCounts before = count_blocks(plan, {0, span.first});
+  const BlockCounts encoders = count_blocks(plan, encoder);
+  const BlockCounts on_host = count_blocks(plan, hosted);
   for (std::size_t i = 0; i < plan.model.blocks.size(); ++i) {
     if (here[i] == 0) continue;
-    b.begin_block(static_cast<BlockIndex>(i), before[i], here[i]);
-    if (std::holds_alternative<MoeFfn>(plan.model.blocks[i].kind)) {
-      b.set_host_instances(std::min(host_left, here[i]));
-      host_left -= b.host_instances();
-    }
+    // The encoder runs once, over the prompt.
+    const Count executed = b.phase == Phase::Decode ? here[i] - encoders[i] : here[i];
+    b.begin_block(static_cast<BlockIndex>(i), before[i], here[i], executed, on_host[i]);
     std::visit([&b](const auto& kind) { lower_block(b, kind); }, plan.model.blocks[i].kind);
   }
 }
@@ -118,11 +127,7 @@ bool same_content(const ModelPlan& plan, const RankClass& a, const RankClass& b)
   for (const BlockPlan& block : plan.weights.blocks)
     for (const MatrixPlan& m : block.matrices)
       if (m.share_count > 1) return false;
-  BlockCounts x;
-  BlockCounts y;
-  count_blocks(plan, span_of(plan, a), x);
-  count_blocks(plan, span_of(plan, b), y);
-  return x == y;
+  return count_blocks(plan, span_of(plan, a)) == count_blocks(plan, span_of(plan, b));
 }
 
 }  // namespace
@@ -140,6 +145,15 @@ ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::st
   for (const LayerShape& layer : plan.layers)
     for (const BlockIndex b : layer) ++plan.instances[b];
   return plan;
+}
+
+Count moe_layers_within(const ModelPlan& plan, Count n) {
+  const Count end = std::clamp<Count>(n, 0, static_cast<Count>(plan.layers.size()));
+  const BlockCounts counts = count_blocks(plan, {0, end});
+  Count layers = 0;
+  for (std::size_t i = 0; i < plan.model.blocks.size(); ++i)
+    if (std::holds_alternative<MoeFfn>(plan.model.blocks[i].kind)) layers += counts[i];
+  return layers;
 }
 
 FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime) {
@@ -201,10 +215,6 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   p.ep = options.layout.ep;
   p.moe_tp = options.layout.moe_tp;
   p.stage_ranks = options.layout.ranks_per_stage();
-  const MoeFfn* moe = largest_moe(plan.model);
-  p.experts = moe != nullptr ? moe->experts : 0;
-  p.choices = moe != nullptr ? moe->experts + moe->zero_experts : 0;
-  p.top_k = moe != nullptr ? moe->top_k : 0;
   p.vocab_overhang = ceil_div(plan.model.vocab, p.tp) * p.tp - plan.model.vocab;
 
   Builder b(p, plan, runtime, options, rank_class);
@@ -219,8 +229,8 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   if (!rank_class.last)
     b.collective(CollectiveKind::SendRecv, OpName::StageSend, Part::Attention, 2 * plan.model.hidden, 2, 1);
   if (rank_class.last) {
-    lower_head(b);
-    if (options.load_mtp) lower_mtp(b);
+    const WeightRange head = lower_head(b);
+    if (options.load_mtp) lower_mtp(b, head);
   }
   return p;
 }

@@ -31,10 +31,14 @@ ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::st
 struct LowerOptions {
   Layout layout;
   FormatId kv_format = 0;
-  bool load_mtp = false;         // the multi-token-prediction module is resident
-  Count host_expert_layers = 0;  // experts of the first n MoE layers live in host memory
-  Count dispatch_tokens = 128;   // capacity of the expert exchange, tokens per rank
+  bool load_mtp = false;             // the multi-token-prediction module is resident
+  Count host_expert_layers = 0;      // experts of layers 0..n-1 live in host memory (llama.cpp --n-cpu-moe)
+  bool input_table_on_host = false;  // the embedding table stays in host memory
+  Count dispatch_tokens = 128;       // capacity of the expert exchange, tokens per rank
 };
+
+// MoE layers among the first n layers.
+Count moe_layers_within(const ModelPlan& plan, Count n);
 
 // Ranks of one replica that hold the same; counts sum to tp * dp * pp. The first
 // stage comes first; within a stage the ranks with more experts come first.

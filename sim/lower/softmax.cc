@@ -29,7 +29,7 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
     // Keys and values come from the encoder once, in prefill.
     const WeightRange kv_range = b.weights(kKv);
     const WeightRange q_range = b.weights(kQ);
-    if (b.phase == Phase::Prefill) b.gemm(OpName::CrossKv, Part::Attention, kv_range, Rows::Instances);
+    if (b.phase == Phase::Prefill) b.gemm(OpName::CrossKv, Part::Attention, kv_range);
     qkv = b.gemm(OpName::Qkv, Part::Attention, q_range);
     b.activation(q_range.rows, qkv, static_cast<std::uint16_t>(qkv + 1));
   } else {
@@ -40,8 +40,10 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
   }
   b.activation(b.hidden(), norm, qkv);
 
-  const WeightRange index = b.weights(kIndex);
-  if (!index.empty()) b.gemm(OpName::IndexQ, Part::Indexer, index);
+  if (a.index_heads > 0) {
+    b.gemm(OpName::IndexQ, Part::Indexer, b.weights(kIndex));
+    b.index_scores(a.index_heads, a.index_dim, b.kv_bytes(a.index_dim));
+  }
 
   Op attend;
   attend.kind = OpKind::Attention;
@@ -49,13 +51,13 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
   attend.part = Part::Attention;
   attend.causal = a.causal;
   attend.cross = a.cross;
-  attend.n = static_cast<std::int32_t>(a.head_dim);
-  attend.k = static_cast<std::int32_t>(a.value_dim);
-  attend.a = static_cast<std::int32_t>(heads);
-  attend.b = static_cast<std::int32_t>(kv);
-  attend.window = static_cast<std::int32_t>(a.index_heads > 0 ? a.index_topk : a.window);
-  attend.chunk = static_cast<std::int32_t>(a.chunk);
-  attend.cache_bytes = static_cast<std::int32_t>(cache_per_token);
+  attend.n = dim(a.head_dim);
+  attend.k = dim(a.value_dim);
+  attend.a = dim(heads);
+  attend.b = dim(kv);
+  attend.window = dim(a.index_heads > 0 ? a.index_topk : a.window);
+  attend.chunk = dim(a.chunk);
+  attend.cache_bytes = dim(a.causal || a.cross ? cache_per_token : 0);  // an encoder keeps nothing
   const std::uint16_t attention = b.add(attend);
   if (a.output_gate || a.head_gate)
     b.elementwise(OpName::OutputGate, Part::Attention, 2 * heads * a.value_dim, heads * a.value_dim);

@@ -18,11 +18,10 @@ enum class Lane : std::uint8_t { Compute, Comm, Copy, Host };
 
 // The step variable that counts an operator's rows on this rank.
 enum class Rows : std::uint8_t {
-  Tokens,       // new tokens of the rank's sequences
-  Sequences,    // one logit row per sequence
-  Routed,       // token-expert pairs that reach the rank's experts
-  WithContext,  // new tokens plus the cached context that is expanded again (MLA prefill)
-  Instances     // cross attention: encoder tokens, once per sequence in prefill
+  Tokens,      // new tokens of the rank's sequences
+  Sequences,   // one logit row per sequence
+  Routed,      // token-expert pairs that reach the rank's experts
+  WithContext  // new tokens plus the cached context that is expanded again (MLA prefill)
 };
 
 enum class CollectiveKind : std::uint8_t { AllReduce, AllGather, ReduceScatter, Dispatch, Combine, SendRecv };
@@ -84,6 +83,7 @@ inline constexpr std::uint16_t kNone = 0xFFFF;
 // Dimensions by kind:
 //   Gemm        rows x n x k
 //   Moe         rows x n x k over `a` local experts
+//   any op on Rows::Routed: a = local experts, b = top-k, choices = experts a token chooses from
 //   Attention   a = query heads, b = kv heads, n = qk dim, k = value dim, window, chunk
 //   Mla         a = heads, n = dims per score, k = dims per value, window = keys selected (0 = all)
 //   Scan        n = state elements per sequence, k = FLOPs per state element and token
@@ -98,18 +98,20 @@ struct Op {
   Part part = Part::Attention;
   CollectiveKind collective = CollectiveKind::AllReduce;
   bool causal = true;
-  bool cross = false;  // keys are the encoder's, not the context
-  std::uint16_t repeat = 1;
+  bool cross = false;        // keys are the encoder's, not the context
+  std::uint16_t repeat = 1;  // layers that run it in this step
+  std::uint16_t layers = 1;  // layers its weights belong to (more than repeat: an encoder in decode)
   std::uint16_t after[2] = {kNone, kNone};
   std::uint16_t weights_first = 0;  // tensors [first, first + count) are read
   std::uint16_t weights_count = 0;
-  std::uint16_t replicas = 1;  // ranks of the stage that do this very work
+  std::uint16_t replicas = 1;  // without weights: ranks of the stage that do this very work
   std::int32_t n = 0;
   std::int32_t k = 0;
   std::int32_t a = 0;
   std::int32_t b = 0;
   std::int32_t window = 0;
   std::int32_t chunk = 0;
+  std::int32_t choices = 0;
   std::int32_t padded_n = 0;  // executed instead of n where a kernel pads; 0 = n
   std::int32_t padded_k = 0;
   std::int32_t cache_bytes = 0;  // attention: cache bytes read per key on this rank

@@ -27,17 +27,16 @@ struct RankClass {
   bool last = true;     // holds the head
 };
 
-inline constexpr std::size_t kMaxOps = 160;
-inline constexpr std::size_t kMaxTensors = 224;
+// Enough for kMaxBlocks blocks of any kind (violations(ModelSpec) refuses more).
+inline constexpr std::size_t kMaxOps = 256;
+inline constexpr std::size_t kMaxTensors = 512;
 
 struct Program {
   // Written by lower(); the arrays beyond their counts are not initialised.
-  Program() {}  // NOLINT(modernize-use-equals-default): no zeroing of 20 KB
+  Program() {}  // NOLINT(modernize-use-equals-default): no zeroing of 50 KB
   Phase phase;
   RankClass rank_class;
   Count tp, dp, ep, moe_tp, stage_ranks;  // of the layout
-  Count experts, top_k;                   // of the MoE blocks (largest), 0 = dense
-  Count choices;                          // experts a token chooses from, zero-computation ones included
   Count vocab_overhang;                   // vocabulary rows the tp ranks hold together beyond the real ones
   Count op_count = 0;
   Count tensor_count = 0;

@@ -38,9 +38,8 @@ double rows_of(const Op& op, const Binding& b) {
   switch (op.rows) {
     case Rows::Tokens: return static_cast<double>(b.tokens);
     case Rows::Sequences: return static_cast<double>(b.sequences);
-    case Rows::Routed: return b.load.rows;
+    case Rows::Routed: return load_of(op, b).rows;
     case Rows::WithContext: return static_cast<double>(b.with_context);
-    case Rows::Instances: return static_cast<double>(b.encoder_tokens);
   }
   return 0;
 }
@@ -55,7 +54,7 @@ double weight_bytes_of(const Op& op, const Program& p) {
     if (t.place != place) continue;
     bytes += static_cast<double>(t.fixed) * t.repeat;
   }
-  return op.repeat == 0 ? 0 : bytes / op.repeat;
+  return op.layers == 0 ? 0 : bytes / op.layers;
 }
 
 constexpr double kActivationBytes = 2.0;  // bf16 operands between kernels
@@ -125,13 +124,12 @@ Binding bind(const Program& program, const Step& step) {
     b.sequences += s.sequences;
     b.tokens += s.sequences * s.new_tokens;
     b.with_context += s.sequences * (s.new_tokens + s.context);
-    b.encoder_tokens += s.sequences * s.new_tokens;
   }
   b.group_tokens = step.tokens();
-  const Count local = program.rank_class.hottest ? ceil_div(program.experts, program.ep) : program.experts / program.ep;
-  b.load = balanced_load(program.choices, program.top_k, local, b.group_tokens);
   return b;
 }
+
+ExpertLoad load_of(const Op& op, const Binding& b) { return balanced_load(op.choices, op.b, op.a, b.group_tokens); }
 
 double attended_pairs(const Segment& s, Count window, Count chunk, bool causal) {
   const Count last = s.context + s.new_tokens;
@@ -164,7 +162,7 @@ Work work_of(const Op& op, const Program& program, const Binding& b) {
       w.flops = 2.0 * rows * n * k;
       w.executed_flops = 2.0 * rows * padded_n * padded_k;
       const bool routed = op.rows == Rows::Routed;
-      const double touched = routed ? (op.a > 0 ? b.load.distinct / op.a : 0.0) : (rows > 0 ? 1.0 : 0.0);
+      const double touched = routed ? (op.a > 0 ? load_of(op, b).distinct / op.a : 0.0) : (rows > 0 ? 1.0 : 0.0);
       w.weight_bytes = weight_bytes_of(op, program) * touched;
       w.activation_bytes = rows * (n + k) * kActivationBytes;
       return w;

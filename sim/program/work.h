@@ -47,14 +47,14 @@ struct Binding {
   Count tokens = 0;  // rows of Rows::Tokens
   Count sequences = 0;
   Count with_context = 0;
-  Count encoder_tokens = 0;
   Count group_tokens = 0;  // tokens of the whole EP group
-  ExpertLoad load;
 };
 
-// Splits the step's sequences over dp (the larger share when they do not divide) and
-// computes the expert load.
+// Splits the step's sequences over dp (the larger share when they do not divide).
 Binding bind(const Program& program, const Step& step);
+
+// Load of the experts behind an op on Rows::Routed.
+ExpertLoad load_of(const Op& op, const Binding& binding);
 
 struct Work {
   double flops = 0;             // useful

@@ -30,6 +30,7 @@ struct QuantFormat {
   Count tile_cols = 0;
   Count tile_bytes = 0;
   Count tensor_bytes = 0;
+  bool flattened = false;     // groups and tiles run over the whole tensor: rows = 1, cols = rows x cols (bitsandbytes)
   bool whole_groups = false;  // GGUF: cols must be a multiple of group, else `fallback`
   std::string fallback;       // format used for rows that are not a multiple of group
   bool tables = false;        // its checkpoints convert embedding and head too (MLX, GGUF)
@@ -39,6 +40,10 @@ struct QuantFormat {
 };
 
 inline Bytes bytes_of(const QuantFormat& f, Count rows, Count cols) {
+  if (f.flattened) {
+    cols *= rows;
+    rows = 1;
+  }
   Count bytes = rows * ceil_div(cols, f.group) * f.group_bytes + f.tensor_bytes;
   if (f.tile_bytes != 0) bytes += ceil_div(rows, f.tile_rows) * ceil_div(cols, f.tile_cols) * f.tile_bytes;
   return Bytes(bytes);

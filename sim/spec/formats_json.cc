@@ -28,6 +28,7 @@ QuantFormat read_format(ObjectReader& reader) {
   f.tile_cols = reader.count_or("tile_cols", {1, kMaxGroup}, 0);
   f.tile_bytes = reader.count_or("tile_bytes", {1, kMaxGroup}, 0);
   f.tensor_bytes = reader.count_or("tensor_bytes", {0, kMaxGroup}, 0);
+  f.flattened = reader.flag_or("flattened", false);
   f.whole_groups = reader.flag_or("whole_groups", false);
   f.fallback = reader.text_or("fallback", "");
   f.tables = reader.flag_or("tables", false);
@@ -39,6 +40,7 @@ QuantFormat read_format(ObjectReader& reader) {
     reader.complain("tile_bytes", "tile_rows, tile_cols and tile_bytes together");
   if (f.whole_groups == f.fallback.empty())
     reader.complain("fallback", "a format id exactly when whole_groups is true");
+  if (f.flattened && f.whole_groups) reader.complain("flattened", "false with whole_groups, which speaks of rows");
   reader.finish();
   return f;
 }

@@ -13,6 +13,10 @@ namespace {
 // Enough for every shape a report can show; thousands of GPUs have hundreds of factorings.
 constexpr std::size_t kMaxLegalLayouts = 128;
 
+// Ranks of one pipeline stage: the largest scale-up fabrics hold hundreds, and buffers
+// sized by ranks stay within 64 bits.
+constexpr Count kMaxRanks = 32768;
+
 using Sentences = std::vector<std::string>;
 
 void require_multiple(Sentences& out, const Block& block, std::string_view what, Count value, std::string_view size,
@@ -22,7 +26,7 @@ void require_multiple(Sentences& out, const Block& block, std::string_view what,
   }
 }
 
-// Heads that are replicated when ranks outnumber them (KV heads, Mamba groups).
+// Heads that are replicated when ranks outnumber them (KV heads).
 void require_shards_or_copies(Sentences& out, const Block& block, std::string_view what, Count value, Count tp) {
   if (value > 0 && value % tp != 0 && tp % value != 0) {
     out.push_back(fmt::format("{}: {} {} can be neither divided by tp {} nor replicated evenly over it", block.name,
@@ -35,6 +39,7 @@ struct BlockRules {
   const Block& block;
   const Layout& layout;
   const RuntimeSpec& runtime;
+  Count most_experts;  // of a block of the model
   Sentences& out;
 
   void operator()(const SoftmaxAttention& a) const {
@@ -50,7 +55,8 @@ struct BlockRules {
   }
   void operator()(const MambaMixer& m) const {
     require_multiple(out, block, "mamba heads", m.heads, "tp", layout.tp);
-    require_shards_or_copies(out, block, "mamba groups", m.groups, layout.tp);
+    // Engines can replicate groups; that is not modelled.
+    require_multiple(out, block, "mamba groups", m.groups, "tp", layout.tp);
   }
   void operator()(const DenseFfn& f) const {
     require_multiple(out, block, "columns of the dense FFN", f.width, "tp", layout.tp);
@@ -64,6 +70,11 @@ struct BlockRules {
     } else if (m.experts % layout.ep != 0 && !runtime.layouts.uneven_experts) {
       out.push_back(fmt::format("{}: {} experts are not divisible by ep {}, and {} needs equal shares", block.name,
                                 m.experts, layout.ep, runtime.id));
+    } else if (m.experts % layout.ep != 0 && m.experts < most_experts) {
+      out.push_back(
+          fmt::format("{}: {} experts are not divisible by ep {}; only the block with the most experts ({}) "
+                      "may have unequal shares",
+                      block.name, m.experts, layout.ep, most_experts));
     }
   }
 };
@@ -73,17 +84,32 @@ bool has_experts(const ModelSpec& model) {
                      [](const Block& block) { return std::holds_alternative<MoeFfn>(block.kind); });
 }
 
+Count most_experts_of(const ModelSpec& model) {
+  Count most = 0;
+  for (const Block& block : model.blocks)
+    if (const MoeFfn* moe = std::get_if<MoeFfn>(&block.kind)) most = std::max(most, moe->experts);
+  return most;
+}
+
+Count decoder_layers_of(const ModelSpec& model) {
+  Count layers = 0;
+  for (const LayerRun& run : model.runs)
+    if (run.stack == Stack::Decoder) layers += run.repeat * static_cast<Count>(run.layers.size());
+  return layers;
+}
+
 Sentences size_violations(const Layout& layout) {
   Sentences out;
-  const auto at_least_one = [&out](std::string_view what, Count value) {
+  const auto in_range = [&out](std::string_view what, Count value) {
     if (value < 1) out.push_back(fmt::format("{} is {}, must be at least 1", what, value));
+    if (value > kMaxRanks) out.push_back(fmt::format("{} is {}, must be at most {}", what, value, kMaxRanks));
   };
-  at_least_one("tp", layout.tp);
-  at_least_one("dp", layout.dp);
-  at_least_one("moe_tp", layout.moe_tp);
-  at_least_one("ep", layout.ep);
-  at_least_one("pp", layout.pp);
-  at_least_one("replicas", layout.replicas);
+  in_range("tp", layout.tp);
+  in_range("dp", layout.dp);
+  in_range("moe_tp", layout.moe_tp);
+  in_range("ep", layout.ep);
+  in_range("pp", layout.pp);
+  if (layout.replicas < 1) out.push_back(fmt::format("replicas is {}, must be at least 1", layout.replicas));
   return out;
 }
 
@@ -175,10 +201,19 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
     out.push_back(fmt::format("{} has no experts, moe_tp must be tp x dp = {}, is {}", model.id,
                               layout.ranks_per_stage(), layout.moe_tp));
   }
-  const Count layers = layer_count(model);
-  if (layout.pp > layers) out.push_back(fmt::format("pp {} exceeds {} layers", layout.pp, layers));
+  if (layout.ranks_per_stage() > kMaxRanks) {
+    out.push_back(fmt::format("tp {} x dp {} = {} ranks, must be at most {}", layout.tp, layout.dp,
+                              layout.ranks_per_stage(), kMaxRanks));
+  }
+  // An encoder is not cut: every stage would need its output.
+  const Count layers = decoder_layers_of(model);
+  if (layout.pp > layers) {
+    const bool encoder = layers != layer_count(model);
+    out.push_back(fmt::format("pp {} exceeds {}{} layers", layout.pp, layers, encoder ? " decoder" : ""));
+  }
+  const Count most_experts = most_experts_of(model);
   for (const Block& block : model.blocks) {
-    std::visit(BlockRules{block, layout, runtime, out}, block.kind);
+    std::visit(BlockRules{block, layout, runtime, most_experts, out}, block.kind);
   }
   add_runtime_violations(out, layout, runtime, moe);
   return out;

@@ -4,6 +4,7 @@
 // named in model.h, checked against published element counts (tests/published).
 #include "sim/spec/matrices.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "sim/base/error.h"
@@ -214,20 +215,21 @@ struct MatricesOfKind {
 };
 
 Count active_elements(const Matrix& m) {
+  if (m.active_share == 1.0) return m.elements();  // a vision tower may have 2^48, past the bound below
   // Exact: k/E times a multiple of E differs from an integer by less than 2^-11.
   return std::llround(static_cast<double>(m.elements()) * m.active_share);
 }
 
-Part part_of_word(const std::string& word) {
-  for (std::size_t i = 0; i < kPartWords.size(); ++i)
-    if (kPartWords[i] == word) return static_cast<Part>(i);
-  return Part::Attention;  // violations() refuses other words
+Part part_of(const ExtraTensor& extra) {
+  const auto* found = std::find(kPartWords.begin(), kPartWords.end(), extra.part);
+  CHECK(found != kPartWords.end());  // violations() refuses other words
+  return static_cast<Part>(found - kPartWords.begin());
 }
 
 // Unique weights of the multi-token-prediction modules.
 Count mtp_elements(const ModelSpec& model) {
   if (model.mtp.modules == 0) return 0;
-  Count one = 2 * model.hidden * model.hidden + mtp_norm_of(model).elements();
+  Count one = mtp_projection_of(model).elements() + mtp_norm_of(model).elements();
   for (BlockIndex b : model.mtp.shape)
     for (const Matrix& m : matrices_of(model.blocks[b], model)) one += m.elements();
   return model.mtp.modules * one;
@@ -246,6 +248,24 @@ MatrixList matrices_of(const Block& block, const ModelSpec& model) {
   return list;
 }
 
+Matrix embedding_of(const ModelSpec& model) {
+  return weight(MatrixRole::Embedding, Part::Embedding, Cut::Vocab, model.vocab, model.hidden);
+}
+
+Matrix head_of(const ModelSpec& model) {
+  return weight(MatrixRole::Head, Part::Head, Cut::Vocab, model.tied_embeddings ? 0 : model.vocab, model.hidden);
+}
+
+Matrix mtp_projection_of(const ModelSpec& model) {
+  return weight(MatrixRole::MtpProjection, Part::Mtp, Cut::None, model.hidden, 2 * model.hidden);
+}
+
+Matrix matrix_of(const ExtraTensor& extra) {
+  Matrix m = vector_of(MatrixRole::Extra, part_of(extra), Cut::None, extra.elements);
+  m.active_share = extra.active ? 1.0 : 0.0;
+  return m;
+}
+
 Matrix final_norm_of(const ModelSpec& model) {
   return vector_of(MatrixRole::Norm, Part::Norm, Cut::None, norm_elements(model, model.final_norms));
 }
@@ -261,10 +281,10 @@ Matrix mtp_norm_of(const ModelSpec& model) {
 ParameterCounts count_parameters(const ModelSpec& model) {
   ParameterCounts counts;
   Count trunk = 0;
-  const auto add = [&](Part part, Count elements, Count active) {
-    if (part != Part::Vision) trunk += elements;
-    counts.active += active;
-    counts.by_part[static_cast<std::size_t>(part)] += elements;
+  const auto add = [&](const Matrix& m, Count times) {
+    if (m.part != Part::Vision) trunk += times * m.elements();
+    counts.active += times * active_elements(m);
+    counts.by_part[static_cast<std::size_t>(m.part)] += times * m.elements();
   };
 
   std::vector<Count> uses(model.blocks.size(), 0);
@@ -272,31 +292,28 @@ ParameterCounts count_parameters(const ModelSpec& model) {
     for (const LayerShape& layer : run.layers)
       for (BlockIndex b : layer) uses[b] += run.repeat;
   for (std::size_t b = 0; b < model.blocks.size(); ++b)
-    for (const Matrix& m : matrices_of(model.blocks[b], model))
-      add(m.part, uses[b] * m.elements(), uses[b] * active_elements(m));
+    for (const Matrix& m : matrices_of(model.blocks[b], model)) add(m, uses[b]);
 
-  const Count table = model.vocab * model.hidden;
-  const Count head = (model.tied_embeddings ? 0 : table) + head_bias_of(model).elements();
-  const Count final_norms = final_norm_of(model).elements();
-  Count input_tables = table;
-  add(Part::Embedding, table, table);
-  add(Part::Head, head, head);
-  add(Part::Norm, final_norms, final_norms);
+  const Matrix table = embedding_of(model);
+  const Matrix head = head_of(model);
+  const Matrix head_bias = head_bias_of(model);
+  for (const Matrix& m : {table, head, head_bias, final_norm_of(model)}) add(m, 1);
+  Count input_tables = table.elements();
   for (const ExtraTensor& extra : model.extras) {
-    const Part part = part_of_word(extra.part);
-    add(part, extra.elements, extra.active ? extra.elements : 0);
-    if (part == Part::Embedding && extra.active) input_tables += extra.elements;
+    const Matrix m = matrix_of(extra);
+    add(m, 1);
+    if (m.part == Part::Embedding) input_tables += active_elements(m);
   }
 
   const Count mtp = mtp_elements(model);
   counts.by_part[static_cast<std::size_t>(Part::Mtp)] += mtp;
   counts.total_with_mtp = trunk + mtp;
   counts.total = model.mtp.counted_in_total ? counts.total_with_mtp : trunk;
-  const Count tables = table + (model.tied_embeddings ? 0 : table);
+  const Count copied = table.elements() + head.elements();  // beside each MTP module of the file
   const Count vision = counts.by_part[static_cast<std::size_t>(Part::Vision)];
-  counts.checkpoint_elements = counts.total_with_mtp + vision + model.mtp.in_file_copies * tables;
+  counts.checkpoint_elements = counts.total_with_mtp + vision + model.mtp.in_file_copies * copied;
   counts.active_no_embedding = counts.active - input_tables;
-  counts.active_no_embedding_head = counts.active_no_embedding - head;
+  counts.active_no_embedding_head = counts.active_no_embedding - head.elements() - head_bias.elements();
   return counts;
 }
 

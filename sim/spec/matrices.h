@@ -170,6 +170,10 @@ struct MatrixList {
 MatrixList matrices_of(const Block& block, const ModelSpec& model);
 
 // Weights outside every block. rows = 0 where the model has none.
+Matrix embedding_of(const ModelSpec& model);
+Matrix head_of(const ModelSpec& model);            // none when tied
+Matrix mtp_projection_of(const ModelSpec& model);  // of one MTP module
+Matrix matrix_of(const ExtraTensor& extra);
 Matrix final_norm_of(const ModelSpec& model);
 Matrix head_bias_of(const ModelSpec& model);
 Matrix mtp_norm_of(const ModelSpec& model);  // of one MTP module

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Expanding layer runs, and the rules a model must obey. The upper limits are far
-// above any published model and low enough that no product of sizes leaves 64 bits.
+// Expanding layer runs, and the rules a model must obey. Its limits: model_limits.h.
 #include "sim/spec/model.h"
 
 #include <algorithm>
@@ -10,22 +9,10 @@
 #include <fmt/format.h>
 
 #include "sim/spec/matrices.h"
+#include "sim/spec/model_limits.h"
 
 namespace moeplan {
 namespace {
-
-constexpr Count kMaxHidden = Count{1} << 18;
-constexpr Count kMaxVocab = Count{1} << 24;
-constexpr Count kMaxContext = Count{1} << 32;
-constexpr Count kMaxHeads = Count{1} << 14;
-constexpr Count kMaxHeadDim = Count{1} << 14;
-constexpr Count kMaxWidth = Count{1} << 22;
-constexpr Count kMaxExperts = Count{1} << 18;  // Shazeer 2017 had 2^17
-constexpr Count kMaxLayers = 1024;
-constexpr Count kMaxNorms = 16;
-constexpr Count kMaxModules = 64;
-constexpr Count kMaxPublished = Count{1} << 60;
-constexpr double kMaxParameters = 4503599627370496.0;  // 2^52: bytes of any format stay below 2^56
 
 constexpr std::array<std::string_view, 8> kPublishedQuantities = {
     "total",  "total_with_mtp",      "checkpoint_elements",      "checkpoint_bytes",
@@ -39,8 +26,9 @@ class Rules {
   void require(bool holds, std::string sentence) {
     if (!holds) out_.push_back(subject_ + ": " + std::move(sentence));
   }
-  void within(std::string_view field, Count value, Count low, Count high) {
-    require(value >= low && value <= high, fmt::format("{} is {}, expected {} to {}", field, value, low, high));
+  void within(std::string_view field, Count value, CountRange range) {
+    require(value >= range.min && value <= range.max,
+            fmt::format("{} is {}, expected {} to {}", field, value, range.min, range.max));
   }
 
  private:
@@ -49,12 +37,12 @@ class Rules {
 };
 
 void check(const SoftmaxAttention& a, Rules& rules) {
-  rules.within("heads", a.heads, 1, kMaxHeads);
-  rules.within("kv_heads", a.kv_heads, 1, kMaxHeads);
-  rules.within("head_dim", a.head_dim, 1, kMaxHeadDim);
-  rules.within("value_dim", a.value_dim, 1, kMaxHeadDim);
-  rules.within("window", a.window, 0, kMaxContext);
-  rules.within("chunk", a.chunk, 0, kMaxContext);
+  rules.within("heads", a.heads, kHeadsRange);
+  rules.within("kv_heads", a.kv_heads, kHeadsRange);
+  rules.within("head_dim", a.head_dim, kHeadDimRange);
+  rules.within("value_dim", a.value_dim, kHeadDimRange);
+  rules.within("window", a.window, kWindowRange);
+  rules.within("chunk", a.chunk, kWindowRange);
   rules.require(a.window == 0 || a.chunk == 0, "window and chunk cannot both be set");
   rules.require(a.kv_heads <= 0 || a.heads % a.kv_heads == 0,
                 fmt::format("heads {} is not a multiple of kv_heads {}", a.heads, a.kv_heads));
@@ -63,58 +51,58 @@ void check(const SoftmaxAttention& a, Rules& rules) {
     rules.require(a.index_dim == 0 && a.index_topk == 0, "index_dim and index_topk need index_heads");
     return;
   }
-  rules.within("index_heads", a.index_heads, 1, kMaxHeads);
-  rules.within("index_dim", a.index_dim, 1, kMaxHeadDim);
-  rules.within("index_topk", a.index_topk, 1, kMaxContext);
+  rules.within("index_heads", a.index_heads, kHeadsRange);
+  rules.within("index_dim", a.index_dim, kHeadDimRange);
+  rules.within("index_topk", a.index_topk, at_least_one(kWindowRange));
 }
 
 void check(const LatentAttention& a, Rules& rules) {
-  rules.within("heads", a.heads, 1, kMaxHeads);
-  rules.within("q_lora", a.q_lora, 0, kMaxHidden);
-  rules.within("kv_lora", a.kv_lora, 1, kMaxHidden);
-  rules.within("nope_dim", a.nope_dim, 1, kMaxHeadDim);
-  rules.within("rope_dim", a.rope_dim, 0, kMaxHeadDim);
-  rules.within("value_dim", a.value_dim, 1, kMaxHeadDim);
+  rules.within("heads", a.heads, kHeadsRange);
+  rules.within("q_lora", a.q_lora, kLoraRange);
+  rules.within("kv_lora", a.kv_lora, at_least_one(kLoraRange));
+  rules.within("nope_dim", a.nope_dim, kHeadDimRange);
+  rules.within("rope_dim", a.rope_dim, or_none(kHeadDimRange));
+  rules.within("value_dim", a.value_dim, kHeadDimRange);
   if (a.indexer == Indexer::None) {
     rules.require(a.index_heads == 0 && a.index_dim == 0 && a.index_topk == 0,
                   "index_heads, index_dim and index_topk need an indexer");
     return;
   }
-  rules.within("index_heads", a.index_heads, 1, kMaxHeads);
-  rules.within("index_dim", a.index_dim, 1, kMaxHeadDim);
-  rules.within("index_topk", a.index_topk, 1, kMaxContext);
+  rules.within("index_heads", a.index_heads, kHeadsRange);
+  rules.within("index_dim", a.index_dim, kHeadDimRange);
+  rules.within("index_topk", a.index_topk, at_least_one(kWindowRange));
 }
 
 void check(const LinearAttention& a, Rules& rules) {
-  rules.within("key_heads", a.key_heads, 1, kMaxHeads);
-  rules.within("value_heads", a.value_heads, 1, kMaxHeads);
-  rules.within("key_dim", a.key_dim, 1, kMaxHeadDim);
-  rules.within("value_dim", a.value_dim, 1, kMaxHeadDim);
-  rules.within("conv_kernel", a.conv_kernel, 0, 64);
+  rules.within("key_heads", a.key_heads, kHeadsRange);
+  rules.within("value_heads", a.value_heads, kHeadsRange);
+  rules.within("key_dim", a.key_dim, kHeadDimRange);
+  rules.within("value_dim", a.value_dim, kHeadDimRange);
+  rules.within("conv_kernel", a.conv_kernel, kKernelRange);
   rules.require(a.key_heads <= 0 || a.value_heads % a.key_heads == 0,
                 fmt::format("value_heads {} is not a multiple of key_heads {}", a.value_heads, a.key_heads));
 }
 
 void check(const MambaMixer& m, Rules& rules) {
-  rules.within("heads", m.heads, 1, kMaxHeads);
-  rules.within("head_dim", m.head_dim, 1, kMaxHeadDim);
-  rules.within("state", m.state, 1, kMaxHeadDim);
-  rules.within("groups", m.groups, 1, kMaxHeads);
-  rules.within("conv_kernel", m.conv_kernel, 1, 64);
+  rules.within("heads", m.heads, kHeadsRange);
+  rules.within("head_dim", m.head_dim, kHeadDimRange);
+  rules.within("state", m.state, kHeadDimRange);
+  rules.within("groups", m.groups, kHeadsRange);
+  rules.within("conv_kernel", m.conv_kernel, at_least_one(kKernelRange));
   rules.require(m.groups <= 0 || m.heads % m.groups == 0,
                 fmt::format("heads {} is not a multiple of groups {}", m.heads, m.groups));
 }
 
-void check(const DenseFfn& f, Rules& rules) { rules.within("width", f.width, 1, kMaxWidth); }
+void check(const DenseFfn& f, Rules& rules) { rules.within("width", f.width, kWidthRange); }
 
 void check(const MoeFfn& f, Rules& rules) {
-  rules.within("experts", f.experts, 1, kMaxExperts);
-  rules.within("zero_experts", f.zero_experts, 0, kMaxExperts);
-  rules.within("width", f.width, 1, kMaxWidth);
-  rules.within("latent", f.latent, 0, kMaxHidden);
-  rules.within("shared_width", f.shared_width, 0, kMaxWidth);
-  rules.within("top_k", f.top_k, 1, 2 * kMaxExperts);
-  rules.within("groups", f.groups, 1, kMaxExperts);
+  rules.within("experts", f.experts, kExpertsRange);
+  rules.within("zero_experts", f.zero_experts, or_none(kExpertsRange));
+  rules.within("width", f.width, kWidthRange);
+  rules.within("latent", f.latent, kLoraRange);
+  rules.within("shared_width", f.shared_width, or_none(kWidthRange));
+  rules.within("top_k", f.top_k, kTopKRange);
+  rules.within("groups", f.groups, kExpertsRange);
   rules.require(f.shared_width > 0 || !f.shared_scalar_gate, "shared_scalar_gate needs a shared_width");
   rules.require(f.top_k <= f.experts + f.zero_experts,
                 f.zero_experts > 0
@@ -142,14 +130,15 @@ bool is_part(std::string_view word) {
 void check_blocks(const ModelSpec& model, std::vector<std::string>& out) {
   Rules rules(out, "blocks");
   rules.require(!model.blocks.empty(), "there are none");
-  rules.require(model.blocks.size() <= 250, fmt::format("{} blocks, expected at most 250", model.blocks.size()));
+  rules.require(model.blocks.size() <= kMaxBlocks,
+                fmt::format("there are {}, expected at most {}", model.blocks.size(), kMaxBlocks));
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const Block& block = model.blocks[i];
     rules.require(!block.name.empty(), fmt::format("block {} has no name", i + 1));
     for (std::size_t j = 0; j < i; ++j)
       rules.require(model.blocks[j].name != block.name, fmt::format("the name \"{}\" is used twice", block.name));
     Rules of_block(out, block.name);
-    of_block.within("norms", block.norms, 0, kMaxNorms);
+    of_block.within("norms", block.norms, kNormsRange);
     std::visit([&](const auto& kind) { check(kind, of_block); }, block.kind);
   }
 }
@@ -170,9 +159,9 @@ void check_runs(const ModelSpec& model, std::vector<std::string>& out) {
   std::vector<Count> uses(model.blocks.size(), 0);
   for (const LayerRun& run : model.runs) {
     (run.stack == Stack::Decoder ? decoder : encoder) = true;
-    rules.within("repeat", run.repeat, 1, kMaxLayers);
+    rules.within("repeat", run.repeat, kLayersRange);
     rules.require(!run.layers.empty(), "a run has no layers");
-    if (run.repeat < 1 || run.repeat > kMaxLayers) continue;
+    if (run.repeat < 1 || run.repeat > kLayersRange.max) continue;
     layers += run.repeat * static_cast<Count>(run.layers.size());
     for (const LayerShape& layer : run.layers) {
       rules.require(!layer.empty(), "a layer has no blocks");
@@ -180,12 +169,12 @@ void check_runs(const ModelSpec& model, std::vector<std::string>& out) {
     }
   }
   rules.require(decoder, "there are none (a model needs a decoder stack)");
-  rules.require(layers <= kMaxLayers, fmt::format("there are {}, expected at most {}", layers, kMaxLayers));
+  rules.require(layers <= kLayersRange.max, fmt::format("there are {}, expected at most {}", layers, kLayersRange.max));
   for (BlockIndex b : model.mtp.shape) uses[b] += 1;
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
     rules.require(uses[b] > 0, fmt::format("block \"{}\" is in no layer", model.blocks[b].name));
-    rules.require(uses[b] <= kMaxLayers, fmt::format("block \"{}\" occurs {} times, expected at most {}",
-                                                     model.blocks[b].name, uses[b], kMaxLayers));
+    rules.require(uses[b] <= kLayersRange.max, fmt::format("block \"{}\" occurs {} times, expected at most {}",
+                                                           model.blocks[b].name, uses[b], kLayersRange.max));
     rules.require(encoder || !is_cross(model.blocks[b]),
                   fmt::format("block \"{}\" attends to an encoder, and there is none", model.blocks[b].name));
   }
@@ -197,19 +186,19 @@ void check_rest(const ModelSpec& model, std::vector<std::string>& out) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
   });
   rules.require(plain_id, fmt::format("id \"{}\" is not made of a-z, 0-9, '.', '-' and '_'", model.id));
-  rules.within("hidden", model.hidden, 1, kMaxHidden);
-  rules.within("vocab", model.vocab, 1, kMaxVocab);
-  rules.within("max_context", model.max_context, 1, kMaxContext);
-  rules.within("final_norms", model.final_norms, 0, kMaxNorms);
+  rules.within("hidden", model.hidden, kHiddenRange);
+  rules.within("vocab", model.vocab, kVocabRange);
+  rules.within("max_context", model.max_context, kContextRange);
+  rules.within("final_norms", model.final_norms, kNormsRange);
   for (const ExtraTensor& extra : model.extras) {
     Rules of_extra(out, "extras/" + extra.name);
-    of_extra.within("elements", extra.elements, 1, Count{1} << 48);
+    of_extra.within("elements", extra.elements, kExtraRange);
     of_extra.require(is_part(extra.part), fmt::format("\"{}\" is not a part", extra.part));
   }
   Rules mtp(out, "mtp");
-  mtp.within("modules", model.mtp.modules, 0, kMaxModules);
-  mtp.within("norms", model.mtp.norms, 0, kMaxNorms);
-  mtp.within("in_file_copies", model.mtp.in_file_copies, 0, kMaxModules);
+  mtp.within("modules", model.mtp.modules, kModulesRange);
+  mtp.within("norms", model.mtp.norms, kNormsRange);
+  mtp.within("in_file_copies", model.mtp.in_file_copies, kModulesRange);
   mtp.require(model.mtp.modules == 0 || !model.mtp.shape.empty(), "a module needs a layer");
   mtp.require(model.mtp.modules > 0 || (model.mtp.shape.empty() && model.mtp.in_file_copies == 0),
               "a layer or copies without modules");
@@ -223,7 +212,7 @@ void check_rest(const ModelSpec& model, std::vector<std::string>& out) {
         std::find(kPublishedQuantities.begin(), kPublishedQuantities.end(), p.quantity) != kPublishedQuantities.end();
     published.require(
         known, fmt::format("\"{}\" is not a quantity (one of {})", p.quantity, fmt::join(kPublishedQuantities, ", ")));
-    published.within(p.quantity, p.value, 1, kMaxPublished);
+    published.within(p.quantity, p.value, kPublishedRange);
     published.require(p.tolerance >= 0.0 && p.tolerance <= 1.0,
                       fmt::format("tolerance {} is not in 0 to 1", p.tolerance));
   }
@@ -231,21 +220,71 @@ void check_rest(const ModelSpec& model, std::vector<std::string>& out) {
 
 // In doubles, so that the check itself cannot overflow. Sizes are in range here.
 void check_parameters(const ModelSpec& model, std::vector<std::string>& out) {
-  const auto elements = [&](const LayerShape& layer) {
+  const auto elements = [](const Matrix& m) {
+    return static_cast<double>(m.rows) * static_cast<double>(m.cols) * static_cast<double>(m.copies);
+  };
+  const auto of_layer = [&](const LayerShape& layer) {
     double sum = 0.0;
     for (BlockIndex b : layer)
-      for (const Matrix& m : matrices_of(model.blocks[b], model))
-        sum += static_cast<double>(m.rows) * static_cast<double>(m.cols) * static_cast<double>(m.copies);
+      for (const Matrix& m : matrices_of(model.blocks[b], model)) sum += elements(m);
     return sum;
   };
-  double total = 2.0 * static_cast<double>(model.vocab) * static_cast<double>(model.hidden) *
-                 static_cast<double>(1 + model.mtp.in_file_copies);
+  double total =
+      (elements(embedding_of(model)) + elements(head_of(model))) * static_cast<double>(1 + model.mtp.in_file_copies);
   for (const LayerRun& run : model.runs)
-    for (const LayerShape& layer : run.layers) total += static_cast<double>(run.repeat) * elements(layer);
-  total += static_cast<double>(model.mtp.modules) * elements(model.mtp.shape);
-  for (const ExtraTensor& extra : model.extras) total += static_cast<double>(extra.elements);
+    for (const LayerShape& layer : run.layers) total += static_cast<double>(run.repeat) * of_layer(layer);
+  total += static_cast<double>(model.mtp.modules) * (of_layer(model.mtp.shape) + elements(mtp_projection_of(model)));
+  for (const ExtraTensor& extra : model.extras) total += elements(matrix_of(extra));
   if (total > kMaxParameters)
     out.push_back(fmt::format("model: {:.3g} parameters, expected at most {:.3g}", total, kMaxParameters));
+}
+
+// The state of a layer and sequence, and the cache of a layer and token, in elements.
+struct Remembered {
+  Count state = 0;
+  Count cache = 0;
+};
+
+Remembered remembered_by(const Block& block) {
+  if (const auto* a = std::get_if<SoftmaxAttention>(&block.kind))
+    return {.cache = a->kv_heads * (a->head_dim + a->value_dim)};
+  if (const auto* a = std::get_if<LinearAttention>(&block.kind))
+    return {.state = a->value_heads * a->key_dim * a->value_dim};
+  if (const auto* m = std::get_if<MambaMixer>(&block.kind)) return {.state = m->heads * m->head_dim * m->state};
+  return {};  // latent: at most kLoraRange + kHeadDimRange
+}
+
+// What the 32-bit sizes of operators hold. Each field is in range here, so no product overflows.
+void check_sizes(const Block& block, const ModelSpec& model, std::vector<std::string>& out) {
+  Rules rules(out, block.name);
+  Count projected = 0;
+  for (const Matrix& m : matrices_of(block, model)) {
+    rules.require(m.rows <= kMaxMatrixSide && m.cols <= kMaxMatrixSide,
+                  fmt::format("matrix {} is {} x {}, expected at most {} rows and columns", word_of(m.role), m.rows,
+                              m.cols, kMaxMatrixSide));
+    if (m.role == MatrixRole::Q || m.role == MatrixRole::K || m.role == MatrixRole::V) projected += m.rows;
+  }
+  rules.require(projected <= kMaxMatrixSide,
+                fmt::format("q, k and v have {} rows together, expected at most {}", projected, kMaxMatrixSide));
+  const Remembered kept = remembered_by(block);
+  rules.require(kept.state <= kMaxStateElements,
+                fmt::format("the state has {} elements, expected at most {}", kept.state, kMaxStateElements));
+  rules.require(kept.cache <= kMaxCacheElements,
+                fmt::format("the cache has {} elements per token, expected at most {}", kept.cache, kMaxCacheElements));
+}
+
+// How far attention sees: each different reach is a form of its own in the ledger.
+void check_reaches(const ModelSpec& model, std::vector<std::string>& out) {
+  std::vector<Count> reaches;
+  for (const Block& block : model.blocks) {
+    const auto* a = std::get_if<SoftmaxAttention>(&block.kind);
+    if (a == nullptr) continue;
+    for (Count reach : {a->window, a->chunk})
+      if (reach != 0 && std::find(reaches.begin(), reaches.end(), reach) == reaches.end()) reaches.push_back(reach);
+  }
+  Rules(out, "blocks")
+      .require(reaches.size() <= kMaxReaches,
+               fmt::format("{} different windows and chunks, expected at most {}", reaches.size(), kMaxReaches));
 }
 
 }  // namespace
@@ -271,7 +310,10 @@ std::vector<std::string> violations(const ModelSpec& model) {
   check_rest(model, out);
   check_blocks(model, out);
   check_runs(model, out);
-  if (out.empty()) check_parameters(model, out);
+  if (!out.empty()) return out;
+  check_reaches(model, out);
+  for (const Block& block : model.blocks) check_sizes(block, model, out);
+  check_parameters(model, out);
   return out;
 }
 

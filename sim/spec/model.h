@@ -132,7 +132,8 @@ struct Block {
   friend bool operator==(const Block&, const Block&) = default;
 };
 
-using BlockIndex = std::uint8_t;  // into ModelSpec::blocks
+using BlockIndex = std::uint8_t;               // into ModelSpec::blocks
+inline constexpr std::size_t kMaxBlocks = 10;  // the programs of a model have fixed room
 using LayerShape = std::vector<BlockIndex>;
 
 enum class Stack { Decoder, Encoder };

@@ -10,6 +10,7 @@
 #include "sim/base/json.h"
 #include "sim/spec/catalog.h"
 #include "sim/spec/model.h"
+#include "sim/spec/model_limits.h"
 
 namespace moeplan {
 namespace {
@@ -26,12 +27,12 @@ const std::vector<std::string> kKindWords = {"softmax", "latent", "linear", "mam
 
 template <class Visitor>
 void fields(Visitor& v, SoftmaxAttention& a) {
-  v.count("heads", a.heads);
-  v.count("kv_heads", a.kv_heads, a.heads);
-  v.count("head_dim", a.head_dim);
-  v.count("value_dim", a.value_dim, a.head_dim);
-  v.count("window", a.window, 0);
-  v.count("chunk", a.chunk, 0);
+  v.count("heads", a.heads, kHeadsRange);
+  v.count("kv_heads", a.kv_heads, kHeadsRange, a.heads);
+  v.count("head_dim", a.head_dim, kHeadDimRange);
+  v.count("value_dim", a.value_dim, kHeadDimRange, a.head_dim);
+  v.count("window", a.window, kWindowRange, 0);
+  v.count("chunk", a.chunk, kWindowRange, 0);
   v.flag("causal", a.causal, true);
   v.flag("cross", a.cross, false);
   v.flag("qkv_bias", a.qkv_bias, false);
@@ -42,71 +43,71 @@ void fields(Visitor& v, SoftmaxAttention& a) {
   v.flag("output_gate", a.output_gate, false);
   v.flag("head_gate", a.head_gate, false);
   v.word("qk_norm", a.qk_norm, kQkNormWords);
-  v.count("index_heads", a.index_heads, 0);
-  v.count("index_dim", a.index_dim, 0);
-  v.count("index_topk", a.index_topk, 0);
+  v.count("index_heads", a.index_heads, or_none(kHeadsRange), 0);
+  v.count("index_dim", a.index_dim, or_none(kHeadDimRange), 0);
+  v.count("index_topk", a.index_topk, kWindowRange, 0);
 }
 
 template <class Visitor>
 void fields(Visitor& v, LatentAttention& a) {
-  v.count("heads", a.heads);
-  v.count("q_lora", a.q_lora, 0);
-  v.count("kv_lora", a.kv_lora);
-  v.count("nope_dim", a.nope_dim);
-  v.count("rope_dim", a.rope_dim);
-  v.count("value_dim", a.value_dim);
+  v.count("heads", a.heads, kHeadsRange);
+  v.count("q_lora", a.q_lora, kLoraRange, 0);
+  v.count("kv_lora", a.kv_lora, at_least_one(kLoraRange));
+  v.count("nope_dim", a.nope_dim, kHeadDimRange);
+  v.count("rope_dim", a.rope_dim, or_none(kHeadDimRange));
+  v.count("value_dim", a.value_dim, kHeadDimRange);
   v.flag("bias", a.bias, false);
   v.word("indexer", a.indexer, kIndexerWords);
-  v.count("index_heads", a.index_heads, 0);
-  v.count("index_dim", a.index_dim, 0);
-  v.count("index_topk", a.index_topk, 0);
+  v.count("index_heads", a.index_heads, or_none(kHeadsRange), 0);
+  v.count("index_dim", a.index_dim, or_none(kHeadDimRange), 0);
+  v.count("index_topk", a.index_topk, kWindowRange, 0);
 }
 
 template <class Visitor>
 void fields(Visitor& v, LinearAttention& a) {
   v.word("rule", a.kind, kLinearWords);
-  v.count("key_heads", a.key_heads);
-  v.count("value_heads", a.value_heads, a.key_heads);
-  v.count("key_dim", a.key_dim);
-  v.count("value_dim", a.value_dim, a.key_dim);
-  v.count("conv_kernel", a.conv_kernel, 0);
+  v.count("key_heads", a.key_heads, kHeadsRange);
+  v.count("value_heads", a.value_heads, kHeadsRange, a.key_heads);
+  v.count("key_dim", a.key_dim, kHeadDimRange);
+  v.count("value_dim", a.value_dim, kHeadDimRange, a.key_dim);
+  v.count("conv_kernel", a.conv_kernel, kKernelRange, 0);
 }
 
 template <class Visitor>
 void fields(Visitor& v, MambaMixer& m) {
-  v.count("heads", m.heads);
-  v.count("head_dim", m.head_dim);
-  v.count("state", m.state);
-  v.count("groups", m.groups, 1);
-  v.count("conv_kernel", m.conv_kernel);
+  v.count("heads", m.heads, kHeadsRange);
+  v.count("head_dim", m.head_dim, kHeadDimRange);
+  v.count("state", m.state, kHeadDimRange);
+  v.count("groups", m.groups, kExpertsRange, 1);
+  v.count("conv_kernel", m.conv_kernel, at_least_one(kKernelRange));
   v.flag("conv_bias", m.conv_bias, false);
   v.flag("proj_bias", m.proj_bias, false);
 }
 
 template <class Visitor>
 void fields(Visitor& v, DenseFfn& f) {
-  v.count("width", f.width);
+  v.count("width", f.width, kWidthRange);
   v.flag("gated", f.gated, true);
   v.flag("bias", f.bias, false);
 }
 
 template <class Visitor>
 void fields(Visitor& v, MoeFfn& f) {
-  v.count("experts", f.experts);
-  v.count("top_k", f.top_k);
-  v.count("width", f.width);
+  v.count("experts", f.experts, kExpertsRange);
+  v.count("top_k", f.top_k, kTopKRange);
+  v.count("width", f.width, kWidthRange);
   v.flag("gated", f.gated, true);
   v.flag("expert_bias", f.expert_bias, false);
-  v.count("latent", f.latent, 0);
-  v.count("shared_width", f.shared_width, 0);
+  v.count("latent", f.latent, kLoraRange, 0);
+  v.count("shared_width", f.shared_width, or_none(kWidthRange), 0);
   v.flag("shared_gated", f.shared_gated, true);
   v.flag("shared_scalar_gate", f.shared_scalar_gate, false);
   v.flag("router_bias", f.router_bias, false);
   v.flag("router_f32", f.router_f32, false);
   v.flag("correction_bias", f.correction_bias, false);
-  v.count("zero_experts", f.zero_experts, 0);
-  v.count("groups", f.groups, 1);
-  v.count("top_groups", f.top_groups, f.groups);
+  v.count("zero_experts", f.zero_experts, or_none(kExpertsRange), 0);
+  v.count("groups", f.groups, kExpertsRange, 1);
+  v.count("top_groups", f.top_groups, kExpertsRange, f.groups);
 }
 
 // ---- reading ----
@@ -114,8 +115,10 @@ void fields(Visitor& v, MoeFfn& f) {
 struct FieldReader {
   ObjectReader& reader;
 
-  void count(std::string_view key, Count& field) { field = reader.count(key, {}); }
-  void count(std::string_view key, Count& field, Count fallback) { field = reader.count_or(key, {}, fallback); }
+  void count(std::string_view key, Count& field, CountRange range) { field = reader.count(key, range); }
+  void count(std::string_view key, Count& field, CountRange range, Count fallback) {
+    field = reader.count_or(key, range, fallback);
+  }
   void flag(std::string_view key, bool& field, bool fallback) { field = reader.flag_or(key, fallback); }
   template <class E>
   void word(std::string_view key, E& field, const std::vector<std::string>& words) {
@@ -133,7 +136,7 @@ Block read_block(std::string name, ObjectReader reader) {
   Block block;
   block.name = std::move(name);
   block.kind = empty_kind(reader.choice("kind", kKindWords));
-  block.norms = reader.count_or("norms", {}, 1);
+  block.norms = reader.count_or("norms", kNormsRange, 1);
   FieldReader visitor{reader};
   std::visit([&](auto& kind) { fields(visitor, kind); }, block.kind);
   reader.finish();
@@ -189,7 +192,7 @@ LayerRun read_run(const JsonNode& node, const std::string& path, const ModelSpec
   }
   ObjectReader reader(node, path, complaints);
   run.stack = static_cast<Stack>(reader.choice_or("stack", kStackWords, 0));
-  run.repeat = reader.count_or("repeat", {}, 1);
+  run.repeat = reader.count_or("repeat", kLayersRange, 1);
   const JsonNode* layers = reader.node("layers");
   if (layers == nullptr || layers->kind != JsonKind::Array) {
     reader.complain("layers", "an array of layers, each an array of block names");
@@ -221,7 +224,7 @@ void read_extras(ObjectReader& reader, ModelSpec& model) {
     ExtraTensor extra;
     extra.name = item.text("name");
     extra.part = item.text("part");
-    extra.elements = item.count("elements", {});
+    extra.elements = item.count("elements", kExtraRange);
     extra.active = item.flag_or("active", true);
     extra.source = item.text_or("source", "");
     item.finish();
@@ -232,13 +235,13 @@ void read_extras(ObjectReader& reader, ModelSpec& model) {
 void read_mtp(ObjectReader& reader, ModelSpec& model) {
   std::optional<ObjectReader> mtp = reader.object_if_present("mtp");
   if (!mtp) return;
-  model.mtp.modules = mtp->count_or("modules", {}, 1);
+  model.mtp.modules = mtp->count_or("modules", kModulesRange, 1);
   if (const JsonNode* layer = mtp->node("layer"))
     model.mtp.shape = read_layer(*layer, "mtp/layer", model, reader.complaints());
   else
     mtp->complain("layer", "an array of block names");
-  model.mtp.norms = mtp->count_or("norms", {}, 3);
-  model.mtp.in_file_copies = mtp->count_or("in_file_copies", {}, 0);
+  model.mtp.norms = mtp->count_or("norms", kNormsRange, 3);
+  model.mtp.in_file_copies = mtp->count_or("in_file_copies", kModulesRange, 0);
   model.mtp.counted_in_total = mtp->flag_or("counted_in_total", false);
   model.mtp.in_gguf = mtp->flag_or("in_gguf", false);
   mtp->finish();
@@ -258,7 +261,7 @@ void read_published(ObjectReader& reader, ModelSpec& model) {
   each_object(reader, "published", [&](ObjectReader item) {
     PublishedTotal total;
     total.quantity = item.text("quantity");
-    total.value = item.count("value", {.min = 0, .max = Count{1} << 60});
+    total.value = item.count("value", kPublishedRange);
     total.tolerance = item.real_or("tolerance", 0.0, 1.0, 0.0);
     total.source = item.text_or("source", "");
     item.finish();
@@ -282,8 +285,8 @@ void add_violation(Complaints& complaints, const JsonNode& root, const std::stri
 struct FieldWriter {
   JsonWriter& out;
 
-  void count(std::string_view key, Count& field) { out.member(key, field); }
-  void count(std::string_view key, Count& field, Count fallback) {
+  void count(std::string_view key, Count& field, CountRange) { out.member(key, field); }
+  void count(std::string_view key, Count& field, CountRange, Count fallback) {
     if (field != fallback) out.member(key, field);
   }
   void flag(std::string_view key, bool& field, bool fallback) {
@@ -319,7 +322,7 @@ void write_blocks(JsonWriter& out, const ModelSpec& model) {
     out.member("kind", std::string_view(kKindWords[block.kind.index()]));
     FieldWriter visitor{out};
     std::visit([&](auto& kind) { fields(visitor, kind); }, block.kind);
-    visitor.count("norms", block.norms, 1);
+    visitor.count("norms", block.norms, kNormsRange, 1);
     out.end_object().compact(false);
   }
   out.end_object();
@@ -408,13 +411,13 @@ ModelSpec read_model(std::string text, const std::string& file) {
   model.aliases = reader.texts_or_empty("aliases");
   model.source = reader.text_or("source", "");
   model.note = reader.text_or("note", "");
-  model.hidden = reader.count("hidden", {});
-  model.vocab = reader.count("vocab", {});
-  model.max_context = reader.count("max_context", {});
+  model.hidden = reader.count("hidden", kHiddenRange);
+  model.vocab = reader.count("vocab", kVocabRange);
+  model.max_context = reader.count("max_context", kContextRange);
   model.tied_embeddings = reader.flag_or("tied_embeddings", false);
   model.head_bias = reader.flag_or("head_bias", false);
   model.norm = static_cast<NormKind>(reader.choice_or("norm", kNormWords, 0));
-  model.final_norms = reader.count_or("final_norms", {}, 1);
+  model.final_norms = reader.count_or("final_norms", kNormsRange, 1);
   read_blocks(reader, model);
   read_runs(reader, model);
   read_extras(reader, model);

@@ -2,7 +2,13 @@
 // Checks of runtime profiles: ranges, tiers that rise, a source for each constant.
 #include "sim/spec/runtime.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
+
+#include "sim/spec/gguf_recipe.h"
+#include "sim/spec/weights.h"
 
 namespace moeplan {
 namespace {
@@ -58,7 +64,67 @@ void check_chunks(Sentences& out, const RuntimeSpec& runtime) {
   }
 }
 
+// ggml-org/llama.cpp common/arg.cpp, kv_cache_types.
+constexpr std::array<std::string_view, 9> kGgufCaches = {"fp32", "fp16", "bf16", "q8_0",  "q4_0",
+                                                         "q4_1", "q5_0", "q5_1", "iq4_nl"};
+// vLLM config/cache.py, CacheDType.
+constexpr std::array<std::string_view, 3> kTensorCaches = {"bf16", "fp16", "fp8"};
+
+constexpr Count kLeastWorkspace = 8;  // tokens; a smaller one is a slip
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+// Numbers without scales.
+bool is_plain_float(const QuantFormat& f) {
+  return f.group == 1 && f.group_bytes >= 2 && f.tile_bytes == 0 && f.tensor_bytes == 0;
+}
+
+// "" when the weights can be held.
+std::string weights_violation(const RuntimeSpec& runtime, const FormatTable& table, std::string_view label) {
+  const std::string name = lower_case(label);
+  if (name.empty() || name == "native") return "";
+  const bool is_label = find_gguf_label(name) != nullptr;
+  const QuantFormat* format = table.find(name);
+  if (!is_label && format == nullptr) return "";
+  const bool is_gguf = is_label || format->whole_groups;
+  if (runtime.formats == "tensors" && is_gguf)
+    return fmt::format("{} reads no GGUF files, and {} is a GGUF type", runtime.id, name);
+  if (runtime.formats == "gguf" && !is_gguf && !is_plain_float(*format) && format->id != "mxfp4")
+    return fmt::format("{} reads GGUF files only, and {} is no GGUF type (q4_k_m, q8_0, bf16, mxfp4 are)", runtime.id,
+                       name);
+  return "";
+}
+
+std::string cache_violation(const RuntimeSpec& runtime, const FormatTable& table, std::string_view kv_id) {
+  const QuantFormat* format = table.find(kv_id);
+  if (format == nullptr || runtime.formats == "any") return "";
+  if (runtime.formats == "gguf" && !contains(kGgufCaches, format->id))
+    return fmt::format("{} keeps no cache in {} (one of {})", runtime.id, format->id, fmt::join(kGgufCaches, ", "));
+  if (runtime.formats == "tensors" && !contains(kTensorCaches, format->id))
+    return fmt::format("{} keeps no cache in {} (one of {})", runtime.id, format->id, fmt::join(kTensorCaches, ", "));
+  return "";
+}
+
 }  // namespace
+
+std::vector<std::string> format_violations(const RuntimeSpec& runtime, const FormatTable& formats,
+                                           std::string_view weights_label, std::string_view kv_id) {
+  Sentences out;
+  for (const std::string& sentence :
+       std::array{weights_violation(runtime, formats, weights_label), cache_violation(runtime, formats, kv_id)})
+    if (!sentence.empty()) out.push_back(sentence);
+  return out;
+}
 
 std::vector<std::string> violations(const RuntimeSpec& runtime) {
   Sentences out;
@@ -84,6 +150,12 @@ std::vector<std::string> violations(const RuntimeSpec& runtime) {
   check_at_least(out, "activation_bytes", runtime.activation_bytes, 1);
   check_fraction(out, "activation_band", runtime.activation_band, 1.0);
   check_at_least(out, "dispatch_tokens", runtime.dispatch_tokens, 1);
+  if (runtime.mla_workspace_tokens != 0) {
+    check_at_least(out, "mla_workspace_tokens, unless 0,", runtime.mla_workspace_tokens, kLeastWorkspace);
+  }
+  if (runtime.formats != "any" && runtime.formats != "gguf" && runtime.formats != "tensors") {
+    out.push_back(fmt::format("formats is \"{}\", must be any, gguf or tensors", runtime.formats));
+  }
   check_at_least(out, "vocab_multiple", runtime.vocab_multiple, 1);
   for (const PaddingRule& rule : runtime.padding) {
     if (rule.format.empty()) out.push_back("a padding rule names no format");

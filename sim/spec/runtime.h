@@ -5,11 +5,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/base/units.h"
 
 namespace moeplan {
+
+struct FormatTable;  // sim/spec/weights.h
 
 // How MoE layers exchange tokens when attention is data parallel.
 enum class DispatchKind {
@@ -80,6 +83,9 @@ struct RuntimeSpec {
   Count mla_workspace_tokens = 0;
   std::vector<PaddingRule> padding;
   Count vocab_multiple = 1;     // embedding and head rows round up to this
+  std::string formats = "any";  // kind of weight files it reads: any | gguf | tensors
+  // The input embedding stays in host memory; a tied table has a copy on the device as head.
+  bool input_table_on_host = false;
   bool host_offload = false;    // experts of n layers may live in host memory
   bool vision_resident = true;  // the vision tower is loaded
   std::string note;
@@ -87,5 +93,14 @@ struct RuntimeSpec {
 };
 
 std::vector<std::string> violations(const RuntimeSpec& runtime);
+
+// Why the runtime cannot hold weights under this label ("native", a format, a GGUF label)
+// or a cache in this format ("" = its default), as sentences; empty = it can. Unknown
+// names are no concern of this rule.
+//   gguf:    weights native, GGUF labels and types, plain 16- and 32-bit floats, mxfp4;
+//            a cache in what llama.cpp's --cache-type-k takes
+//   tensors: weights in all but GGUF labels and types; a cache in bf16, fp16 or fp8
+std::vector<std::string> format_violations(const RuntimeSpec& runtime, const FormatTable& formats,
+                                           std::string_view weights_label, std::string_view kv_id);
 
 }  // namespace moeplan

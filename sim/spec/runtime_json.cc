@@ -12,6 +12,8 @@ namespace {
 constexpr CountRange kTokens{0, Count{1} << 30};
 constexpr CountRange kPositive{1, Count{1} << 30};
 
+constexpr std::array<std::string_view, 3> kFormatsWords = {"any", "gguf", "tensors"};
+
 // Indexed by DispatchKind.
 constexpr std::array<std::string_view, 2> kDispatchWords = {"all_gather", "deep_ep_low_latency"};
 
@@ -150,6 +152,8 @@ RuntimeSpec read_runtime(std::string text, const std::string& file) {
   read_dispatch(reader.object("dispatch"), runtime);
   runtime.padding = read_padding(reader);
   runtime.vocab_multiple = reader.count_or("vocab_multiple", kPositive, 1);
+  runtime.formats = kFormatsWords[reader.choice_or("formats", {kFormatsWords.begin(), kFormatsWords.end()}, 0)];
+  runtime.input_table_on_host = reader.flag_or("input_table_on_host", false);
   runtime.host_offload = reader.flag_or("host_offload", false);
   runtime.vision_resident = reader.flag_or("vision_resident", true);
   runtime.note = reader.text_or("note", "");
@@ -210,7 +214,10 @@ std::string write_runtime(const RuntimeSpec& runtime) {
     }
     out.end_array();
   }
-  out.member("vocab_multiple", runtime.vocab_multiple).member("host_offload", runtime.host_offload);
+  out.member("vocab_multiple", runtime.vocab_multiple);
+  if (runtime.formats != "any") out.member("formats", runtime.formats);
+  if (runtime.input_table_on_host) out.member("input_table_on_host", true);
+  out.member("host_offload", runtime.host_offload);
   out.member("vision_resident", runtime.vision_resident);
   if (!runtime.note.empty()) out.member("note", runtime.note);
   out.end_object();

@@ -21,12 +21,6 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-const QuantFormat* find_format(const FormatTable& table, const std::string& name) {
-  for (const QuantFormat& f : table.formats)
-    if (f.id == name || std::find(f.aliases.begin(), f.aliases.end(), name) != f.aliases.end()) return &f;
-  return nullptr;
-}
-
 // llama.cpp stores rows that are not whole groups in the next coarser type.
 FormatId whole_rows(const FormatTable& table, FormatId id, Count cols) {
   while (table[id].whole_groups && cols % table[id].group != 0) id = table.id_of(table[id].fallback);
@@ -88,45 +82,6 @@ MatrixPlan single(const Matrix& m, FormatId format) {
   return plan;
 }
 
-Matrix embedding_of(const ModelSpec& model) {
-  return {.role = MatrixRole::Embedding,
-          .part = Part::Embedding,
-          .cut = Cut::Vocab,
-          .rows = model.vocab,
-          .cols = model.hidden};
-}
-
-Matrix head_of(const ModelSpec& model) {
-  Matrix m{.role = MatrixRole::Head, .part = Part::Head, .cut = Cut::Vocab, .rows = model.vocab, .cols = model.hidden};
-  if (model.tied_embeddings) m.rows = 0;
-  return m;
-}
-
-Matrix projection_of(const ModelSpec& model) {
-  return {.role = MatrixRole::MtpProjection,
-          .part = Part::Mtp,
-          .cut = Cut::None,
-          .rows = model.hidden,
-          .cols = 2 * model.hidden};
-}
-
-Part part_of(const ExtraTensor& extra) {
-  const auto* found = std::find(kPartWords.begin(), kPartWords.end(), extra.part);
-  CHECK(found != kPartWords.end());
-  return static_cast<Part>(found - kPartWords.begin());
-}
-
-Matrix matrix_of(const ExtraTensor& extra) {
-  Matrix m{.role = MatrixRole::Extra,
-           .part = part_of(extra),
-           .cut = Cut::None,
-           .quantisable = false,
-           .rows = extra.elements,
-           .cols = 1};
-  m.active_share = extra.active ? 1.0 : 0.0;
-  return m;
-}
-
 using Choice = std::function<FormatId(const Matrix&)>;
 
 // A plan whose matrices each have one format.
@@ -138,7 +93,7 @@ WeightPlan plan_uniform(const ModelSpec& model, const Choice& choose) {
   }
   plan.embedding = single(embedding_of(model), choose(embedding_of(model)));
   plan.head = single(head_of(model), choose(head_of(model)));
-  plan.mtp_projection = single(projection_of(model), choose(projection_of(model)));
+  plan.mtp_projection = single(mtp_projection_of(model), choose(mtp_projection_of(model)));
   for (const ExtraTensor& extra : model.extras)
     plan.extras.push_back(single(matrix_of(extra), choose(matrix_of(extra))));
   return plan;
@@ -164,7 +119,6 @@ WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
     return native_quantises(model.quant, m) ? whole_rows(formats, quantised, m.cols) : base;
   });
   plan.norm_format = base;
-  plan.f32_format = f32;
   plan.label = "native";
   return plan;
 }
@@ -179,7 +133,6 @@ WeightPlan plan_format(const ModelSpec& model, const FormatTable& formats, Forma
     return !m.quantisable || table_stays ? base : whole_rows(formats, id, m.cols);
   });
   plan.norm_format = base;
-  plan.f32_format = f32;
   plan.converted = format.tables;
   plan.label = format.id;
   return plan;
@@ -200,7 +153,6 @@ class GgufPlanner {
       if (plan.extras[i].matrix.part == Part::Vision)
         plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
     plan.norm_format = formats_.id_of("fp32");
-    plan.f32_format = plan.norm_format;
     plan.label = label_.id;
     plan.from_label = true;
     plan.converted = true;
@@ -294,11 +246,18 @@ class SizeSum {
 
 }  // namespace
 
+const QuantFormat* FormatTable::find(std::string_view name) const {
+  const std::string id = lower_case(name);
+  for (const QuantFormat& f : formats)
+    if (f.id == id || std::find(f.aliases.begin(), f.aliases.end(), id) != f.aliases.end()) return &f;
+  return nullptr;
+}
+
 FormatId FormatTable::id_of(std::string_view name) const {
   // Our own recipes name formats by id: no case or alias to look for.
   for (std::size_t i = 0; i < formats.size(); ++i)
     if (formats[i].id == name) return static_cast<FormatId>(i);
-  const QuantFormat* found = find_format(*this, lower_case(name));
+  const QuantFormat* found = find(name);
   if (found == nullptr) {
     std::vector<std::string> known;
     for (const QuantFormat& f : formats) known.push_back(f.id);
@@ -311,7 +270,7 @@ WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std:
   const std::string name = lower_case(label);
   if (name == "native") return plan_native(model, formats);
   if (const GgufLabel* gguf = find_gguf_label(name)) return GgufPlanner(model, formats, *gguf).plan();
-  if (const QuantFormat* format = find_format(formats, name))
+  if (const QuantFormat* format = formats.find(name))
     return plan_format(model, formats, static_cast<FormatId>(format - formats.formats.data()));
   throw_unknown_label(label, formats);
 }

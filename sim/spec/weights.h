@@ -18,7 +18,9 @@ namespace moeplan {
 
 struct FormatTable {
   std::vector<QuantFormat> formats;
-  // By id or alias, case-insensitive; throws InputError(UnknownName).
+  // By id or alias, case-insensitive; nullptr when there is none.
+  const QuantFormat* find(std::string_view name) const;
+  // The same; throws InputError(UnknownName).
   FormatId id_of(std::string_view name) const;
   const QuantFormat& operator[](FormatId id) const { return formats[id]; }
 };
@@ -52,7 +54,6 @@ struct WeightPlan {
   std::vector<MatrixPlan> extras;
   MatrixPlan mtp_projection;
   FormatId norm_format = 0;  // norms, biases
-  FormatId f32_format = 0;
 };
 
 // label: "native", a format id or alias, or a GGUF mixture label.

@@ -109,13 +109,17 @@ Explanation explain_line(const FitResult& f, const RankResult& r, const LedgerLi
     case TensorClass::State: return {"formula", cache_formula(f, r, line), ""};
     case TensorClass::Activation: {
       const Op& op = r.program.op_array[r.ledger.peak_op];
-      return {"formula",
-              "peak at " + std::string(word_of(op.name)) + ": " + times(r.residency.step_tokens, "step token") + ", " +
-                  times(r.residency.logit_rows, "logit row"),
-              runtime.sampler_source};
+      const bool sampler = op.name == OpName::Sampler;
+      std::string text =
+          "peak at " + std::string(word_of(op.name)) + ": " + times(r.residency.step_tokens, "step token");
+      if (sampler && !runtime.logits_for_chunk) text += ", " + times(r.residency.logit_rows, "logit row");
+      return {"formula", text, sampler ? runtime.sampler_source : "liveness of the step's activations"};
     }
     case TensorClass::Workspace: return {"formula", cache_formula(f, r, line), runtime.source};
-    case TensorClass::Comm: return {"capacity", cache_formula(f, r, line), "DeepEP csrc/config.hpp"};
+    case TensorClass::Comm: {
+      const bool deepep = runtime.dispatch == DispatchKind::DeepEpLowLatency;
+      return {"capacity", cache_formula(f, r, line), deepep ? "deepseek-ai/DeepEP csrc/config.hpp" : runtime.source};
+    }
     case TensorClass::Runtime: return {"profile", "context of " + runtime.name, runtime.context_source};
     case TensorClass::Gradient:
     case TensorClass::Optimizer: break;

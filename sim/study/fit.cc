@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sim/base/error.h"
+#include "sim/study/fit_search.h"
 
 namespace moeplan {
 namespace {
@@ -116,8 +116,11 @@ LowerOptions options_of(const ModelPlan& plan, const FitQuestion& q) {
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
           .load_mtp = q.load_mtp,
           .host_expert_layers = q.host_expert_layers,
+          .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens};
 }
+
+}  // namespace
 
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   FitResult f;
@@ -161,6 +164,15 @@ bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
   return !q.device.host.has_value() || host <= *q.device.host;
 }
 
+// Legal layouts, those whose tensor parallelism stays within the fast fabric first.
+std::vector<Layout> preferred_layouts(const FitQuestion& q, Count gpus) {
+  std::vector<Layout> layouts = legal_layouts(q.model, q.runtime, gpus);
+  std::stable_partition(layouts.begin(), layouts.end(), [&q](const Layout& layout) {
+    return std::max(layout.tp, layout.moe_tp) <= q.device.fast_domain;
+  });
+  return layouts;
+}
+
 // The first of the layouts that fits.
 std::optional<Layout> first_fitting(const ModelPlan& plan, FitQuestion& q, const std::vector<Layout>& layouts,
                                     Count replicas) {
@@ -171,204 +183,6 @@ std::optional<Layout> first_fitting(const ModelPlan& plan, FitQuestion& q, const
   }
   return std::nullopt;
 }
-
-Bytes weight_bytes_of(const FitResult& f) {
-  Bytes total;
-  for (const RankResult& r : f.ranks)
-    for (const LedgerLine& line : r.ledger.lines())
-      if (line.cls == TensorClass::Weight) total += line.bytes * r.rank_class.ranks;
-  return total;
-}
-
-double lost_share(double after, double before) { return before > 0 ? 1.0 - after / before : 0.0; }
-
-// Searches for changes of one kind; each appends what it finds.
-class ChangeSearch {
- public:
-  ChangeSearch(const FitQuestion& question, const FitResult& base)
-      : q_(question), base_(base), plan_(plan_model(question.model, question.formats, question.weights)) {}
-
-  void layouts() {
-    const Count gpus = q_.layout.gpus() / q_.layout.replicas;
-    FitQuestion q = q_;
-    if (!first_fitting(plan_, q, legal_layouts(q_.model, q_.runtime, gpus), q_.layout.replicas)) return;
-    keep(ChangeKind::Layout, "layout " + describe(q.layout), 0.0, evaluate_planned(plan_, q));
-  }
-
-  void context() {
-    if (base_.max_context < kUsefulContext) return;
-    FitQuestion q = q_;
-    q.workload.context = std::min(base_.max_context, q_.workload.context) / kUsefulContext * kUsefulContext;
-    if (q.workload.context == q_.workload.context) return;
-    keep(ChangeKind::Context, "--context " + std::to_string(q.workload.context),
-         lost_share(static_cast<double>(q.workload.context), static_cast<double>(q_.workload.context)),
-         evaluate_planned(plan_, q));
-  }
-
-  void sequences() {
-    if (q_.workload.sequences <= 1 || base_.max_sequences < 1) return;
-    FitQuestion q = q_;
-    q.workload.sequences = std::min(base_.max_sequences, q_.workload.sequences);
-    if (q.workload.sequences == q_.workload.sequences) return;
-    keep(ChangeKind::Sequences, "--sequences " + std::to_string(q.workload.sequences),
-         lost_share(static_cast<double>(q.workload.sequences), static_cast<double>(q_.workload.sequences)),
-         evaluate_planned(plan_, q));
-  }
-
-  void kv_formats() {
-    const Count now = token_bytes(base_.kv_format);
-    for (const char* name : {"fp8", "q8_0", "q4_0"}) {
-      const bool gguf = name[0] == 'q';
-      if (gguf != q_.runtime.host_offload) continue;  // block formats of the cache are llama.cpp's
-      if (token_bytes(plan_.formats.id_of(name)) >= now) continue;
-      FitQuestion q = q_;
-      q.kv = name;
-      FitResult result = evaluate_planned(plan_, q);
-      const double share = lost_share(static_cast<double>(token_bytes(result.kv_format)), static_cast<double>(now));
-      if (keep(ChangeKind::KvFormat, std::string("--kv ") + name, share, std::move(result))) return;
-    }
-  }
-
-  void host_experts() {
-    if (!host_helps()) return;
-    // The fewest layers that fit on the device: it only empties as layers leave.
-    FitQuestion q = q_;
-    const Count enough = fewest_host_layers(plan_, q);
-    if (enough > moe_layers()) return;
-    keep_on_host(ChangeKind::HostExperts, host_text(enough), evaluate_planned(plan_, q));
-  }
-
-  void weight_formats() {
-    const double now = static_cast<double>(weight_bytes_of(base_).count());
-    const std::vector<std::string> labels = weight_labels();
-    FitQuestion q = q_;
-    // Smallest first in the list: the largest that fits is the smallest change.
-    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
-      const bool smallest = std::next(label) == labels.rend();
-      if (!smallest && !fits_planned(plan, q)) continue;
-      q.weights = *label;
-      FitResult result = evaluate_planned(plan, q);
-      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
-      if (share > 0 && keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result))) return;
-    }
-  }
-
-  // The finest format whose experts fit the host and whose rest fits the device, for
-  // models that neither change alone can place.
-  void formats_on_host() {
-    if (!host_helps() || !q_.device.host.has_value() || has(ChangeKind::HostExperts)) return;
-    const double now = static_cast<double>(weight_bytes_of(base_).count());
-    const std::vector<std::string> labels = weight_labels();
-    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
-      FitQuestion q = q_;
-      q.weights = *label;
-      const Count enough = fewest_host_layers(plan, q);
-      if (enough > moe_layers()) continue;
-      FitResult result = evaluate_planned(plan, q);
-      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
-      const double moved =
-          static_cast<double>(result.host_bytes.count()) / static_cast<double>(weight_bytes_of(result).count());
-      // What is given up by both: the bytes lost, and of the rest the share that moves.
-      if (share > 0)
-        keep(ChangeKind::FormatAndHost, "--weights " + *label + ", " + host_text(enough), share + (1 - share) * moved,
-             std::move(result));
-      return;
-    }
-  }
-
-  void more_gpus() {
-    const Count now = q_.layout.gpus() / q_.layout.replicas;
-    if (q_.device.host_is_device) return;  // a laptop is one device
-    const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
-    const Count budget = std::max<Count>(q_.device.budget().count(), 1);
-    // Beyond one node of 8, devices come by the node.
-    for (Count gpus = now + 1; gpus <= kMostGpus;
-         gpus = gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus)) {
-      // Weights alone bound the number from below; replicated ones only add to it.
-      if (gpus * budget < weights / q_.layout.ranks_per_stage()) continue;
-      FitQuestion q = q_;
-      const std::optional<Layout> layout =
-          first_fitting(plan_, q, legal_layouts(q_.model, q_.runtime, gpus), q_.layout.replicas);
-      if (!layout.has_value()) continue;
-      FitResult result = evaluate_planned(plan_, q);
-      const double share = lost_share(static_cast<double>(now), static_cast<double>(gpus));
-      const std::string text = std::to_string(gpus) + " devices, " + describe(q.layout);
-      if (keep(ChangeKind::MoreGpus, text, share, std::move(result))) return;
-    }
-  }
-
-  Changes take() {
-    std::stable_sort(found_.begin(), found_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
-    Changes changes{std::move(found_), std::nullopt};
-    if (changes.fitting.empty()) changes.closest = std::move(closest_);
-    return changes;
-  }
-
- private:
-  static constexpr Count kUsefulContext = 256;
-  static constexpr Count kMostGpus = 1024;
-
-  bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
-    if (fits(result)) {
-      found_.push_back({kind, std::move(text), size, std::move(result)});
-      return true;
-    }
-    if (!closest_.has_value() || result.margin > closest_->result.margin)
-      closest_ = Change{kind, std::move(text), size, std::move(result)};
-    return false;
-  }
-
-  void keep_on_host(ChangeKind kind, std::string text, FitResult result) {
-    const double weights = static_cast<double>(weight_bytes_of(base_).count());
-    const double share = static_cast<double>(result.host_bytes.count()) / weights;
-    keep(kind, std::move(text), share, std::move(result));
-  }
-
-  bool has(ChangeKind kind) const {
-    return std::any_of(found_.begin(), found_.end(), [kind](const Change& c) { return c.kind == kind; });
-  }
-
-  bool host_helps() const { return q_.runtime.host_offload && !q_.device.host_is_device; }
-
-  Count moe_layers() const {
-    Count layers = 0;
-    for (std::size_t i = 0; i < plan_.model.blocks.size(); ++i)
-      if (std::holds_alternative<MoeFfn>(plan_.model.blocks[i].kind)) layers += plan_.instances[i];
-    return layers;
-  }
-
-  // Sets q to the fewest layers that fit; moe_layers() + 1 when none do.
-  Count fewest_host_layers(const ModelPlan& plan, FitQuestion& q) const {
-    Count layers = q_.host_expert_layers + 1;
-    for (; layers <= moe_layers(); ++layers) {
-      q.host_expert_layers = layers;
-      if (fits_planned(plan, q)) break;
-    }
-    return layers;
-  }
-
-  static std::string host_text(Count layers) {
-    return "experts of " + std::to_string(layers) + (layers == 1 ? " layer" : " layers") + " in host memory";
-  }
-
-  std::vector<std::string> weight_labels() const {
-    if (q_.runtime.id == "llama.cpp") return mixture_labels();
-    return {"nvfp4", "int4_g128", "fp8"};
-  }
-
-  // Bytes of 1,024 cached values: enough to compare formats.
-  Count token_bytes(FormatId format) const { return payload_bytes(plan_.formats[format], 1024).count(); }
-
-  const FitQuestion& q_;
-  const FitResult& base_;
-  ModelPlan plan_;
-  std::vector<Change> found_;
-  std::optional<Change> closest_;
-};
-
-}  // namespace
 
 std::string_view word_of(Verdict verdict) {
   switch (verdict) {
@@ -385,32 +199,18 @@ FitResult evaluate(const FitQuestion& question) {
 
 std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
   const ModelPlan plan = plan_model(question.model, question.formats, question.weights);
-  const std::vector<Layout> legal = legal_layouts(question.model, question.runtime, gpus);
   FitQuestion q = question;
-  if (const std::optional<Layout> found = first_fitting(plan, q, legal, 1)) return found;
+  std::optional<Layout> legal;
   // Devices that one copy cannot use together still hold independent copies.
-  for (Count replicas = 2; replicas <= gpus; ++replicas) {
+  for (Count replicas = 1; replicas <= gpus; ++replicas) {
     if (gpus % replicas != 0) continue;
-    const std::vector<Layout> fewer = legal_layouts(question.model, question.runtime, gpus / replicas);
-    if (const std::optional<Layout> found = first_fitting(plan, q, fewer, replicas)) return found;
+    const std::vector<Layout> layouts = preferred_layouts(question, gpus / replicas);
+    if (const std::optional<Layout> found = first_fitting(plan, q, layouts, replicas)) return found;
+    if (legal.has_value() || layouts.empty()) continue;
+    legal = layouts.front();
+    legal->replicas = replicas;
   }
-  if (legal.empty()) return std::nullopt;
-  return legal.front();
-}
-
-Changes find_changes(const FitQuestion& question) {
-  const FitResult base = evaluate(question);
-  if (fits(base)) return {};
-  ChangeSearch search(question, base);
-  search.layouts();
-  search.context();
-  search.sequences();
-  search.kv_formats();
-  search.host_experts();
-  search.weight_formats();
-  search.formats_on_host();
-  search.more_gpus();
-  return search.take();
+  return legal;
 }
 
 std::string_view limiting_kind(const FitResult& result) {
@@ -419,31 +219,6 @@ std::string_view limiting_kind(const FitResult& result) {
   for (const LedgerLine& line : result.ranks.front().ledger.lines())
     if (line.place == Place::Device && (largest == nullptr || line.bytes > largest->bytes)) largest = &line;
   return largest != nullptr ? ledger_kind(largest->cls, largest->part) : "";
-}
-
-std::string runtime_flags(const FitResult& result) {
-  const FitQuestion& q = result.question;
-  const std::string context = std::to_string(q.workload.context);
-  if (q.runtime.id == "llama.cpp") {
-    std::string flags;
-    if (q.weights != "native") flags = "-m <" + q.weights + " file> ";
-    flags += "-c " + std::to_string(q.workload.context * q.workload.sequences);
-    if (q.workload.sequences > 1) flags += " -np " + std::to_string(q.workload.sequences);
-    flags += " -ngl 99";
-    if (q.host_expert_layers > 0) flags += " --n-cpu-moe " + std::to_string(q.host_expert_layers);
-    if (!q.kv.empty() && q.kv != "fp16") flags += " -ctk " + q.kv + " -ctv " + q.kv;
-    return flags;
-  }
-  if (q.runtime.id == "vllm") {
-    std::string flags = "--max-model-len " + context;
-    if (q.layout.tp > 1) flags += " --tensor-parallel-size " + std::to_string(q.layout.tp);
-    if (q.layout.dp > 1) flags += " --data-parallel-size " + std::to_string(q.layout.dp);
-    if (q.layout.pp > 1) flags += " --pipeline-parallel-size " + std::to_string(q.layout.pp);
-    if (q.layout.ep > 1) flags += " --enable-expert-parallel";
-    if (q.kv == "fp8") flags += " --kv-cache-dtype fp8";
-    return flags;
-  }
-  return "";
 }
 
 }  // namespace moeplan

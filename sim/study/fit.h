@@ -23,6 +23,7 @@ struct DeviceBudget {
   std::optional<Bytes> host;    // memory of the host that experts may use, over the replica
   bool host_is_device = false;  // unified memory: moving experts gains nothing
   Count node_devices = 1;
+  Count fast_domain = 8;  // devices that reach each other over the fast fabric
 };
 
 // A deployment and its load. Everything a verdict depends on.
@@ -36,8 +37,8 @@ struct FitQuestion {
   Layout layout;
   Workload workload;
   bool load_mtp = false;
-  Count host_expert_layers = 0;
-  Count dispatch_tokens = 0;  // 0 = the runtime's
+  Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
+  Count dispatch_tokens = 0;     // 0 = the runtime's
 };
 
 enum class Verdict { Yes, Tight, No };
@@ -46,7 +47,7 @@ std::string_view word_of(Verdict verdict);
 // One rank class at the asked load.
 struct RankResult {
   RankClass rank_class;
-  Program program;  // decode step, for explanations
+  Program program;  // of a prefill step, the larger one
   Residency residency;
   MemoryLedger ledger;
   Bytes margin;  // budget - total
@@ -73,7 +74,17 @@ struct FitResult {
 FitResult evaluate(const FitQuestion& question);
 
 // One change of a question, evaluated.
-enum class ChangeKind { Layout, Context, Sequences, KvFormat, HostExperts, WeightFormat, MoreGpus, FormatAndHost };
+enum class ChangeKind {
+  Layout,
+  Reserve,
+  Context,
+  Sequences,
+  KvFormat,
+  HostExperts,
+  WeightFormat,
+  MoreGpus,
+  FormatAndHost
+};
 struct Change {
   ChangeKind kind = ChangeKind::Layout;
   std::string text;  // "--weights q3_k_m", "experts of 7 layers in host memory"
@@ -91,7 +102,8 @@ struct Changes {
 Changes find_changes(const FitQuestion& question);
 
 // The layout for a number of devices when the user names none: the first legal one that
-// fits, else the first legal one; none when nothing is legal.
+// fits (tensor parallelism within the fast fabric before across it, one copy before
+// several), else the first legal one; none when nothing is legal.
 std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
 
 // What limits the tightest rank: the ledger kind with the most bytes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/study/model_report.h"
 
-#include <algorithm>
+#include "sim/ledger/ledger.h"
 
 namespace moeplan {
 namespace {
@@ -37,10 +37,9 @@ void read_caches(const Program& program, ModelReport& report) {
     if (t.cls == TensorClass::State) report.state_bytes += Bytes(t.repeat * t.per_sequence);
     if (t.cls != TensorClass::Kv) continue;
     const Bytes all = Bytes(t.repeat * t.per_token);
-    const Count kept = t.window != 0 ? std::min<Count>(report.context, t.window) : report.context;
     report.kv_per_token += all;
     if (t.window == 0) report.kv_marginal_per_token += all;
-    report.kv_at_context += all * kept * report.batch;
+    report.kv_at_context += bytes_at(t, {.context = report.context, .sequences = report.batch}, 0);
     report.layers.push_back({t.cache, t.repeat, Bytes(t.per_token), t.window});
   }
 }

@@ -71,6 +71,41 @@ TEST(B1, ExpertsMovedToTheHostAreStillCounted) {
   }
 }
 
+// Bytes of all weights on all ranks, device and host, with shards that several ranks hold
+// counted once. Only without tensor parallelism do block scales and groups stay whole.
+Bytes distinct_bytes(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options) {
+  Bytes total;
+  for (const RankClass& c : rank_classes(plan, options.layout)) {
+    const Program p = lower(plan, runtime, options, c, Phase::Decode);
+    for (const Tensor& t : p.tensors())
+      if (is_weight(t) && t.elements > 0) total += Bytes(t.fixed * t.repeat) * c.stages;
+  }
+  return total;
+}
+
+TEST(B1, BytesOfAnyLabelOverStagesAndHostAreTheCheckpoint) {
+  const FormatTable formats = catalog().formats();
+  RuntimeSpec runtime = catalog().runtime("llama.cpp");
+  for (const char* id :
+       {"mixtral-8x7b", "deepseek-v2-lite", "qwen3-30b-a3b", "gpt-oss-20b", "llama-4-maverick", "llama-3.1-8b"}) {
+    for (const char* label : {"native", "bf16", "q2_k", "q3_k_m", "q4_k_m", "q5_k_m", "q6_k", "q8_0", "iq4_xs"}) {
+      const ModelPlan plan = plan_model(catalog().model(id), formats, label);
+      const CheckpointSize file = checkpoint_size(plan.model, plan.weights, formats);
+      // The vision tower is another file under llama.cpp.
+      const Bytes expected = file.bytes - file.by_part[static_cast<std::size_t>(Part::Vision)];
+      for (const Count pp : {1, 2, 3, 5, 7}) {
+        for (const Count host : {0, 1, 5, 20, 400}) {
+          LowerOptions options = options_for(plan, runtime, {.pp = pp});
+          options.host_expert_layers = host;
+          options.input_table_on_host = host > 0;
+          EXPECT_EQ(distinct_bytes(plan, runtime, options), expected)
+              << id << " " << label << " pp " << pp << " host " << host;
+        }
+      }
+    }
+  }
+}
+
 // FLOPs with work that several ranks repeat counted once. Replication is read off the
 // weights of the op (a fused qkv has replicated and cut columns) or, without weights,
 // off the op.
@@ -136,14 +171,14 @@ TEST(B2, AGemmDoesTwoFlopsPerRowAndWeightOnItsRank) {
     const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Decode);
     const Binding b = bind(p, step);
     for (const Op& op : p.ops()) {
-      if (op.kind != OpKind::Gemm || op.rows != Rows::Tokens || op.repeat == 0) continue;
+      if (op.kind != OpKind::Gemm || op.rows != Rows::Tokens || op.layers == 0) continue;
       Wide elements = 0;
       for (std::size_t i = 0; i < op.weights_count; ++i) {
         const Tensor& t = p.tensor_array[op.weights_first + i];
         if (is_weight(t)) elements += Wide{t.elements} * t.repeat;
       }
       const double expected = 2.0 * static_cast<double>(b.tokens) * static_cast<double>(elements);
-      EXPECT_DOUBLE_EQ(work_of(op, p, b).flops * op.repeat, expected) << label(c) << " " << word_of(op.name);
+      EXPECT_DOUBLE_EQ(work_of(op, p, b).flops * op.layers, expected) << label(c) << " " << word_of(op.name);
     }
   });
 }
@@ -174,6 +209,35 @@ TEST(B4, LinesSumToTheTotalAndClassesToTheRanks) {
     }
     EXPECT_EQ(ranks, c.layout.tp * c.layout.dp * c.layout.pp) << label(c);
   });
+}
+
+TEST(B4, EveryVerdictAddsUpOnEveryDevice) {
+  const FormatTable formats = catalog().formats();
+  for (const std::string& device_id : catalog().device_ids()) {
+    const DeviceSpec device = catalog().device(device_id);
+    for (const std::string& id : all_models()) {
+      FitQuestion q;
+      q.model = catalog().model(id);
+      q.formats = formats;
+      q.runtime = catalog().runtime(device.default_runtime.empty() ? "generic" : device.default_runtime);
+      q.device.device = device_id;
+      q.device.capacity = device.memory.value - device.unallocatable.value;
+      q.device.reserve = std::max(q.runtime.reserve_fixed, scaled(q.device.capacity, q.runtime.reserve_fraction));
+      q.workload = {.context = 4096, .sequences = 3};
+      const std::optional<Layout> layout = choose_layout(q, 2);
+      ASSERT_TRUE(layout.has_value()) << device_id << " " << id;
+      q.layout = *layout;
+      const FitResult r = evaluate(q);
+      Count ranks = 0;
+      for (const RankResult& rank : r.ranks) {
+        ranks += rank.rank_class.ranks;
+        EXPECT_EQ(rank.margin, q.device.budget() - rank.ledger.total) << device_id << " " << id;
+        EXPECT_GE(rank.margin, r.margin) << device_id << " " << id;
+      }
+      EXPECT_EQ(ranks * q.layout.replicas, 2) << device_id << " " << id;
+      EXPECT_EQ(r.verdict == Verdict::No, r.margin < Bytes(0)) << device_id << " " << id;
+    }
+  }
 }
 
 TEST(B4, TheFoldedLedgerAgreesWithTheLinesAtEveryLoad) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a Hugging Face config.json: a ModelSpec or an InputError. What was
-// imported can be written as a model file of ours and read again.
+// imported can be written as a model file of ours and read again, and estimated.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +9,7 @@
 #include "sim/base/error.h"
 #include "sim/spec/catalog.h"
 #include "sim/spec/import/hf_config.h"
+#include "tests/fuzz/estimate_all.h"
 
 namespace moeplan {
 namespace {
@@ -30,6 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(moeplan::is_hf_config(source));
   if (const std::optional<moeplan::ModelSpec> model = moeplan::imported(source)) {
     static_cast<void>(moeplan::read_model(moeplan::write_model(*model), "written.json"));
+    moeplan::estimate_all(*model);
   }
   return 0;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a document of ours; the first byte chooses the reader. What was read
-// is written, and that text is read again without a complaint.
+// is written, and that text is read again without a complaint; a model is estimated.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "sim/base/error.h"
 #include "sim/spec/catalog.h"
+#include "tests/fuzz/estimate_all.h"
 
 namespace moeplan {
 namespace {
@@ -41,5 +42,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(data + 1, data + size);
   const std::string written = moeplan::written_again(kind, text);
   if (!written.empty()) CHECK(moeplan::read_and_write(kind, written) == written);
+  if (!written.empty() && kind == 'm') moeplan::estimate_all(moeplan::read_model(written, "written.json"));
   return 0;
 }

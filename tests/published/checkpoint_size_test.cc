@@ -172,6 +172,17 @@ TEST(CheckpointSize, MlxFilesAgree) {
   }
 }
 
+// 6,979,321,856 projection weights in 4.127 bit and 2 x 525,336,576 table entries and 266,240
+// norms in BF16: the 5.7 GB of published bitsandbytes files of Llama-3.1-8B.
+TEST(CheckpointSize, BitsandbytesDoubleQuantisationTakes4127BitsAWeight) {
+  const Count weights = 6979321856;
+  const Count tensors = 32 * 7;
+  const Count quantised = weights / 64 * 33 + weights / 16384 * 4 + tensors * 1088;
+  EXPECT_EQ(size_of("llama-3.1-8b", "nf4_dq").bytes.count(), quantised + 2 * (2 * Count{525336576} + 266240));
+  EXPECT_NEAR(8.0 * static_cast<double>(quantised) / static_cast<double>(weights), 4.127, 0.0005);
+  EXPECT_NEAR(static_cast<double>(size_of("llama-3.1-8b", "nf4_dq").bytes.count()) / 5.7e9, 1.0, 0.005);
+}
+
 TEST(CheckpointSize, PartsSumToTheBytes) {
   for (const char* label : {"native", "q4_k_m", "fp8"}) {
     const CheckpointSize size = size_of("deepseek-v3", label);

@@ -8,7 +8,7 @@
 #include "sim/lower/dispatch.h"
 #include "sim/study/fit.h"
 #include "sim/study/model_report.h"
-#include "tests/published/vllm_rows.h"
+#include "validate/published_memory.h"
 
 namespace moeplan {
 namespace {
@@ -39,6 +39,20 @@ TEST(KvCache, DeepSeekV32AddsTheIndexerKeys) {
   EXPECT_EQ(report("deepseek-v3.2", 32768).kv_per_token, Bytes(78'324));
   // FP8 layout: 61 x (512 + 16 scales + 128 rope in bf16 + 132)
   EXPECT_EQ(report("deepseek-v3.2", 32768, "fp8").kv_per_token, Bytes(48'068));
+}
+
+TEST(KvCache, Glm52SharesIndexersAndItsMtpLayerHasItsOwn) {
+  // As an engine logged it: 79 latents x 656 B + 22 indexer keys x 132 B = 54,728 B per token.
+  const RuntimeSpec runtime = catalog().runtime("vllm");
+  const ModelPlan plan = plan_model(catalog().model("glm-5.2"), catalog().formats(), "native");
+  LowerOptions options;
+  options.kv_format = plan.formats.id_of("fp8");
+  options.load_mtp = true;
+  const Program p = lower(plan, runtime, options, rank_classes(plan, {}).front(), Phase::Decode);
+  Count per_token = 0;
+  for (const Tensor& t : p.tensors())
+    if (t.cls == TensorClass::Kv) per_token += t.per_token * t.repeat;
+  EXPECT_EQ(per_token, 79 * 656 + 22 * 132);
 }
 
 TEST(KvCache, Fp8HalvesEveryCacheWithoutScales) {

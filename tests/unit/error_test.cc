@@ -52,6 +52,30 @@ TEST(NearestName, FindsANameWithAnExtraWord) {
   EXPECT_EQ(nearest_name("deepseek-r1-0528", {"deepseek-v3", "deepseek-r1"}), "deepseek-r1");
 }
 
+TEST(NearestName, LooksPastSeparators) {
+  const std::vector<std::string> models = {"deepseek-v2", "deepseek-v3",  "deepseek-v3.2", "deepseek-r1",
+                                           "gpt-oss-20b", "gpt-oss-120b", "mixtral-8x22b", "mixtral-8x7b"};
+  EXPECT_EQ(nearest_name("mixtral8x7b", models), "mixtral-8x7b");
+  EXPECT_EQ(nearest_name("deepseekv3", models), "deepseek-v3");
+  EXPECT_EQ(nearest_name("gpt-oss120b", models), "gpt-oss-120b");
+}
+
+TEST(NearestName, OfEquallyNearNamesTheOneWithTheSameBeginning) {
+  EXPECT_EQ(nearest_name("deepseek-r2", {"deepseek-v2", "deepseek-r1", "deepseek-v3"}), "deepseek-r1");
+}
+
+TEST(NearestName, AMisspellingComesBeforeAPart) {
+  EXPECT_EQ(nearest_name("rtx-4090-desktp", {"rtx-4090", "rtx-4090-desktop"}), "rtx-4090-desktop");
+}
+
+TEST(NearestName, AnExtraWordComesBeforeSeveralEdits) {
+  EXPECT_EQ(nearest_name("deepseek-v3-0324", {"deepseek-v3.2", "deepseek-v3"}), "deepseek-v3");
+}
+
+TEST(NearestName, OfSeveralPartsTheLongest) {
+  EXPECT_EQ(nearest_name("mixtral-8x7b-instruct-v0.1", {"mixtral", "mixtral-8x7b"}), "mixtral-8x7b");
+}
+
 TEST(NearestName, AcceptsTwoEditsOfAShortNameAndNotThree) {
   EXPECT_EQ(nearest_name("axcdyf", {"abcdef"}), "abcdef");  // 2 substitutions
   EXPECT_EQ(nearest_name("axxxef", {"abcdef"}), "");        // 3 substitutions > max(2, 6 / 3)

@@ -457,6 +457,47 @@ TEST(HfWrongInput, HugeSizesAreRefusedNotComputed) {
   expect_complaint(replaced(kMixtral, "\"num_local_experts\": 8", "\"num_local_experts\": 2000000000"), "experts");
 }
 
+TEST(HfWrongInput, AValueOutOfRangeIsToldAtItsPlaceWithTheRealBounds) {
+  expect_complaint(replaced(kMixtral, "\"vocab_size\": 1000", "\"vocab_size\": 2147483647"),
+                   "small.config.json:4:50: vocab_size: found 2147483647, expected a whole number from 1 to 16777216");
+  expect_complaint(replaced(kMixtral, "\"hidden_size\": 64", "\"hidden_size\": 0"), "from 1 to 262144");
+}
+
+TEST(HfWrongInput, OneMistakeBringsOneComplaint) {
+  const auto one = [](const std::string& text, const std::string& key) {
+    const std::string found = complaint(text);
+    EXPECT_NE(found.find(key + ": found"), std::string::npos) << found;
+    EXPECT_EQ(found.find('\n'), std::string::npos) << found;
+  };
+  one(replaced(kMixtral, "\"hidden_size\": 64", "\"hidden_size\": \"wide\""), "hidden_size");
+  one(replaced(kMixtral, "\"num_local_experts\": 8", "\"num_local_experts\": null"), "num_local_experts");
+  one(replaced(kMixtral, "\"num_local_experts\": 8", "\"num_local_experts\": -8"), "num_local_experts");
+  one(replaced(kMixtral, "\"num_attention_heads\": 8", "\"num_attention_heads\": 0"), "num_attention_heads");
+  one(replaced(kDeepSeek, "\"n_routed_experts\": 8", "\"n_routed_experts\": 0"), "n_routed_experts");
+  one(replaced(kDeepSeek, "\"n_group\": 4", "\"n_group\": 0"), "n_group");
+  one(replaced(kGptOss, "\"num_hidden_layers\": 4", "\"num_hidden_layers\": 0"), "num_hidden_layers");
+}
+
+TEST(HfWrongInput, AListIsNoNumber) {
+  expect_complaint(replaced(kMixtral, "\"intermediate_size\": 96", "\"intermediate_size\": [96]"),
+                   "intermediate_size: found an array");
+  expect_complaint(replaced(kMixtral, "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": [2, 2, 2, 2]"),
+                   "num_experts_per_tok: found an array");
+}
+
+TEST(HfWrongInput, AListOfHunyuanIsOneEqualEntryForEachLayer) {
+  const auto config = [](const std::string& width, const std::string& top_k) {
+    return R"({"model_type": "hunyuan_v1_moe", "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 8,
+      "num_key_value_heads": 2, "num_hidden_layers": 2, "num_experts": 8, "max_position_embeddings": 2048,
+      "vocab_size": 1000, "moe_intermediate_size": )" +
+           width + R"(, "moe_topk": )" + top_k + "}";
+  };
+  EXPECT_EQ(block<MoeFfn>(import(config("[32, 32]", "[2, 2]")), "moe").width, 32);
+  EXPECT_EQ(block<MoeFfn>(import(config("32", "2")), "moe").top_k, 2);
+  expect_complaint(config("[32]", "2"), "one equal entry for each of the 2 layers; found 1 entries");
+  expect_complaint(config("32", "[2, 3]"), "sizes that differ by layer are not modelled");
+}
+
 TEST(HfWrongInput, SeveralProblemsAreToldTogether) {
   std::string text = replaced(kMixtral, "\"hidden_size\": 64", "\"hidden_size\": \"wide\"");
   text = with(replaced(text, "\"vocab_size\": 1000", "\"vocab_size\": -1"), "\"new_dim\": 5");

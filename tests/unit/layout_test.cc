@@ -141,11 +141,37 @@ TEST(LayoutRules, LinearHeadsDivideByTp) {
   EXPECT_EQ(said(tp_only(32), model, anything_goes()), "delta: 16 linear key heads are not divisible by tp 32");
 }
 
-TEST(LayoutRules, MambaHeadsDivideAndGroupsReplicate) {
+TEST(LayoutRules, MambaHeadsAndGroupsDivide) {
   ModelSpec model = mixtral_like();
   model.blocks[0] = block("mamba", MambaMixer{.heads = 64, .head_dim = 64, .state = 128, .groups = 8});
-  EXPECT_EQ(said(tp_only(16), model, anything_goes()), "");
-  EXPECT_EQ(said(tp_only(128), model, anything_goes()), "mamba: 64 mamba heads are not divisible by tp 128");
+  EXPECT_EQ(said(tp_only(8), model, anything_goes()), "");
+  EXPECT_EQ(said(tp_only(16), model, anything_goes()), "mamba: 8 mamba groups are not divisible by tp 16");
+}
+
+TEST(LayoutRules, AStageHasAtMost32768Ranks) {
+  ModelSpec model = deepseek_v3_like();
+  const Layout most{.tp = 128, .dp = 256, .moe_tp = 128, .ep = 256};
+  EXPECT_EQ(said(most, model, anything_goes()), "");
+  const Layout twice{.tp = 128, .dp = 512, .moe_tp = 256, .ep = 256};
+  EXPECT_EQ(said(twice, model, anything_goes()), "tp 128 x dp 512 = 65536 ranks, must be at most 32768");
+  EXPECT_EQ(said({.dp = Count{1} << 62}, model, anything_goes()), "dp is 4611686018427387904, must be at most 32768");
+}
+
+TEST(LayoutRules, StagesCutTheDecoderOnly) {
+  ModelSpec model = gpt2_like();
+  model.runs = {{.stack = Stack::Encoder, .repeat = 12, .layers = {{0, 1}}}, {.repeat = 4, .layers = {{0, 1}}}};
+  EXPECT_EQ(said({.pp = 4}, model, anything_goes()), "");
+  EXPECT_EQ(said({.pp = 5}, model, anything_goes()), "pp 5 exceeds 4 decoder layers");
+}
+
+TEST(LayoutRules, OnlyTheLargestMoeBlockMayHaveUnequalShares) {
+  ModelSpec model = transformer("two-moes", 4,
+                                {block("large", MoeFfn{.experts = 64, .top_k = 2, .width = 64}),
+                                 block("small", MoeFfn{.experts = 16, .top_k = 2, .width = 64})});
+  EXPECT_EQ(said({.dp = 8, .ep = 8}, model, anything_goes()), "");
+  EXPECT_EQ(said({.dp = 5, .ep = 5}, model, anything_goes()),
+            "small: 16 experts are not divisible by ep 5; only the block with the most experts (64) may have unequal "
+            "shares");
 }
 
 TEST(LayoutRules, WidthsDivideByTheirRanks) {

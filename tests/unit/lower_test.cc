@@ -55,7 +55,7 @@ class WorkedExample : public testing::Test {
 
 TEST_F(WorkedExample, EachRankHoldsFourExpertsAndReceives1024Rows) {
   EXPECT_EQ(op_named(l.program, OpName::ExpertGateUp).a, 4);
-  EXPECT_DOUBLE_EQ(b.load.rows, 1024);  // 8,192 tokens x 8 / 64 ranks
+  EXPECT_DOUBLE_EQ(load_of(op_named(l.program, OpName::ExpertGateUp), b).rows, 1024);  // 8,192 tokens x 8 / 64 ranks
   EXPECT_EQ(op_named(l.program, OpName::ExpertGateUp).repeat, 58);
 }
 
@@ -172,6 +172,98 @@ TEST(Lowering, HostExpertsRunOnTheHostLane) {
   // 2 experts x 3 matrices of 4096 x 14336, 2 FLOPs each
   EXPECT_DOUBLE_EQ(work_of(host, l.program, b).flops, 2.0 * 2 * 3 * 4096 * 14336);
   EXPECT_DOUBLE_EQ(work_of(host, l.program, b).weight_bytes, 2.0 * 3 * 4096 * 14336 * 2);
+}
+
+TEST(Lowering, HostLayersCountFromTheFirstLayerAsInLlamaCpp) {
+  // DeepSeek-V3 begins with 3 dense layers: the experts of layers 0..9 are those of 7 MoE layers.
+  Lowered l{plan_model(catalog().model("deepseek-v3"), catalog().formats(), "native"), {}};
+  EXPECT_EQ(moe_layers_within(l.plan, 3), 0);
+  EXPECT_EQ(moe_layers_within(l.plan, 10), 7);
+  LowerOptions options;
+  options.kv_format = l.plan.formats.id_of("fp16");
+  options.host_expert_layers = 10;
+  l.program = lower(l.plan, catalog().runtime("llama.cpp"), options, rank_classes(l.plan, {}).front(), Phase::Decode);
+  EXPECT_EQ(op_named(l.program, OpName::HostExperts).repeat, 7);
+}
+
+TEST(Lowering, MtpModulesBringTheirOwnCacheLayerAndHead) {
+  Lowered l{plan_model(catalog().model("deepseek-v3"), catalog().formats(), "native"), {}};
+  LowerOptions options;
+  options.kv_format = l.plan.formats.id_of("bf16");
+  Count per_token[2] = {0, 0};
+  double flops[2] = {0, 0};
+  for (const bool mtp : {false, true}) {
+    options.load_mtp = mtp;
+    const Program p =
+        lower(l.plan, catalog().runtime("generic"), options, rank_classes(l.plan, {}).front(), Phase::Decode);
+    for (const Tensor& t : p.tensors())
+      if (t.cls == TensorClass::Kv) per_token[mtp] += t.per_token * t.repeat;
+    flops[mtp] = total_work(p, bind(p, {{.sequences = 1, .new_tokens = 1, .context = 0}})).flops;
+  }
+  EXPECT_EQ(per_token[0], 61 * 1152);
+  EXPECT_EQ(per_token[1], 62 * 1152);
+  // One layer (0.6 B active), the projection (0.1 B) and the head again (0.9 B), 2 FLOPs each: 3.3 GFLOP.
+  EXPECT_GT(flops[1] - flops[0], 2.0e9);
+  EXPECT_LT(flops[1] - flops[0], 4.0e9);
+}
+
+TEST(Lowering, TheEncoderIsResidentButDoesNotRunInDecode) {
+  const Lowered prefill = lowered("switch-c", {}, Phase::Prefill);
+  const Lowered decode = lowered("switch-c", {}, Phase::Decode);
+  Count weights[2] = {0, 0};
+  for (const Tensor& t : prefill.program.tensors()) weights[0] += t.elements * t.repeat;
+  for (const Tensor& t : decode.program.tensors()) weights[1] += t.elements * t.repeat;
+  EXPECT_EQ(weights[0], weights[1]);
+  const Step one{{.sequences = 1, .new_tokens = 1, .context = 0}};
+  EXPECT_LT(total_work(decode.program, bind(decode.program, one)).flops,
+            0.7 * total_work(prefill.program, bind(prefill.program, one)).flops);
+}
+
+TEST(Lowering, LlamaCppKeepsTheInputTableOnTheHost) {
+  const auto resident = [](const char* model, bool host, Place place) {
+    Lowered l{plan_model(catalog().model(model), catalog().formats(), "native"), {}};
+    LowerOptions options;
+    options.kv_format = l.plan.formats.id_of("fp16");
+    options.input_table_on_host = host;
+    l.program = lower(l.plan, catalog().runtime("llama.cpp"), options, rank_classes(l.plan, {}).front(), Phase::Decode);
+    Count bytes = 0;
+    for (const Tensor& t : l.program.tensors())
+      if (t.cls == TensorClass::Weight && t.place == place) bytes += t.fixed * t.repeat;
+    return bytes;
+  };
+  // Llama-3.1-8B: 128,256 x 4,096 x 2 B move. GPT-2 ties its head: the device keeps a copy.
+  EXPECT_EQ(resident("llama-3.1-8b", true, Place::Host), Count{128256} * 4096 * 2);
+  EXPECT_EQ(resident("llama-3.1-8b", false, Place::Device) - resident("llama-3.1-8b", true, Place::Device),
+            Count{128256} * 4096 * 2);
+  EXPECT_EQ(resident("gpt2", true, Place::Device), resident("gpt2", false, Place::Device));
+}
+
+TEST(Lowering, EachMoeBlockHasItsOwnLoad) {
+  // 64 experts top-8 in one layer, 8 experts top-1 in the next.
+  ModelSpec m = catalog().model("mixtral-8x7b");
+  Block small = m.blocks[1];
+  small.name = "small";
+  std::get<MoeFfn>(small.kind).experts = 64;
+  std::get<MoeFfn>(small.kind).top_k = 8;
+  std::get<MoeFfn>(m.blocks[1].kind).top_k = 1;
+  m.blocks.push_back(small);
+  m.runs = {{.stack = Stack::Decoder, .repeat = 1, .layers = {{0, 1}, {0, 2}}}};
+  const ModelPlan plan = plan_model(m, catalog().formats(), "native");
+  LowerOptions options;
+  options.kv_format = plan.formats.id_of("bf16");
+  const Program p = lower(plan, catalog().runtime("generic"), options, rank_classes(plan, {}).front(), Phase::Decode);
+  const Binding b = bind(p, {{.sequences = 10, .new_tokens = 1, .context = 0}});
+  std::vector<double> rows;
+  for (const Op& op : p.ops())
+    if (op.name == OpName::ExpertDown) rows.push_back(load_of(op, b).rows);
+  EXPECT_EQ(rows, (std::vector<double>{10, 80}));
+}
+
+TEST(Lowering, GatheringRuntimesExchangeEveryToken) {
+  // vLLM's default gathers: each rank sends its tokens to the 7 others, in bf16.
+  const Lowered l = lowered("deepseek-v3", {.tp = 1, .dp = 8, .moe_tp = 1, .ep = 8}, Phase::Decode, "vllm");
+  const Binding b = bind(l.program, {{.sequences = 8 * 16, .new_tokens = 1, .context = 0}});
+  EXPECT_DOUBLE_EQ(work_of(op_named(l.program, OpName::Dispatch), l.program, b).sent_bytes, 16.0 * 7168 * 2 * 7);
 }
 
 TEST(Lowering, Mxfp4ExpertsArePaddedUnderVllmOnly) {

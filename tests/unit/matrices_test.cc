@@ -266,6 +266,19 @@ TEST(CountParameters, OneExpertIsADenseFfn) {
   EXPECT_EQ(moe.active, moe.total);
 }
 
+TEST(OuterMatrices, ATiedHeadHasNoRowsAndTheMtpProjectionTwiceTheColumns) {
+  ModelSpec model = model_of(DenseFfn{.width = 8});
+  EXPECT_EQ(embedding_of(model).elements(), 100 * 64);
+  EXPECT_EQ(head_of(model).elements(), 100 * 64);
+  model.tied_embeddings = true;
+  EXPECT_EQ(head_of(model).elements(), 0);
+  EXPECT_EQ(mtp_projection_of(model).elements(), 64 * 2 * 64);
+  const Matrix table = matrix_of(ExtraTensor{.name = "table", .part = "embedding", .elements = 12, .active = false});
+  EXPECT_EQ(table.part, Part::Embedding);
+  EXPECT_EQ(table.elements(), 12);
+  EXPECT_EQ(table.active_share, 0.0);
+}
+
 TEST(Words, EveryRoleAndPartHasItsOwnWord) {
   for (std::size_t i = 0; i < kRoleWords.size(); ++i) {
     EXPECT_FALSE(kRoleWords[i].empty());

@@ -124,6 +124,16 @@ TEST(ReadModel, AnUnknownKeyIsNamedWithTheNearestKnown) {
   expect_complaint(replaced(kSmall, "\"vocab\"", "\"vocabulary\""), "vocabulary");
 }
 
+TEST(ReadModel, AValueOutOfRangeIsToldAtItsPlaceWithTheRealBounds) {
+  EXPECT_EQ(complaint(replaced(kSmall, "\"hidden\": 64", "\"hidden\": 0")),
+            "small.json:3:13: hidden: found 0, expected a whole number from 1 to 262144");
+  EXPECT_EQ(complaint(replaced(kSmall, "\"hidden\": 64", "\"hidden\": 1000000000000000000")),
+            "small.json:3:13: hidden: found 1000000000000000000, expected a whole number from 1 to 262144");
+  expect_complaint(replaced(kSmall, "\"repeat\": 3", "\"repeat\": 0"),
+                   "small.json:12:16: layers/1/repeat: found 0, expected a whole number from 1 to 1024");
+  expect_complaint(replaced(kSmall, "\"experts\": 8", "\"experts\": 0"), "blocks/moe/experts: found 0");
+}
+
 TEST(ReadModel, AMissingRequiredKeyIsNamedWithItsPath) {
   expect_complaint(replaced(kSmall, ", \"width\": 32", ""), "blocks/moe/width");
   expect_complaint(replaced(kSmall, "  \"hidden\": 64,\n", ""), "hidden");
@@ -175,6 +185,60 @@ TEST(Violations, ARuleEachBreaksAlone) {
   broken([](ModelSpec& m) { std::get<MoeFfn>(m.blocks[1].kind).groups = 3; }, "groups 3 do not divide experts 8");
   broken([](ModelSpec& m) { std::get<SoftmaxAttention>(m.blocks[0].kind).cross = true; }, "encoder");
   broken([](ModelSpec& m) { std::get<MoeFfn>(m.blocks[1].kind).top_k = 0; }, "top_k is 0");
+}
+
+TEST(Violations, SizesThatOperatorsCannotHoldAreRefused) {
+  const ModelSpec sound = read_model(kSmall, "small.json");
+  const auto said = [&](const BlockKind& kind) {
+    ModelSpec model = sound;
+    model.blocks[0].kind = kind;
+    const std::vector<std::string> found = violations(model);
+    return found.empty() ? "" : found[0];
+  };
+  constexpr Count k14 = Count{1} << 14;
+  // q 2^14 x 2^14 = 2^28 rows fit alone, with k and v they do not.
+  EXPECT_EQ(said(SoftmaxAttention{.heads = k14, .kv_heads = 1, .head_dim = k14, .value_dim = 1}),
+            "attention: q, k and v have 268451841 rows together, expected at most 268435456");
+  // 1,024 heads of 2 x 8,192 = 2^24 elements are the most a token may keep.
+  SoftmaxAttention cache{.heads = 1024, .kv_heads = 1024, .head_dim = 8192, .value_dim = 8192};
+  EXPECT_EQ(said(cache), "");
+  cache.value_dim = 8193;
+  EXPECT_NE(said(cache).find("elements per token, expected at most 16777216"), std::string::npos) << said(cache);
+  // 16 heads x 2^12 x 2^14 = 2^30.
+  LinearAttention linear{.key_heads = 16, .value_heads = 16, .key_dim = 4096, .value_dim = k14};
+  EXPECT_EQ(said(linear), "");
+  linear.value_heads = 32;
+  EXPECT_NE(said(linear).find("the state has 2147483648 elements"), std::string::npos) << said(linear);
+  MambaMixer mamba{.heads = 16, .head_dim = 4096, .state = k14, .groups = 1, .conv_kernel = 4};
+  EXPECT_EQ(said(mamba), "");
+  mamba.heads = 32;
+  EXPECT_NE(said(mamba).find("the state has"), std::string::npos) << said(mamba);
+  EXPECT_NE(said(SoftmaxAttention{.heads = 8, .kv_heads = 2, .head_dim = 16, .value_dim = 16, .window = 1 << 30})
+                .find("window is 1073741824, expected 0 to 1073741823"),
+            std::string::npos);
+}
+
+TEST(Violations, AtMostTenBlocksAndSixReaches) {
+  ModelSpec model = read_model(kSmall, "small.json");
+  const auto add = [&](Count window) {
+    Block block = model.blocks[0];
+    block.name = "window" + std::to_string(window);
+    std::get<SoftmaxAttention>(block.kind).window = window;
+    model.blocks.push_back(block);
+    model.runs[0].layers.push_back({static_cast<BlockIndex>(model.blocks.size() - 1)});
+  };
+  for (Count window = 1; window <= 6; ++window) add(window);
+  EXPECT_TRUE(violations(model).empty()) << violations(model)[0];
+  add(7);
+  ASSERT_EQ(violations(model).size(), 1U);
+  EXPECT_EQ(violations(model)[0], "blocks: 7 different windows and chunks, expected at most 6");
+  for (std::size_t b = 2; b < model.blocks.size(); ++b) std::get<SoftmaxAttention>(model.blocks[b].kind).window = 6;
+  add(0);
+  EXPECT_TRUE(violations(model).empty()) << violations(model)[0];
+  add(8);
+  std::get<SoftmaxAttention>(model.blocks.back().kind).window = 0;
+  ASSERT_EQ(violations(model).size(), 1U);
+  EXPECT_EQ(violations(model)[0], "blocks: there are 11, expected at most 10");
 }
 
 // Each size is legal alone, their product is not.

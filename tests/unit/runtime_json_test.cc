@@ -35,6 +35,8 @@ RuntimeSpec sound_runtime() {
   r.dispatch = DispatchKind::DeepEpLowLatency;
   r.padding = {{"mxfp4", 256, "a document"}};
   r.vocab_multiple = 64;
+  r.formats = "gguf";
+  r.input_table_on_host = true;
   r.note = "a note";
   return r;
 }
@@ -132,6 +134,71 @@ TEST(RuntimeChecks, FittedConstantsNeedASource) {
   r.padding[0].source = "";
   r.reserve_source = "";
   EXPECT_EQ(violations(r).size(), 3U);
+}
+
+TEST(RuntimeChecks, WorkspaceIsNothingOrSomeTokens) {
+  RuntimeSpec r = sound_runtime();
+  r.mla_workspace_tokens = 8;
+  EXPECT_EQ(only_violation(r), "");
+  r.mla_workspace_tokens = 7;
+  EXPECT_TRUE(mentions(only_violation(r), "mla_workspace_tokens")) << only_violation(r);
+}
+
+TEST(RuntimeChecks, UnknownKindOfFilesIsNamed) {
+  RuntimeSpec r = sound_runtime();
+  r.formats = "onnx";
+  EXPECT_EQ(only_violation(r), "formats is \"onnx\", must be any, gguf or tensors");
+}
+
+bool holds(const RuntimeSpec& runtime, std::string_view weights, std::string_view cache) {
+  static const FormatTable table = Catalog::embedded().formats();
+  return format_violations(runtime, table, weights, cache).empty();
+}
+
+TEST(RuntimeFormats, GgufEngineTakesGgufTypesAndPlainFloats) {
+  const RuntimeSpec r = Catalog::embedded().runtime("llama.cpp");
+  for (const char* label :
+       {"native", "q4_k_m", "Q4_K_M", "q8_0", "iq4_nl", "bf16", "F16", "fp32", "mxfp4", "mxfp4_moe"})
+    EXPECT_TRUE(holds(r, label, "")) << label;
+  for (const char* label : {"fp8", "fp8_block", "nvfp4", "awq", "nf4", "mlx_4bit", "int8"})
+    EXPECT_FALSE(holds(r, label, "")) << label;
+}
+
+TEST(RuntimeFormats, TensorEngineTakesAllButGguf) {
+  const RuntimeSpec r = Catalog::embedded().runtime("vllm");
+  for (const char* label : {"native", "fp8", "nvfp4", "AWQ", "nf4", "bf16", "mxfp4"})
+    EXPECT_TRUE(holds(r, label, "")) << label;
+  for (const char* label : {"q4_k_m", "Q8_0", "iq4_nl", "q4_k", "mxfp4_moe"})
+    EXPECT_FALSE(holds(r, label, "")) << label;
+}
+
+TEST(RuntimeFormats, CacheFormatsAreThoseOfTheEngine) {
+  const RuntimeSpec llama = Catalog::embedded().runtime("llama.cpp");
+  for (const char* kv : {"", "fp32", "F16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"})
+    EXPECT_TRUE(holds(llama, "native", kv)) << kv;
+  EXPECT_FALSE(holds(llama, "native", "fp8"));
+  const RuntimeSpec vllm = Catalog::embedded().runtime("vllm");
+  for (const char* kv : {"", "bf16", "fp16", "FP8_E4M3"}) EXPECT_TRUE(holds(vllm, "native", kv)) << kv;
+  for (const char* kv : {"q8_0", "fp32"}) EXPECT_FALSE(holds(vllm, "native", kv)) << kv;
+}
+
+TEST(RuntimeFormats, CacheFormatsOfGgufEnginesMayHoldACache) {
+  const FormatTable table = Catalog::embedded().formats();
+  for (const char* kv : {"fp32", "fp16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"})
+    EXPECT_TRUE(table[table.id_of(kv)].for_kv) << kv;
+}
+
+TEST(RuntimeFormats, GenericRuntimeTakesEverything) {
+  const RuntimeSpec r = Catalog::embedded().runtime("generic");
+  for (const char* label : {"fp8", "q4_k_m", "mlx_4bit"}) EXPECT_TRUE(holds(r, label, "q8_0")) << label;
+}
+
+TEST(RuntimeFormats, RefusalNamesTheEngineAndTheFormat) {
+  const Catalog catalog = Catalog::embedded();
+  const std::vector<std::string> said = format_violations(catalog.runtime("vllm"), catalog.formats(), "q4_k_m", "q8_0");
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_EQ(said[0], "vllm reads no GGUF files, and q4_k_m is a GGUF type");
+  EXPECT_EQ(said[1], "vllm keeps no cache in q8_0 (one of bf16, fp16, fp8)");
 }
 
 TEST(RuntimeChecks, MixedExpertCutNeedsExpertParallelism) {

@@ -110,6 +110,14 @@ TEST(PlainWeights, AnUnknownLabelSuggestsTheNearest) {
 }
 
 // use_more_bits over 32 layers: 0..3, 28..31, and every third of 4..27: 6, 9, ..., 27 = 8. In all 16.
+TEST(PlainWeights, DoubleQuantisationCountsGroupsOfTheFlattenedTensor) {
+  const QuantFormat& f = formats()[formats().id_of("nf4_dq")];
+  // 1,024 x 4,096 / 64 = 65,536 groups of 33 B; / 16,384 = 256 scales of 4 B; 272 table entries of 4 B
+  EXPECT_EQ(bytes_of(f, 1024, 4096).count(), 65536 * 33 + 256 * 4 + 272 * 4);
+  EXPECT_EQ(bytes_of(f, 4096, 1024), bytes_of(f, 1024, 4096));
+  EXPECT_EQ(bytes_of(f, 3, 32).count(), 2 * 33 + 4 + 1088);  // 96 elements: two groups
+}
+
 TEST(GgufLabels, Q4KMGivesHalfTheDownProjectionsOfLlama8bSixBits) {
   const ModelSpec model = catalog().model("llama-3.1-8b");
   const WeightPlan plan = plan_weights(model, formats(), "q4_k_m");

@@ -74,7 +74,8 @@ void import_gpt2(HfReader& in, ShapeBuilder& out) {
   a.kv_heads = a.heads;
   a.head_dim = std::max<Count>(1, model.hidden / a.heads);
   a.value_dim = a.head_dim;
-  if (model.hidden % a.heads != 0) in.complain("n_head", "a divisor of n_embd (" + std::to_string(model.hidden) + ")");
+  in.require(model.hidden % a.heads == 0, "n_head", {"n_embd"},
+             "a divisor of n_embd (" + std::to_string(model.hidden) + ")");
   a.qkv_bias = a.out_bias = true;
   DenseFfn f;
   f.width = in.size_or("n_inner", 4 * model.hidden);

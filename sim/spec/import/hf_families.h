@@ -78,10 +78,11 @@ struct MoeKeys {
   std::string_view experts;
   std::string_view top_k;
   std::string_view width;
+  Count listed_layers = 0;  // the family publishes top-k and width as lists of this length; 0 = never
 };
 MoeFfn read_moe(HfReader& in, const MoeKeys& keys);
 // n_group, topk_group.
-void read_groups(HfReader& in, MoeFfn& moe);
+void read_groups(HfReader& in, const MoeKeys& keys, MoeFfn& moe);
 
 // Multi-token-prediction modules, each one such layer.
 void add_mtp(ShapeBuilder& out, Count modules, LayerShape shape);

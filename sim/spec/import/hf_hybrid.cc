@@ -23,8 +23,8 @@ void import_qwen3_next(HfReader& in, ShapeBuilder& out) {
   linear.value_dim = in.size("linear_value_head_dim");
   linear.conv_kernel = in.size("linear_conv_kernel_dim");
   in.understand({"mamba_ssm_dtype"});
-  if (linear.value_heads % linear.key_heads != 0)
-    in.complain("linear_num_value_heads", "a multiple of linear_num_key_heads");
+  in.require(linear.value_heads % linear.key_heads == 0, "linear_num_value_heads", {"linear_num_key_heads"},
+             "a multiple of linear_num_key_heads");
   MoeFfn moe = read_moe(in, {"num_experts", "num_experts_per_tok", "moe_intermediate_size"});
   moe.shared_width = in.size("shared_expert_intermediate_size");
   moe.shared_scalar_gate = true;
@@ -67,8 +67,8 @@ void import_minimax_m1(HfReader& in, ShapeBuilder& out) {
   const MoeFfn moe = read_moe(in, {"num_local_experts", "num_experts_per_tok", "intermediate_size"});
   const Count layers = in.layers("num_hidden_layers");
   const std::vector<Count> types = in.counts("attn_type_list");
-  if (static_cast<Count>(types.size()) != layers)
-    in.complain("attn_type_list", "one entry for each of the " + std::to_string(layers) + " layers");
+  in.require(static_cast<Count>(types.size()) == layers, "attn_type_list", {"num_hidden_layers"},
+             "one entry for each of the " + std::to_string(layers) + " layers");
   const BlockIndex ffn = out.block("moe", 1, moe);
   for (Count i = 0; i < layers; ++i) {
     const bool is_full = static_cast<std::size_t>(i) < types.size() && types[static_cast<std::size_t>(i)] != 0;
@@ -134,13 +134,14 @@ NemotronBlocks read_nemotron_blocks(HfReader& in, Count hidden) {
                  "rescale_prenorm_residual", "time_step_floor", "time_step_limit", "time_step_max", "time_step_min",
                  "time_step_rank", "use_mamba_kernels", "moe_shared_expert_overlap", "sliding_window"});
   // Two-matrix experts with a squared ReLU.
-  blocks.moe = read_moe(in, {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"});
+  constexpr MoeKeys kRoutedKeys{"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"};
+  blocks.moe = read_moe(in, kRoutedKeys);
   blocks.moe.gated = false;
   blocks.moe.shared_gated = false;
   blocks.moe.latent = in.count_or("moe_latent_size", 0);
   blocks.moe.shared_width = in.count_or("n_shared_experts", 0) * in.count_or("moe_shared_expert_intermediate_size", 0);
   blocks.moe.correction_bias = true;
-  read_groups(in, blocks.moe);
+  read_groups(in, kRoutedKeys, blocks.moe);
   blocks.dense.width = in.size("intermediate_size");
   blocks.dense.gated = false;
   blocks.dense.bias = in.flag_or("mlp_bias", false);
@@ -156,11 +157,12 @@ void import_nemotron_h(HfReader& in, ShapeBuilder& out) {
   const bool as_words = in.has("layers_block_type");
   const std::vector<NemotronLayer> layers =
       as_words ? read_block_types(in, "layers_block_type") : read_pattern(in, "hybrid_override_pattern");
-  if (layers.empty() || static_cast<Count>(layers.size()) > kMaxConfigLayers)
-    in.complain(as_words ? "layers_block_type" : "hybrid_override_pattern", "one entry per layer, 1 to 1024");
+  in.require(!layers.empty() && static_cast<Count>(layers.size()) <= kMaxConfigLayers,
+             as_words ? "layers_block_type" : "hybrid_override_pattern", {}, "one entry per layer, 1 to 1024");
   const Count declared = in.count_or("num_hidden_layers", static_cast<Count>(layers.size()));
-  if (declared != static_cast<Count>(layers.size()))
-    in.complain("num_hidden_layers", "the length of the layer pattern (" + std::to_string(layers.size()) + ")");
+  in.require(declared == static_cast<Count>(layers.size()), "num_hidden_layers",
+             {as_words ? "layers_block_type" : "hybrid_override_pattern"},
+             "the length of the layer pattern (" + std::to_string(layers.size()) + ")");
   if (layers.size() > static_cast<std::size_t>(kMaxConfigLayers)) return;
   for (NemotronLayer kind : layers) out.layer({blocks.of(kind, out)});
   const Count modules = in.count_or("num_nextn_predict_layers", 0);
@@ -170,8 +172,9 @@ void import_nemotron_h(HfReader& in, ShapeBuilder& out) {
   if (modules == 0) return;
   LayerShape shape;
   for (NemotronLayer kind : mtp) shape.push_back(blocks.of(kind, out));
-  if (shape.empty())
-    return in.complain("mtp_hybrid_override_pattern", "the layer of the multi-token-prediction module");
+  in.require(!shape.empty(), "mtp_hybrid_override_pattern", {"mtp_layers_block_type"},
+             "the layer of the multi-token-prediction module");
+  if (shape.empty()) return;
   add_mtp(out, modules, shape);
 }
 

@@ -33,14 +33,16 @@ void read_indexer(HfReader& in, LatentAttention& a) {
   a.index_topk = in.size("index_topk");
 }
 
+constexpr MoeKeys kRoutedKeys{"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"};
+
 MoeFfn read_deepseek_moe(HfReader& in) {
-  MoeFfn moe = read_moe(in, {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"});
+  MoeFfn moe = read_moe(in, kRoutedKeys);
   moe.shared_width = in.count_or("n_shared_experts", 0) * moe.width;
   // V2 routes by softmax without a selection bias; noaux_tc (V3) has one.
   const std::string method = in.text_or("topk_method", "");
   moe.correction_bias = method == "noaux_tc";
   if (method != "greedy")
-    read_groups(in, moe);
+    read_groups(in, kRoutedKeys, moe);
   else
     in.understand({"n_group", "topk_group"});
   return moe;
@@ -56,7 +58,8 @@ std::vector<bool> moe_layers(HfReader& in, Count layers) {
   if (frequency != nullptr && frequency->kind == JsonKind::Array) {
     list = in.counts("moe_layer_freq");
     if (static_cast<Count>(list.size()) != layers) {
-      in.complain("moe_layer_freq", "a number, or one entry for each of the " + std::to_string(layers) + " layers");
+      in.require(false, "moe_layer_freq", {"num_hidden_layers"},
+                 "a number, or one entry for each of the " + std::to_string(layers) + " layers");
       list.clear();
     }
   }
@@ -127,7 +130,8 @@ void import_longcat(HfReader& in, ShapeBuilder& out) {
   moe.top_k = in.size("moe_topk");
   moe.width = in.size("expert_ffn_hidden_size");
   moe.correction_bias = true;
-  if (moe.top_k > moe.experts + moe.zero_experts) in.complain("moe_topk", "at most n_routed_experts + zero_expert_num");
+  in.require(moe.top_k <= moe.experts + moe.zero_experts, "moe_topk", {"n_routed_experts", "zero_expert_num"},
+             "at most n_routed_experts + zero_expert_num");
   in.understand({"zero_expert_type"});
   const DenseFfn dense{.width = in.size("ffn_hidden_size")};
   const Count layers = in.layers(in.first_of({"num_layers", "num_hidden_layers"}));

@@ -50,6 +50,7 @@ void add_qwen_layers(HfReader& in, ShapeBuilder& out, const SoftmaxAttention& at
 }
 
 constexpr MoeKeys kQwenKeys{"num_experts", "num_experts_per_tok", "moe_intermediate_size"};
+constexpr MoeKeys kRoutedKeys{"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"};
 constexpr MoeKeys kLocalKeys{"num_local_experts", "num_experts_per_tok", "intermediate_size"};
 
 }  // namespace
@@ -118,9 +119,10 @@ void import_dbrx(HfReader& in, ShapeBuilder& out) {
   a.heads = in.size("n_heads");
   a.kv_heads = attn.size("kv_n_heads");
   a.head_dim = a.value_dim = std::max<Count>(1, model.hidden / a.heads);
-  if (model.hidden % a.heads != 0)
-    in.complain("n_heads", "a divisor of d_model (" + std::to_string(model.hidden) + ")");
-  if (a.heads % a.kv_heads != 0) attn.complain("kv_n_heads", "a divisor of n_heads (" + std::to_string(a.heads) + ")");
+  in.require(model.hidden % a.heads == 0, "n_heads", {"d_model"},
+             "a divisor of d_model (" + std::to_string(model.hidden) + ")");
+  attn.require(a.heads % a.kv_heads == 0 || !in.read_well({"n_heads"}), "kv_n_heads", {},
+               "a divisor of n_heads (" + std::to_string(a.heads) + ")");
   attn.refuse_unknown("dbrx");
   HfReader ffn = in.object("ffn_config");
   const MoeFfn moe = read_moe(ffn, {"moe_num_experts", "moe_top_k", "ffn_hidden_size"});
@@ -165,7 +167,7 @@ void import_deepseek_moe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
   const SoftmaxAttention a =
       read_gqa(in, out.model.hidden, {.kv_required = false, .bias = "attention_bias", .out_bias = true});
-  MoeFfn moe = read_moe(in, {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"});
+  MoeFfn moe = read_moe(in, kRoutedKeys);
   moe.shared_width = in.count_or("n_shared_experts", 0) * moe.width;
   if (in.size_or("moe_layer_freq", 1) != 1) in.complain("moe_layer_freq", "1", "other patterns are not modelled here");
   add_layers_after_dense(out, in.layers("num_hidden_layers"), in.count_or("first_k_dense_replace", 0),
@@ -176,10 +178,10 @@ void import_glm4_moe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
   SoftmaxAttention a = read_gqa(in, out.model.hidden, {.bias = "attention_bias"});
   if (in.flag_or("use_qk_norm", false)) a.qk_norm = QkNorm::PerDim;
-  MoeFfn moe = read_moe(in, {"n_routed_experts", "num_experts_per_tok", "moe_intermediate_size"});
+  MoeFfn moe = read_moe(in, kRoutedKeys);
   moe.shared_width = in.count_or("n_shared_experts", 0) * moe.width;
   moe.correction_bias = true;
-  read_groups(in, moe);
+  read_groups(in, kRoutedKeys, moe);
   add_layers_after_dense(out, in.layers("num_hidden_layers"), in.count_or("first_k_dense_replace", 0),
                          in.size("intermediate_size"), a, moe);
   const Count modules = in.count_or("num_nextn_predict_layers", 0);
@@ -199,7 +201,7 @@ void import_bailing_v2(HfReader& in, ShapeBuilder& out) {
   MoeFfn moe = read_moe(in, kQwenKeys);
   moe.shared_width = in.count_or("num_shared_experts", 0) * moe.width;
   moe.correction_bias = in.flag_or("moe_router_enable_expert_bias", false);
-  read_groups(in, moe);
+  read_groups(in, kQwenKeys, moe);
   add_layers_after_dense(out, in.layers("num_hidden_layers"), in.count_or("first_k_dense_replace", 0),
                          in.size("intermediate_size"), a, moe);
   in.expect_zero("num_nextn_predict_layers", "its layer is not modelled for this family");
@@ -283,17 +285,18 @@ void import_hunyuan(HfReader& in, ShapeBuilder& out) {
                  "position_embedding_xdrope"});
   SoftmaxAttention a = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .out_bias = true});
   if (in.flag_or("use_qk_norm", false)) a.qk_norm = QkNorm::PerDim;
-  const Count dense_width = in.uniform_size("intermediate_size");
-  MoeFfn moe = read_moe(
-      in, {"num_experts", "moe_topk", in.has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size"});
+  const Count layers = in.layers("num_hidden_layers");
+  const Count dense_width = in.uniform_size("intermediate_size", layers);
+  MoeFfn moe = read_moe(in, {"num_experts", "moe_topk",
+                             in.has("moe_intermediate_size") ? "moe_intermediate_size" : "intermediate_size", layers});
   const bool mixed = in.flag_or("use_mixed_mlp_moe", true);
-  moe.shared_width = mixed && in.has("num_shared_expert") ? in.uniform_size("num_shared_expert") * dense_width : 0;
+  moe.shared_width =
+      mixed && in.has("num_shared_expert") ? in.uniform_size("num_shared_expert", layers) * dense_width : 0;
   const Count skipped = in.count_or("moe_layer_num_skipped", 0);
   const Count share = in.flag_or("use_cla", false) ? in.size_or("cla_share_factor", 1) : 1;
   in.understand({"cla_share_factor"});
   SoftmaxAttention reuse = a;
   reuse.reuses_cache = true;
-  const Count layers = in.layers("num_hidden_layers");
   for (Count i = 0; i < layers; ++i) {
     const BlockIndex attention = i % share == 0 ? out.block("attention", 1, a) : out.block("attention_reuse", 1, reuse);
     out.layer(

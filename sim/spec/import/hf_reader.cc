@@ -5,14 +5,65 @@
 #include <array>
 #include <utility>
 
+#include "sim/spec/model_limits.h"
+
 namespace moeplan {
 namespace {
 
-// A config may say any size whose square fits 64 bits; ModelSpec's violations() knows
-// the real limits.
-constexpr Count kLargest = (Count{1} << 31) - 1;
-constexpr CountRange kSizes{1, kLargest};
-constexpr CountRange kCounts{0, kLargest};
+// What a size may be, by the name of its key; the first that fits. A key that is not
+// here is a product or a count of something else: violations() has its limit.
+struct NamedRange {
+  std::string_view part;
+  CountRange range;
+};
+constexpr NamedRange kRanges[] = {
+    {"vocab_size", kVocabRange},
+    {"max_position_embeddings", kContextRange},
+    {"max_seq_len", kContextRange},
+    {"n_positions", kContextRange},
+    {"n_ctx", kContextRange},
+    {"window", kWindowRange},
+    {"chunk_size", kWindowRange},
+    {"index_topk", kWindowRange},
+    {"head_dim", kHeadDimRange},
+    {"rope_head", kHeadDimRange},
+    {"d_kv", kHeadDimRange},
+    {"state_size", kHeadDimRange},
+    {"heads", kHeadsRange},
+    {"n_head", kHeadsRange},
+    {"attention_groups", kHeadsRange},
+    {"experts_per_tok", kTopKRange},
+    {"top_k", kTopKRange},
+    {"topk", kTopKRange},
+    {"moe_k", kTopKRange},
+    {"expert_dim", kWidthRange},
+    {"expert_ffn", kWidthRange},
+    {"expert_hidden", kWidthRange},
+    {"ffn_hidden", kWidthRange},
+    {"expert_intermediate", kWidthRange},
+    {"intermediate_size", kWidthRange},
+    {"hidden_dim", kWidthRange},
+    {"d_ff", kWidthRange},
+    {"n_inner", kWidthRange},
+    {"experts", kExpertsRange},
+    {"expert_num", kExpertsRange},
+    {"lora_rank", kLoraRange},
+    {"latent_size", kLoraRange},
+    {"hidden_size", kHiddenRange},
+    {"n_embd", kHiddenRange},
+    {"d_model", kHiddenRange},
+    {"nextn", kModulesRange},
+};
+
+// Any other size: its square fits 64 bits.
+constexpr CountRange kAnySize{0, (Count{1} << 31) - 1};
+
+CountRange range_of(std::string_view key, Count min) {
+  const NamedRange* found = std::find_if(std::begin(kRanges), std::end(kRanges), [&](const NamedRange& named) {
+    return key.find(named.part) != std::string_view::npos;
+  });
+  return {min, found == std::end(kRanges) ? kAnySize.max : found->range.max};
+}
 
 // Keys of transformers' PretrainedConfig and of the families that never change a
 // weight's shape or a cache's size: generation, tokens, training, rope, activation.
@@ -204,6 +255,15 @@ bool is_empty_value(const JsonNode& node) {
 HfReader::HfReader(const JsonNode& node, std::string path, Complaints& complaints, const HfReader* outer)
     : reader_(node, std::move(path), complaints, /*null_is_absent=*/true), outer_(outer) {}
 
+template <class Read>
+auto HfReader::checked(std::string_view key, Read read) {
+  asked_.emplace(key);
+  const std::size_t before = complaints().problems().size();
+  auto value = read();
+  if (complaints().problems().size() != before || complaints().full()) wrong_.emplace(key);
+  return value;
+}
+
 bool HfReader::has(std::string_view key) {
   asked_.emplace(key);
   return reader_.has(key);
@@ -212,18 +272,16 @@ bool HfReader::has(std::string_view key) {
 bool HfReader::present_or_null(std::string_view key) const { return reader_.self().find(key) != nullptr; }
 
 Count HfReader::size(std::string_view key) {
-  asked_.emplace(key);
-  return reader_.count(key, kSizes);
+  if (!read_well({key})) return 1;  // two blocks may have the size of one key: one complaint
+  return checked(key, [&] { return reader_.count(key, range_of(key, 1)); });
 }
 
 Count HfReader::size_or(std::string_view key, Count fallback) {
-  asked_.emplace(key);
-  return reader_.count_or(key, kSizes, fallback);
+  return checked(key, [&] { return reader_.count_or(key, range_of(key, 1), fallback); });
 }
 
 Count HfReader::count_or(std::string_view key, Count fallback) {
-  asked_.emplace(key);
-  return reader_.count_or(key, kCounts, fallback);
+  return checked(key, [&] { return reader_.count_or(key, range_of(key, 0), fallback); });
 }
 
 bool HfReader::flag_or(std::string_view key, bool fallback) {
@@ -237,13 +295,11 @@ std::string HfReader::text_or(std::string_view key, std::string_view fallback) {
 }
 
 std::vector<std::string> HfReader::texts(std::string_view key) {
-  asked_.emplace(key);
-  return reader_.texts_or_empty(key);
+  return checked(key, [&] { return reader_.texts_or_empty(key); });
 }
 
 std::vector<Count> HfReader::counts(std::string_view key) {
-  asked_.emplace(key);
-  return reader_.counts_or_empty(key, kCounts);
+  return checked(key, [&] { return reader_.counts_or_empty(key, range_of(key, 0)); });
 }
 
 const JsonNode* HfReader::node(std::string_view key) { return has(key) ? reader_.node(key) : nullptr; }
@@ -271,8 +327,9 @@ std::string HfReader::first_of(std::initializer_list<std::string_view> keys) {
 }
 
 Count HfReader::layers(std::string_view key) {
-  asked_.emplace(key);
-  return std::clamp<Count>(reader_.count(key, {1, kMaxConfigLayers}), 1, kMaxConfigLayers);
+  const Count layers = checked(key, [&] { return reader_.count(key, kLayersRange); });
+  layers_known_ = layers_known_ && read_well({key});
+  return std::clamp(layers, kLayersRange.min, kLayersRange.max);
 }
 
 std::vector<std::size_t> HfReader::layer_words(std::string_view key, Count layers,
@@ -292,20 +349,24 @@ std::vector<std::size_t> HfReader::layer_words(std::string_view key, Count layer
     out.push_back(index);
   }
   if (static_cast<Count>(out.size()) == layers) return out;
-  if (!found.empty()) complain(key, expected, "found " + std::to_string(out.size()) + " entries");
+  if (!found.empty() && layers_known_ && read_well({key}))
+    complain(key, expected, "found " + std::to_string(out.size()) + " entries");
   return {};
 }
 
-Count HfReader::uniform_size(std::string_view key) {
+Count HfReader::uniform_size(std::string_view key, Count layers) {
   const JsonNode* value = node(key);
-  if (value == nullptr || value->kind != JsonKind::Array) return size(key);
+  if (value == nullptr || value->kind != JsonKind::Array || !read_well({key})) return size(key);
   const std::vector<Count> values = counts(key);
-  if (values.empty() || values.front() < 1 ||
-      !std::all_of(values.begin(), values.end(), [&](Count v) { return v == values.front(); })) {
-    complain(key, "one positive size, or the same for every layer");
-    return 1;
-  }
-  return values.front();
+  if (!read_well({key})) return 1;
+  const bool equal = std::all_of(values.begin(), values.end(), [&](Count v) { return v >= 1 && v == values.front(); });
+  if (!values.empty() && equal && (!layers_known_ || static_cast<Count>(values.size()) == layers))
+    return values.front();
+  const std::string length = layers_known_ ? std::to_string(layers) + " " : "";
+  complain(
+      key, "a positive size, or one equal entry for each of the " + length + "layers",
+      equal ? "found " + std::to_string(values.size()) + " entries" : "sizes that differ by layer are not modelled");
+  return 1;
 }
 
 void HfReader::understand(std::initializer_list<std::string_view> keys) {
@@ -347,6 +408,16 @@ std::string HfReader::dtype() {
 
 void HfReader::complain(std::string_view key, std::string expected, std::string hint) {
   reader_.complain(key, std::move(expected), std::move(hint));
+  wrong_.emplace(key);
+}
+
+bool HfReader::read_well(std::initializer_list<std::string_view> keys) const {
+  return std::none_of(keys.begin(), keys.end(), [&](std::string_view key) { return wrong_.contains(key); });
+}
+
+void HfReader::require(bool holds, std::string_view key, std::initializer_list<std::string_view> others,
+                       std::string expected, std::string hint) {
+  if (!holds && read_well({key}) && read_well(others)) complain(key, std::move(expected), std::move(hint));
 }
 
 void HfReader::refuse_unknown(std::string_view model_type) {

@@ -39,8 +39,8 @@ class HfReader {
   // Per layer: the index of its word in `words`. Empty when the key is absent or wrong
   // (wrong length or word: a complaint).
   std::vector<std::size_t> layer_words(std::string_view key, Count layers, const std::vector<std::string>& words);
-  // A scalar, or a list that must hold one value repeated.
-  Count uniform_size(std::string_view key);
+  // A scalar or, in families that publish lists, one equal entry for each of `layers`.
+  Count uniform_size(std::string_view key, Count layers);
   // Known keys without influence on shapes.
   void understand(std::initializer_list<std::string_view> keys);
   // The key must be absent or equal to `expected`, since nothing else is modelled.
@@ -55,6 +55,12 @@ class HfReader {
   const HfReader* outer() const { return outer_; }
 
   void complain(std::string_view key, std::string expected, std::string hint = "");
+  // Whether none of these was missing or wrong: a rule between fields says something true
+  // only of fields that read well.
+  bool read_well(std::initializer_list<std::string_view> keys) const;
+  // A rule between `key` and `others`: a complaint at `key` when it is broken and all read well.
+  void require(bool holds, std::string_view key, std::initializer_list<std::string_view> others, std::string expected,
+               std::string hint = "");
   // Complains about each key that was not asked for, is not harmless and may change shapes.
   void refuse_unknown(std::string_view model_type);
 
@@ -66,6 +72,12 @@ class HfReader {
   ObjectReader reader_;
   const HfReader* outer_;
   std::set<std::string, std::less<>> asked_;
+  std::set<std::string, std::less<>> wrong_;  // missing or refused
+  bool layers_known_ = true;
+
+  // Reads under `key` and remembers whether that brought a complaint.
+  template <class Read>
+  auto checked(std::string_view key, Read read);
 };
 
 }  // namespace moeplan

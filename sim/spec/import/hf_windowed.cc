@@ -51,8 +51,8 @@ void import_llama4(HfReader& in, ShapeBuilder& out) {
   const std::vector<Count> rope = in.counts("no_rope_layers");  // 1 = has rope, hence chunked
   const Count interval = in.size_or("no_rope_layer_interval", 4);
   const std::vector<std::size_t> kinds = in.layer_words("layer_types", layers, {"full_attention", "chunked_attention"});
-  if (!rope.empty() && static_cast<Count>(rope.size()) != layers)
-    in.complain("no_rope_layers", "one entry for each of the " + std::to_string(layers) + " layers");
+  in.require(rope.empty() || static_cast<Count>(rope.size()) == layers, "no_rope_layers", {"num_hidden_layers"},
+             "one entry for each of the " + std::to_string(layers) + " layers");
   for (Count i = 0; i < layers; ++i) {
     const std::size_t at = static_cast<std::size_t>(i);
     bool is_chunked = (i + 1) % interval != 0;
@@ -83,7 +83,8 @@ void import_gemma4(HfReader& in, ShapeBuilder& out) {
   full.key_is_value = in.flag_or("attention_k_eq_v", false);
   if (full.key_is_value) full.kv_heads = in.size_or("num_global_key_value_heads", sliding.kv_heads);
   in.understand({"num_global_key_value_heads"});
-  if (full.heads % full.kv_heads != 0) in.complain("num_global_key_value_heads", "a divisor of num_attention_heads");
+  in.require(full.heads % full.kv_heads == 0, "num_global_key_value_heads",
+             {"num_attention_heads", "num_key_value_heads"}, "a divisor of num_attention_heads");
   const MoeFfn moe =
       read_moe(in, {"num_experts", in.first_of({"top_k_experts", "num_experts_per_tok"}), "moe_intermediate_size"});
   const DenseFfn dense{.width = in.size("intermediate_size")};
@@ -114,7 +115,8 @@ void import_step3p7(HfReader& in, ShapeBuilder& out) {
   sliding.kv_heads = other.size("num_attention_groups");
   other.understand({"attention_type", "head_dim", "true_head_dim"});
   other.refuse_unknown("step3p7");
-  if (sliding.heads % sliding.kv_heads != 0) other.complain("num_attention_groups", "a divisor of num_attention_heads");
+  other.require(sliding.heads % sliding.kv_heads == 0, "num_attention_groups", {"num_attention_heads"},
+                "a divisor of num_attention_heads");
   MoeFfn moe = read_moe(in, {"num_experts", "num_experts_per_tok", "moe_intermediate_size"});
   moe.shared_width = in.count_or("n_shared_experts", 1) * in.size("share_expert_dim");
   moe.correction_bias = in.flag_or("use_moe_router_bias", false);
@@ -143,8 +145,8 @@ void import_minimax_m3(HfReader& in, ShapeBuilder& out) {
   const Count layers = in.layers("num_hidden_layers");
   HfReader sparse = in.object("sparse_attention_config");
   const std::vector<Count> is_sparse = sparse.counts("sparse_attention_freq");
-  if (static_cast<Count>(is_sparse.size()) != layers)
-    sparse.complain("sparse_attention_freq", "one entry for each of the " + std::to_string(layers) + " layers");
+  sparse.require(static_cast<Count>(is_sparse.size()) == layers || !in.read_well({"num_hidden_layers"}),
+                 "sparse_attention_freq", {}, "one entry for each of the " + std::to_string(layers) + " layers");
   sparse.expect_flag("use_sparse_attention", true, "the dense form is not modelled");
   SoftmaxAttention selective = full;
   selective.index_heads = sparse.size("sparse_num_index_heads");
@@ -160,8 +162,8 @@ void import_minimax_m3(HfReader& in, ShapeBuilder& out) {
   const DenseFfn dense{.width = in.size("dense_intermediate_size")};
   const std::vector<Count> is_moe = in.counts("moe_layer_freq");
   const Count first = in.count_or("first_k_dense_replace", 0);
-  if (!is_moe.empty() && static_cast<Count>(is_moe.size()) != layers)
-    in.complain("moe_layer_freq", "one entry for each of the " + std::to_string(layers) + " layers");
+  in.require(is_moe.empty() || static_cast<Count>(is_moe.size()) == layers, "moe_layer_freq", {"num_hidden_layers"},
+             "one entry for each of the " + std::to_string(layers) + " layers");
   for (Count i = 0; i < layers; ++i) {
     const std::size_t at = static_cast<std::size_t>(i);
     const bool selects = at < is_sparse.size() && is_sparse[at] != 0;

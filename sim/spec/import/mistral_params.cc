@@ -24,7 +24,8 @@ SoftmaxAttention read_gqa(HfReader& in) {
   a.heads = in.size("n_heads");
   a.kv_heads = in.size_or("n_kv_heads", a.heads);
   a.head_dim = a.value_dim = in.size("head_dim");
-  if (a.heads % a.kv_heads != 0) in.complain("n_kv_heads", "a divisor of n_heads (" + std::to_string(a.heads) + ")");
+  in.require(a.heads % a.kv_heads == 0, "n_kv_heads", {"n_heads"},
+             "a divisor of n_heads (" + std::to_string(a.heads) + ")");
   return a;
 }
 
@@ -35,8 +36,8 @@ MoeFfn read_moe(HfReader& in) {
   moe.top_k = m.size("num_experts_per_tok");
   moe.width = m.size_or("expert_hidden_dim", in.size("hidden_dim"));
   moe.shared_width = m.count_or("num_shared_experts", 0) * moe.width;
-  if (moe.top_k > moe.experts)
-    m.complain("num_experts_per_tok", "at most num_experts (" + std::to_string(moe.experts) + ")");
+  m.require(moe.top_k <= moe.experts, "num_experts_per_tok", {"num_experts"},
+            "at most num_experts (" + std::to_string(moe.experts) + ")");
   const Count groups = m.size_or("num_expert_groups", 1);
   const Count top_groups = m.size_or("num_expert_groups_per_tok", 1);
   if (groups != top_groups) {

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to change when a deployment does not fit: one search per kind of change, each
+// keeping the smallest step that is enough.
+#include <algorithm>
+
+#include "sim/study/fit_search.h"
+
+namespace moeplan {
+namespace {
+
+Bytes weight_bytes_of(const FitResult& f) {
+  Bytes total;
+  for (const RankResult& r : f.ranks)
+    for (const LedgerLine& line : r.ledger.lines())
+      if (line.cls == TensorClass::Weight) total += line.bytes * r.rank_class.ranks;
+  return total;
+}
+
+double lost_share(double after, double before) { return before > 0 ? 1.0 - after / before : 0.0; }
+
+// Searches for changes of one kind; each appends what it finds.
+class ChangeSearch {
+ public:
+  ChangeSearch(const FitQuestion& question, const FitResult& base)
+      : q_(question), base_(base), plan_(plan_model(question.model, question.formats, question.weights)) {}
+
+  void layouts() {
+    const Count gpus = q_.layout.gpus() / q_.layout.replicas;
+    FitQuestion q = q_;
+    if (!first_fitting(plan_, q, preferred_layouts(q_, gpus), q_.layout.replicas)) return;
+    keep(ChangeKind::Layout, "layout " + describe(q.layout), 0.0, evaluate_planned(plan_, q));
+  }
+
+  // An engine told to leave less free: --gpu-memory-utilization in vLLM's words.
+  void reserve() {
+    const Bytes least = std::max(kLeastReserve, scaled(q_.device.capacity, kLeastReserveShare));
+    const Count step = kMiB.count() * 256;
+    FitQuestion q = q_;
+    q.device.reserve = Bytes((q_.device.reserve + base_.margin).count() / step * step);
+    if (base_.host_short || q.device.reserve < least || q.device.reserve >= q_.device.reserve) return;
+    const double share = lost_share(q.device.reserve.size().base(), q_.device.reserve.size().base()) *
+                         (q_.device.reserve.size() / q_.device.capacity.size());
+    keep(ChangeKind::Reserve, "--reserve " + std::to_string(q.device.reserve.count() / kMiB.count()) + "MiB", share,
+         evaluate_planned(plan_, q));
+  }
+
+  void context() {
+    if (base_.max_context < kUsefulContext) return;
+    FitQuestion q = q_;
+    q.workload.context = std::min(base_.max_context, q_.workload.context) / kUsefulContext * kUsefulContext;
+    if (q.workload.context == q_.workload.context) return;
+    keep(ChangeKind::Context, "--context " + std::to_string(q.workload.context),
+         lost_share(static_cast<double>(q.workload.context), static_cast<double>(q_.workload.context)),
+         evaluate_planned(plan_, q));
+  }
+
+  void sequences() {
+    if (q_.workload.sequences <= 1 || base_.max_sequences < 1) return;
+    FitQuestion q = q_;
+    q.workload.sequences = std::min(base_.max_sequences, q_.workload.sequences);
+    if (q.workload.sequences == q_.workload.sequences) return;
+    keep(ChangeKind::Sequences, "--sequences " + std::to_string(q.workload.sequences),
+         lost_share(static_cast<double>(q.workload.sequences), static_cast<double>(q_.workload.sequences)),
+         evaluate_planned(plan_, q));
+  }
+
+  void kv_formats() {
+    const Count now = token_bytes(base_.kv_format);
+    for (const char* name : {"fp8", "q8_0", "q4_0"}) {
+      const bool gguf = name[0] == 'q';
+      if (gguf != q_.runtime.host_offload) continue;  // block formats of the cache are llama.cpp's
+      if (token_bytes(plan_.formats.id_of(name)) >= now) continue;
+      FitQuestion q = q_;
+      q.kv = name;
+      FitResult result = evaluate_planned(plan_, q);
+      const double share = lost_share(static_cast<double>(token_bytes(result.kv_format)), static_cast<double>(now));
+      if (keep(ChangeKind::KvFormat, std::string("--kv ") + name, share, std::move(result))) return;
+    }
+  }
+
+  void host_experts() {
+    if (!host_helps()) return;
+    FitQuestion q = q_;
+    if (!fewest_host_layers(plan_, q)) return;
+    FitResult result = evaluate_planned(plan_, q);
+    const double share = result.host_bytes.size() / weight_bytes_of(base_).size();
+    keep(ChangeKind::HostExperts, host_text(q.host_expert_layers), share, std::move(result));
+  }
+
+  void weight_formats() {
+    const double now = static_cast<double>(weight_bytes_of(base_).count());
+    const std::vector<std::string> labels = weight_labels();
+    FitQuestion q = q_;
+    // Smallest first in the list: the largest that fits is the smallest change.
+    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      const bool smallest = std::next(label) == labels.rend();
+      if (!smallest && !fits_planned(plan, q)) continue;
+      q.weights = *label;
+      FitResult result = evaluate_planned(plan, q);
+      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
+      if (share > kWorthwhile && keep(ChangeKind::WeightFormat, "--weights " + *label, share, std::move(result)))
+        return;
+    }
+  }
+
+  // The finest format whose experts fit the host and whose rest fits the device, for
+  // models that neither change alone can place.
+  void formats_on_host() {
+    if (!host_helps() || !q_.device.host.has_value() || has(ChangeKind::HostExperts)) return;
+    const double now = static_cast<double>(weight_bytes_of(base_).count());
+    const std::vector<std::string> labels = weight_labels();
+    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      FitQuestion q = q_;
+      q.weights = *label;
+      if (!fewest_host_layers(plan, q)) continue;
+      FitResult result = evaluate_planned(plan, q);
+      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
+      const double moved =
+          static_cast<double>(result.host_bytes.count()) / static_cast<double>(weight_bytes_of(result).count());
+      // What is given up by both: the bytes lost, and of the rest the share that moves.
+      if (share > kWorthwhile)
+        keep(ChangeKind::FormatAndHost, "--weights " + *label + ", " + host_text(q.host_expert_layers),
+             share + (1 - share) * moved, std::move(result));
+      return;
+    }
+  }
+
+  void more_gpus() {
+    const Count now = q_.layout.gpus() / q_.layout.replicas;
+    if (q_.device.host_is_device) return;  // a laptop is one device
+    const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
+    const Count budget = std::max<Count>(q_.device.budget().count(), 1);
+    // Beyond one node of 8, devices come by the node.
+    for (Count gpus = now + 1; gpus <= kMostGpus;
+         gpus = gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus)) {
+      // Weights alone bound the number from below; replicated ones only add to it.
+      if (saturating_product(gpus, budget) < weights / q_.layout.ranks_per_stage()) continue;
+      FitQuestion q = q_;
+      const std::optional<Layout> layout = first_fitting(plan_, q, preferred_layouts(q_, gpus), q_.layout.replicas);
+      if (!layout.has_value()) continue;
+      FitResult result = evaluate_planned(plan_, q);
+      const double share = lost_share(static_cast<double>(now), static_cast<double>(gpus));
+      const std::string text = std::to_string(q.layout.gpus()) + " devices, " + describe(q.layout);
+      if (keep(ChangeKind::MoreGpus, text, share, std::move(result))) return;
+    }
+  }
+
+  Changes take() {
+    std::stable_sort(found_.begin(), found_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
+    Changes changes{std::move(found_), std::nullopt};
+    if (changes.fitting.empty()) changes.closest = std::move(closest_);
+    return changes;
+  }
+
+ private:
+  static constexpr Bytes kLeastReserve = Bytes(Count{1} << 29);  // what --memory alone keeps (CLI.md section 4)
+  static constexpr double kLeastReserveShare = 0.02;
+  static constexpr double kWorthwhile = 0.1;  // a format that saves less is not worth its loss
+  static constexpr Count kUsefulContext = 256;
+  static constexpr Count kMostGpus = 1024;
+
+  bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
+    if (fits(result)) {
+      found_.push_back({kind, std::move(text), size, std::move(result)});
+      return true;
+    }
+    if (!closest_.has_value() || result.margin > closest_->result.margin)
+      closest_ = Change{kind, std::move(text), size, std::move(result)};
+    return false;
+  }
+
+  bool has(ChangeKind kind) const {
+    return std::any_of(found_.begin(), found_.end(), [kind](const Change& c) { return c.kind == kind; });
+  }
+
+  bool host_helps() const { return q_.runtime.host_offload && !q_.device.host_is_device; }
+
+  // Moves the experts of the fewest layers that let it fit: the device only empties as
+  // layers leave it. False when not even all of them do.
+  bool fewest_host_layers(const ModelPlan& plan, FitQuestion& q) const {
+    const Count layers = static_cast<Count>(plan.layers.size());
+    for (q.host_expert_layers = q_.host_expert_layers + 1; q.host_expert_layers <= layers; ++q.host_expert_layers) {
+      const Count n = q.host_expert_layers;
+      const bool dense = moe_layers_within(plan, n) == moe_layers_within(plan, n - 1);
+      if (!dense && fits_planned(plan, q)) return true;
+    }
+    return false;
+  }
+
+  std::string host_text(Count layers) const {
+    const Count moe = moe_layers_within(plan_, layers);
+    return "experts of " + std::to_string(moe) + (moe == 1 ? " layer" : " layers") + " in host memory";
+  }
+
+  std::vector<std::string> weight_labels() const {
+    if (q_.runtime.id == "llama.cpp") return mixture_labels();
+    return {"nvfp4", "int4_g128", "fp8"};
+  }
+
+  // Bytes of 1,024 cached values: enough to compare formats.
+  Count token_bytes(FormatId format) const { return payload_bytes(plan_.formats[format], 1024).count(); }
+
+  const FitQuestion& q_;
+  const FitResult& base_;
+  ModelPlan plan_;
+  std::vector<Change> found_;
+  std::optional<Change> closest_;
+};
+
+}  // namespace
+
+Changes find_changes(const FitQuestion& question) {
+  const FitResult base = evaluate(question);
+  if (fits(base)) return {};
+  ChangeSearch search(question, base);
+  search.layouts();
+  search.reserve();
+  search.context();
+  search.sequences();
+  search.kv_formats();
+  search.host_experts();
+  search.weight_formats();
+  search.formats_on_host();
+  search.more_gpus();
+  return search.take();
+}
+
+}  // namespace moeplan
