@@ -121,11 +121,10 @@ void Builder::add(const Tensor& tensor) {
   program_.tensor_array[static_cast<std::size_t>(program_.tensor_count++)] = tensor;
 }
 
-void Builder::add_share(const Matrix& m, Part part, FormatId format_id, Count instances, Place place,
+void Builder::add_share(const Matrix& m, const Shard& s, Part part, FormatId format_id, Count instances, Place place,
                         WeightRange& range) {
   if (instances == 0) return;
   const QuantFormat& format = plan.formats[format_id];
-  const Shard s = shard_of(m, format);
   Tensor t;
   t.cls = TensorClass::Weight;
   t.part = part;
@@ -168,12 +167,13 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
       host = count_instances(share, first_instance_, on_host);
       device = count_instances(share, first_instance_ + on_host, repeat_ - on_host);
     }
-    add_share(m.matrix, part, share.format, device, Place::Device, range);
-    add_share(m.matrix, part, share.format, host, Place::Host, range);
+    const Shard s = shard_of(m.matrix, plan.formats[share.format]);
+    add_share(m.matrix, s, part, share.format, device, Place::Device, range);
+    add_share(m.matrix, s, part, share.format, host, Place::Host, range);
+    if (i > 0) continue;
+    range.rows += s.rows;
+    range.padded_rows += s.padded_rows;
   }
-  const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
-  range.rows += s.rows;
-  range.padded_rows += s.padded_rows;
 }
 
 WeightRange Builder::weights(Roles roles) {
@@ -220,8 +220,8 @@ void Builder::sampler_workspace(std::uint16_t op_index) {
 WeightRange Builder::single_weight(const MatrixPlan& m, Part part, Place place) {
   WeightRange range;
   range.first = static_cast<std::uint16_t>(program_.tensor_count);
-  add_share(m.matrix, part, m.shares[0].format, repeat_, place, range);
   const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
+  add_share(m.matrix, s, part, m.shares[0].format, repeat_, place, range);
   range.rows = s.rows;
   range.padded_rows = s.padded_rows;
   return range;
@@ -230,7 +230,8 @@ WeightRange Builder::single_weight(const MatrixPlan& m, Part part, Place place) 
 void Builder::loose_weight(const Matrix& matrix) {
   if (matrix.rows == 0) return;
   WeightRange range;
-  add_share(matrix, matrix.part, plan.weights.norm_format, repeat_, Place::Device, range);
+  const FormatId format = plan.weights.norm_format;
+  add_share(matrix, shard_of(matrix, plan.formats[format]), matrix.part, format, repeat_, Place::Device, range);
 }
 
 std::uint16_t Builder::add(Op op) {

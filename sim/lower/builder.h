@@ -114,7 +114,8 @@ class Builder {
   Shard shard_of(const Matrix& m, const QuantFormat& format) const;
   Count padded_width(Count width, const QuantFormat& format) const;
   void add_weight(const MatrixPlan& m, WeightRange& range);
-  void add_share(const Matrix& m, Part part, FormatId format, Count instances, Place place, WeightRange& range);
+  void add_share(const Matrix& m, const Shard& s, Part part, FormatId format, Count instances, Place place,
+                 WeightRange& range);
 
   Program& program_;
   const BlockPlan* block_ = nullptr;

@@ -20,6 +20,10 @@ struct LayerSpan {
 
 BlockCounts count_blocks(const ModelPlan& plan, LayerSpan span) {
   BlockCounts counts{};
+  if (span.count == static_cast<Count>(plan.layers.size())) {
+    std::copy(plan.instances.begin(), plan.instances.end(), counts.begin());
+    return counts;
+  }
   for (Count l = span.first; l < span.first + span.count; ++l)
     for (const BlockIndex b : plan.layers[static_cast<std::size_t>(l)]) ++counts[b];
   return counts;

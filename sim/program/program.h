@@ -4,7 +4,7 @@
 // events, probes, reports) reads it and knows nothing of models.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <span>
 #include <type_traits>
 
@@ -31,8 +31,24 @@ struct RankClass {
 inline constexpr std::size_t kMaxOps = 256;
 inline constexpr std::size_t kMaxTensors = 512;
 
+// Room for up to N values that are written before they are read. An array of T would
+// run T's member initialisers over all of it, half the cost of a lowering.
+template <class T, std::size_t N>
+class Room {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_aggregate_v<T>);
+
+ public:
+  T* data() { return reinterpret_cast<T*>(bytes_); }
+  const T* data() const { return reinterpret_cast<const T*>(bytes_); }
+  T& operator[](std::size_t i) { return data()[i]; }
+  const T& operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  alignas(T) std::byte bytes_[sizeof(T) * N];
+};
+
 struct Program {
-  // Written by lower(); the arrays beyond their counts are not initialised.
+  // Written by lower(); the rooms beyond their counts are not initialised.
   Program() {}  // NOLINT(modernize-use-equals-default): no zeroing of 50 KB
   Phase phase;
   RankClass rank_class;
@@ -40,8 +56,8 @@ struct Program {
   Count vocab_overhang;                   // vocabulary rows the tp ranks hold together beyond the real ones
   Count op_count = 0;
   Count tensor_count = 0;
-  std::array<Op, kMaxOps> op_array;
-  std::array<Tensor, kMaxTensors> tensor_array;
+  Room<Op, kMaxOps> op_array;
+  Room<Tensor, kMaxTensors> tensor_array;
 
   std::span<const Op> ops() const { return {op_array.data(), static_cast<std::size_t>(op_count)}; }
   std::span<const Tensor> tensors() const { return {tensor_array.data(), static_cast<std::size_t>(tensor_count)}; }
