@@ -4,25 +4,10 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <random>
 
 #include "sim/study/fit.h"
-
-namespace {
-std::atomic<long> g_allocations{0};
-}
-
-// Not inlined: the compiler would see malloc's result meet the default delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  g_allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#include "validate/counting_allocator.h"
 
 namespace moeplan {
 namespace {
@@ -49,9 +34,9 @@ Setup make_setup(const char* model, const Layout& layout) {
 // Fails the benchmark if the timed loop allocated.
 class NoAllocation {
  public:
-  explicit NoAllocation(benchmark::State& state) : state_(state), before_(g_allocations.load()) {}
+  explicit NoAllocation(benchmark::State& state) : state_(state), before_(allocations.load()) {}
   void check() {
-    const long made = g_allocations.load() - before_;
+    const long made = allocations.load() - before_;
     state_.counters["allocations"] = static_cast<double>(made);
     if (made != 0) state_.SkipWithError("the loop allocated");
   }

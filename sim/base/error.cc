@@ -35,14 +35,6 @@ std::string place_of(const Problem& problem) {
   return out;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // Insertions, deletions, substitutions and swaps of neighbours that turn a into b
 // (Damerau-Levenshtein, each place edited at most once).
 std::size_t edit_distance(std::string_view a, std::string_view b) {

@@ -78,6 +78,13 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 std::string in_quotes(std::string_view text) {
   if (text.size() <= kLongestQuote) return '"' + printable(text) + '"';
   std::size_t end = kLongestQuote;

@@ -14,6 +14,9 @@ std::size_t utf8_length(std::string_view text, std::size_t at);
 // Control characters and bytes that are not UTF-8 written as \n, \t, \xNN.
 std::string printable(std::string_view text);
 
+// ASCII letters in lower case.
+std::string lower_case(std::string_view text);
+
 // The text in double quotes, printable, cut after 60 bytes.
 std::string in_quotes(std::string_view text);
 

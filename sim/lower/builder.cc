@@ -291,6 +291,16 @@ std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, C
   return add(op);
 }
 
+void Builder::output_projection(OpName name, Roles roles, std::uint16_t since) {
+  const WeightRange range = weights(roles);
+  const std::uint16_t out = gemm(name, Part::Attention, range);
+  activation(range.cols, since, out);
+  if (layout.tp > 1)
+    collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * hidden(), layout.tp, 1);
+  activation(hidden(), out, last_op());
+  other_weights();
+}
+
 void Builder::activation(Count elements_per_token, std::uint16_t first, std::uint16_t last) {
   Tensor t;
   t.cls = TensorClass::Activation;

@@ -81,6 +81,10 @@ class Builder {
   std::uint16_t add(Op op);
   std::uint16_t last_op() const { return static_cast<std::uint16_t>(program_.op_count - 1); }
 
+  // The projection back to hidden that ends a mixer, summed over tensor-parallel ranks;
+  // its input lives from op `since` on. Adds the weights of the block not added yet.
+  void output_projection(OpName name, Roles roles, std::uint16_t since);
+
   // An activation of `elements` per step token alive over these ops.
   void activation(Count elements_per_token, std::uint16_t first, std::uint16_t last);
   void add(const Tensor& tensor);

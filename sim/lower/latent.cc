@@ -79,12 +79,7 @@ void lower_block(Builder& b, const LatentAttention& a) {
   } else {
     b.activation(heads * (a.nope_dim + a.rope_dim + a.value_dim), kv_up, attention);
   }
-  const std::uint16_t out = b.gemm(OpName::AttentionOut, Part::Attention, b.weights(kO));
-  b.activation(heads * a.value_dim, attention, out);
-  if (b.layout.tp > 1)
-    b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * b.hidden(), b.layout.tp, 1);
-  b.activation(b.hidden(), out, b.last_op());
-  b.other_weights();
+  b.output_projection(OpName::AttentionOut, kO, attention);
 
   b.cache(CacheKind::Latent, latent_bytes(b, a), 0);
   if (a.indexer == Indexer::Full) b.cache(CacheKind::Indexer, index_key_bytes(a), 0);

@@ -39,13 +39,7 @@ void lower_scan(Builder& b, const ScanShape& s) {
   scan.cache_bytes = dim(state_bytes);
   const std::uint16_t scanned = b.add(scan);
   b.activation(in_range.rows, in, scanned);
-  const WeightRange out_range = b.weights(kOut);
-  const std::uint16_t out = b.gemm(OpName::LinearOut, Part::Attention, out_range);
-  b.activation(out_range.cols, scanned, out);
-  if (b.layout.tp > 1)
-    b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * b.hidden(), b.layout.tp, 1);
-  b.activation(b.hidden(), out, b.last_op());
-  b.other_weights();
+  b.output_projection(OpName::LinearOut, kOut, scanned);
   b.state(state_bytes);
 }
 

@@ -61,12 +61,7 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
   const std::uint16_t attention = b.add(attend);
   if (a.output_gate || a.head_gate)
     b.elementwise(OpName::OutputGate, Part::Attention, 2 * heads * a.value_dim, heads * a.value_dim);
-  const std::uint16_t out = b.gemm(OpName::AttentionOut, Part::Attention, b.weights(kO));
-  b.activation(heads * a.value_dim, attention, out);
-  if (b.layout.tp > 1)
-    b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * b.hidden(), b.layout.tp, 1);
-  b.activation(b.hidden(), out, b.last_op());
-  b.other_weights();
+  b.output_projection(OpName::AttentionOut, kO, attention);
 
   const bool caches = (a.causal || a.cross) && !a.reuses_cache;
   if (!caches) return;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/base/text.h"
 #include "sim/spec/gguf_recipe.h"
 #include "sim/spec/weights.h"
 
@@ -75,13 +76,6 @@ constexpr Count kLeastWorkspace = 8;  // tokens; a smaller one is a slip
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 // Numbers without scales.

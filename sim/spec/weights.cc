@@ -7,19 +7,13 @@
 #include <functional>
 
 #include "sim/base/error.h"
+#include "sim/base/text.h"
 #include "sim/spec/gguf_recipe.h"
 
 namespace moeplan {
 namespace {
 
 constexpr std::string_view kListFormats = "moeplan help formats";  // the topic lists ids, aliases and labels
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // llama.cpp stores rows that are not whole groups in the next coarser type.
 FormatId whole_rows(const FormatTable& table, FormatId id, Count cols) {

@@ -2,24 +2,8 @@
 // A verdict, its headroom and a lowering never touch the heap: counted, not believed.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "sim/study/fit.h"
-
-namespace {
-std::atomic<long> g_allocations{0};
-}
-
-// Not inlined: the compiler would see malloc's result meet the default delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  g_allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#include "validate/counting_allocator.h"
 
 namespace moeplan {
 namespace {
@@ -34,7 +18,7 @@ TEST_P(NoAllocation, InLoweringFoldingVerdictAndHeadroom) {
   options.kv_format = default_kv_format(plan, runtime);
   const RankClass rank_class = rank_classes(plan, options.layout).front();
 
-  const long before = g_allocations.load();
+  const long before = allocations.load();
   Count seen = 0;
   for (Count i = 1; i <= 100; ++i) {
     const Program p = lower(plan, runtime, options, rank_class, i % 2 == 0 ? Phase::Prefill : Phase::Decode);
@@ -43,14 +27,14 @@ TEST_P(NoAllocation, InLoweringFoldingVerdictAndHeadroom) {
     seen += max_context(folded, kGiB * i, i, 100000);
     seen += max_sequences(folded, kGiB * i, 100 * i, 100000);
   }
-  EXPECT_EQ(g_allocations.load() - before, 0);
+  EXPECT_EQ(allocations.load() - before, 0);
   EXPECT_NE(seen, 0);
 }
 
 TEST(TheCounter, CountsAnAllocation) {
-  const long before = g_allocations.load();
+  const long before = allocations.load();
   int* volatile p = new int(1);
-  EXPECT_EQ(g_allocations.load() - before, 1);
+  EXPECT_EQ(allocations.load() - before, 1);
   delete p;
 }
 

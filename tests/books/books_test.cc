@@ -435,7 +435,8 @@ TEST(B7, ResidentWeightsDoNotDependOnTopK) {
     const Program p =
         lower(plan, runtime, options_for(plan, runtime, {}), rank_classes(plan, {}).front(), Phase::Decode);
     Bytes weights;
-    for (const LedgerLine& line : ledger_of(p, {}, {}).lines())
+    const MemoryLedger ledger = ledger_of(p, {}, {});
+    for (const LedgerLine& line : ledger.lines())
       if (line.cls == TensorClass::Weight) weights += line.bytes;
     if (k == 1) first = weights;
     EXPECT_EQ(weights, first) << k;

@@ -109,7 +109,7 @@ TEST(HfTraps, Qwen3MoeDoesNotUseTheIntermediateSize) {
 }
 
 TEST(HfTraps, SharedExpertsOfDeepSeekAreACountOfExpertWidths) {
-  const MoeFfn& moe = block<MoeFfn>(import(kDeepSeek), "moe");
+  const MoeFfn moe = block<MoeFfn>(import(kDeepSeek), "moe");
   EXPECT_EQ(moe.shared_width, 2 * 32);
   EXPECT_FALSE(moe.shared_scalar_gate);
 }
@@ -122,7 +122,7 @@ TEST(HfTraps, TheSharedExpertOfQwen2MoeIsAnAbsoluteWidthWithAScalarGate) {
 }
 
 TEST(HfTraps, HeadDimIsNotHiddenOverHeads) {
-  const SoftmaxAttention& a = block<SoftmaxAttention>(import(kGptOss), "full");
+  const SoftmaxAttention a = block<SoftmaxAttention>(import(kGptOss), "full");
   EXPECT_EQ(a.head_dim, 16);  // hidden 45 / 8 heads is not even whole
   EXPECT_EQ(block<SoftmaxAttention>(import(kMixtral), "attention").head_dim, 64 / 8);  // absent: it is
 }
