@@ -67,8 +67,7 @@ class ChangeSearch {
   void kv_formats() {
     const Count now = token_bytes(base_.kv_format);
     for (const char* name : {"fp8", "q8_0", "q4_0"}) {
-      const bool gguf = name[0] == 'q';
-      if (gguf != q_.runtime.host_offload) continue;  // block formats of the cache are llama.cpp's
+      if (!format_violations(q_.runtime, plan_.formats, "native", name).empty()) continue;
       if (token_bytes(plan_.formats.id_of(name)) >= now) continue;
       FitQuestion q = q_;
       q.kv = name;
@@ -133,8 +132,8 @@ class ChangeSearch {
     const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
     const Count budget = std::max<Count>(q_.device.budget().count(), 1);
     // Beyond one node of 8, devices come by the node.
-    for (Count gpus = now + 1; gpus <= kMostGpus;
-         gpus = gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus)) {
+    const auto next = [](Count gpus) { return gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus); };
+    for (Count gpus = next(now); gpus <= kMostGpus; gpus = next(gpus)) {
       // Weights alone bound the number from below; replicated ones only add to it.
       if (saturating_product(gpus, budget) < weights / q_.layout.ranks_per_stage()) continue;
       FitQuestion q = q_;

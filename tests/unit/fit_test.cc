@@ -186,6 +186,33 @@ TEST(Fit, ASmallerReserveIsOfferedWhenItIsAllThatIsMissing) {
   EXPECT_NE(runtime_flags(changes.front().result).find("--gpu-memory-utilization 0.9"), std::string::npos);
 }
 
+TEST(Fit, BeyondOneNodeDevicesComeByTheNode) {
+  FitQuestion q = question("kimi-k2", "vllm", 140 * kGiB);
+  q.layout = {.tp = 8, .dp = 1, .moe_tp = 8, .ep = 1};
+  ASSERT_EQ(evaluate(q).verdict, Verdict::No);
+  bool found = false;
+  for (const Change& change : find_changes(q).fitting) {
+    if (change.kind != ChangeKind::MoreGpus) continue;
+    found = true;
+    EXPECT_EQ(change.result.question.layout.gpus() % 8, 0) << change.text;
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Fit, KvFormatsOfferedAreTheEnginesOwn) {
+  const auto offered = [](const char* runtime) {
+    FitQuestion q = question("llama-3.1-8b", runtime, 24 * kGiB);
+    q.workload = {.context = 65536, .sequences = 1};
+    while (evaluate(q).verdict != Verdict::No) ++q.workload.sequences;
+    for (const Change& change : find_changes(q).fitting)
+      if (change.kind == ChangeKind::KvFormat) return change.result.question.kv;
+    return std::string();
+  };
+  EXPECT_EQ(offered("vllm"), "fp8");
+  EXPECT_EQ(offered("generic"), "fp8");
+  EXPECT_EQ(offered("llama.cpp"), "q8_0");
+}
+
 TEST(Fit, FlagsCarryWhatTheAnswerCounted) {
   FitQuestion q = question("deepseek-v3", "vllm", 178 * kGiB);
   q.layout = {.tp = 8, .dp = 1, .moe_tp = 8, .ep = 1};
