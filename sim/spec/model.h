@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -191,6 +192,8 @@ struct PublishedTotal {
   friend bool operator==(const PublishedTotal&, const PublishedTotal&) = default;
 };
 
+struct StoredWeights;  // sim/spec/stored.h
+
 struct ModelSpec {
   std::string id;
   std::string name;
@@ -210,6 +213,8 @@ struct ModelSpec {
   MtpModule mtp;
   NativeQuant quant;
   std::vector<PublishedTotal> published;
+  // Weights of one checkpoint file; null = by the published rules. Never part of a model document.
+  std::shared_ptr<const StoredWeights> stored;
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };
 
