@@ -17,13 +17,15 @@ namespace moeplan {
 // scales and zero points). A fused tensor (gate_up, qkv) is several entries.
 struct StoredEntry {
   Stack stack = Stack::Decoder;
-  Count layer = -1;      // in its stack; -1 = outside every layer (embedding, head, final norm, vision)
+  Count layer = -1;      // in its stack; -1 = outside every layer (embedding, head, final norm, vision);
+                         // number of layers + i = MTP module i
   Count occurrence = 0;  // of the same role in the layer (LongCat has two attentions a layer)
   MatrixRole role = MatrixRole::Extra;
   Part part = Part::Attention;
   std::string format;  // id of models/formats.json
   Count elements = 0;  // values; scales and zero points do not count
   Bytes bytes;         // with scales and zero points
+  Count tensors = 1;   // of the file that are summed here, scales and zero points included
   friend bool operator==(const StoredEntry&, const StoredEntry&) = default;
 };
 
