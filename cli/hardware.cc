@@ -38,16 +38,21 @@ int show(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.positionals()[1];
   HardwareReport report;
   if (catalog.knows_node(name)) report.node = catalog.node(name);
-  report.device = catalog.device(report.node ? report.node->device : name);
+  if (report.node) {
+    for (const NodeGroup& group : report.node->groups) report.devices.push_back(catalog.device(group.device));
+  } else {
+    report.devices.push_back(catalog.device(name));
+  }
   session.write({.document = [&report] { return describe_hardware(report); },
                  .rows = [&report] { return describe_hardware(report); },
                  .json = [&report] { return json_of_hardware(report); }});
   return kExitYes;
 }
 
-// A machine names its device; a device has no such key.
+// A machine names its devices; a device has no such key.
 std::vector<std::string> broken_rules(std::string text, const std::string& file) {
-  const bool is_node = parse_json(text, file).root.find("device") != nullptr;
+  const JsonDocument document = parse_json(text, file);
+  const bool is_node = document.root.find("device") != nullptr || document.root.find("groups") != nullptr;
   return is_node ? violations(read_node(std::move(text), file)) : violations(read_device(std::move(text), file));
 }
 

@@ -94,9 +94,9 @@ bool HardwareChoice::is_shared() const {
   return device && (device->device_class == DeviceClass::IntegratedGpu || device->device_class == DeviceClass::Cpu);
 }
 
-Count HardwareChoice::default_gpus() const { return node ? std::max(node->devices, node->scaleup_domain) : 1; }
+Count HardwareChoice::default_gpus() const { return node ? std::max(node->devices(), node->scaleup_domain) : 1; }
 
-Count HardwareChoice::node_devices(Count gpus) const { return node ? node->devices : gpus; }
+Count HardwareChoice::node_devices(Count gpus) const { return node ? node->devices() : gpus; }
 
 HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments) {
   HardwareChoice choice;
@@ -107,7 +107,9 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
                 "e.g. --memory 24GiB or --hardware rtx-4090; \"moeplan hardware list\" lists the known");
   if (name) {
     if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
-    choice.device = catalog.device(choice.node ? choice.node->device : *name);
+    if (choice.node && choice.node->is_mixed())
+      throw_usage("hardware", choice.node->id + " with its unequal devices", "a machine with devices of one kind");
+    choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);
     choice.name = choice.node ? choice.node->id : choice.device->id;
     use_device(choice, memory);
   } else {

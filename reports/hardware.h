@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "reports/document.h"
-#include "sim/spec/hardware.h"
+#include "sim/spec/node.h"
 
 namespace moeplan {
 
-// A device alone, or a machine with its device.
+// A device alone, or a machine with its devices, one of each kind.
 struct HardwareReport {
-  DeviceSpec device;
+  std::vector<DeviceSpec> devices;
   std::optional<NodeSpec> node;
 };
 

@@ -65,12 +65,13 @@ Table device_table(const DeviceSpec& d) {
 
 Table node_table(const NodeSpec& n) {
   ProfileTable table(fmt::format("{}: {}", n.id, n.name));
-  table.add_plain("devices", fmt::format("{} x {}", n.devices, n.device));
+  for (const NodeGroup& group : n.groups) table.add_plain("devices", fmt::format("{} x {}", group.count, group.device));
   table.add_plain("fast fabric joins", fmt::format("{} device{}", n.scaleup_domain, n.scaleup_domain == 1 ? "" : "s"));
   table.add("fabric, per direction", n.scaleup_bandwidth);
   table.add("network, per direction", n.scaleout_bandwidth);
   table.add("host memory", n.host_memory);
-  table.add("host link", n.host_bandwidth);
+  table.add("host memory bandwidth", n.host_dram_bandwidth);
+  for (const LinkSpec& link : n.links) table.add(link.name, link.peak);
   table.add_plain("unified memory", n.unified ? "yes" : "no");
   return table.table();
 }
@@ -78,6 +79,12 @@ Table node_table(const NodeSpec& n) {
 void add_names(Document& document, const std::vector<std::string>& aliases, const std::string& note) {
   if (!aliases.empty()) document.add(Note{fmt::format("also called: {}", fmt::join(aliases, ", "))});
   if (!note.empty()) document.add(Note{note});
+}
+
+std::string names_of(const std::vector<NodeGroup>& groups) {
+  std::string names;
+  for (const NodeGroup& group : groups) names += (names.empty() ? "" : ", ") + group.device;
+  return names;
 }
 
 std::string peak_text(const DeviceSpec& device, std::string_view format) {
@@ -94,8 +101,10 @@ Document describe_hardware(const HardwareReport& report) {
     document.add(node_table(*report.node));
     add_names(document, report.node->aliases, report.node->note);
   }
-  document.add(device_table(report.device));
-  add_names(document, report.device.aliases, report.device.note);
+  for (const DeviceSpec& device : report.devices) {
+    document.add(device_table(device));
+    add_names(document, device.aliases, device.note);
+  }
   return document;
 }
 
@@ -128,7 +137,7 @@ Document list_hardware(const std::vector<DeviceSpec>& devices, const std::vector
                       {"fabric", "joined", false, 1},
                       {"name", "name", true, 2}};
   for (const NodeSpec& n : nodes)
-    machines.rows.push_back({{{n.id}, {n.devices}, {n.device}, {n.scaleup_domain}, {n.name}}, Tone::Plain});
+    machines.rows.push_back({{{n.id}, {n.devices()}, {names_of(n.groups)}, {n.scaleup_domain}, {n.name}}, Tone::Plain});
   document.add(machines);
   return document;
 }

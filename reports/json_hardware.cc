@@ -58,14 +58,45 @@ void write_device(JsonWriter& out, const DeviceSpec& d) {
   out.member("units", d.units).member("note", d.note).end_object();
 }
 
+void write_links(JsonWriter& out, const std::vector<LinkSpec>& links) {
+  out.key("links").begin_array();
+  for (const LinkSpec& link : links) {
+    out.begin_object().member("name", link.name).member("kind", word_of(link.kind)).member("device", link.device);
+    out.member("endpoints", link.endpoints).member("shared_by", link.shared_by);
+    write_sourced(out, "peak_bytes_per_s", link.peak);
+    write_sourced(out, "achieved_bytes_per_s", link.achieved);
+    write_sourced(out, "per_peer_bytes_per_s", link.per_peer_cap);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_ssds(JsonWriter& out, const std::vector<SsdSpec>& ssds) {
+  out.key("ssds").begin_array();
+  for (const SsdSpec& ssd : ssds) {
+    out.begin_object().member("count", ssd.count);
+    write_sourced(out, "bytes", ssd.bytes);
+    write_sourced(out, "read_bytes_per_s", ssd.read_bandwidth);
+    write_sourced(out, "latency_s", ssd.latency);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 void write_node(JsonWriter& out, const NodeSpec& n) {
   out.begin_object();
   write_names(out, n.id, n.name, n.aliases);
-  out.member("device", n.device).member("devices", n.devices).member("scaleup_domain", n.scaleup_domain);
+  out.key("groups").begin_array();
+  for (const NodeGroup& group : n.groups) {
+    out.begin_object().member("device", group.device).member("devices", group.count).end_object();
+  }
+  out.end_array().member("devices", n.devices()).member("scaleup_domain", n.scaleup_domain);
   write_sourced(out, "scaleup_bytes_per_s", n.scaleup_bandwidth);
   write_sourced(out, "scaleout_bytes_per_s", n.scaleout_bandwidth);
   write_sourced(out, "host_memory_bytes", n.host_memory);
-  write_sourced(out, "host_bytes_per_s", n.host_bandwidth);
+  write_sourced(out, "host_dram_bytes_per_s", n.host_dram_bandwidth);
+  write_links(out, n.links);
+  write_ssds(out, n.ssds);
   out.member("unified", n.unified).member("note", n.note).end_object();
 }
 
@@ -78,9 +109,9 @@ std::string json_of_hardware(const HardwareReport& report) {
     out.key("node");
     write_node(out, *report.node);
   }
-  out.key("device");
-  write_device(out, report.device);
-  out.end_object();
+  out.key("devices").begin_array();
+  for (const DeviceSpec& device : report.devices) write_device(out, device);
+  out.end_array().end_object();
   return out.take();
 }
 

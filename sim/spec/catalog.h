@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/spec/hardware.h"
+#include "sim/spec/node.h"
 #include "sim/spec/model.h"
 #include "sim/spec/runtime.h"
 #include "sim/spec/weights.h"

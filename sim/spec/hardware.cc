@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of device and node profiles. Each lint guards against a mistake found in
-// published hardware tables: sparse peaks labelled dense, GB taken for GiB, bidirectional
-// link rates.
+// Checks of device profiles. Each lint guards against a mistake found in published
+// hardware tables: sparse peaks labelled dense, GB taken for GiB.
 #include "sim/spec/hardware.h"
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include <cmath>
 
 #include "sim/base/error.h"
+#include "sim/spec/profile_checks.h"
 
 namespace moeplan {
 namespace {
@@ -26,43 +26,6 @@ constexpr double kFp8OverBf16 = 2.5;
 
 constexpr std::array<std::string_view, 9> kPeakFormats = {"fp64", "fp32", "tf32", "bf16", "fp16",
                                                           "fp8",  "fp6",  "fp4",  "int8"};
-
-using Sentences = std::vector<std::string>;
-
-void check_id(Sentences& out, const std::string& id) {
-  const bool sound = !id.empty() && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
-  if (!sound) out.push_back(fmt::format("id \"{}\" must be lower-case letters, digits, '-' and '.'", id));
-}
-
-void check_text(Sentences& out, std::string_view what, const std::string& text) {
-  if (text.empty()) out.push_back(fmt::format("{} is empty", what));
-}
-
-template <class T>
-void check_source(Sentences& out, std::string_view what, const Sourced<T>& quantity) {
-  if (quantity.source.empty()) out.push_back(fmt::format("{} has no source", what));
-}
-
-// A sourced quantity in base units that must lie in [low, high].
-void check_range(Sentences& out, std::string_view what, double value, double low, double high, std::string_view unit) {
-  if (!(value >= low && value <= high)) {
-    out.push_back(fmt::format("{} is {:g} {}, outside the plausible {:g} to {:g}", what, value, unit, low, high));
-  }
-}
-
-template <class T>
-void check_quantity(Sentences& out, std::string_view what, const Sourced<T>& quantity, double low, double high,
-                    std::string_view unit) {
-  check_source(out, what, quantity);
-  check_range(out, what, quantity.value.base(), low, high, unit);
-}
-
-void check_bytes(Sentences& out, std::string_view what, const Sourced<Bytes>& quantity, double low, double high) {
-  check_source(out, what, quantity);
-  check_range(out, what, quantity.value.size().base(), low, high, "B");
-}
 
 const PeakRate* peak_of(const DeviceSpec& device, std::string_view format) {
   for (const PeakRate& peak : device.peaks) {
@@ -190,38 +153,6 @@ std::vector<std::string> violations(const DeviceSpec& device) {
   }
   if (device.matrix_fma_per_unit < 0) {
     out.push_back(fmt::format("matrix_fma_per_unit is {}, must not be negative", device.matrix_fma_per_unit));
-  }
-  return out;
-}
-
-std::vector<std::string> violations(const NodeSpec& node) {
-  Sentences out;
-  check_id(out, node.id);
-  check_text(out, "name", node.name);
-  check_text(out, "device", node.device);
-  if (node.devices < 1 || node.devices > 1024) {
-    out.push_back(fmt::format("devices is {}, outside 1 to 1024", node.devices));
-  }
-  if (node.scaleup_domain < 1 || node.scaleup_domain > 100000) {
-    out.push_back(fmt::format("scaleup_domain is {}, outside 1 to 100000", node.scaleup_domain));
-  } else if (node.devices >= 1 && node.scaleup_domain % node.devices != 0 && node.devices % node.scaleup_domain != 0) {
-    out.push_back(fmt::format("scaleup_domain {} and devices {}: one must be a multiple of the other",
-                              node.scaleup_domain, node.devices));
-  }
-  if (node.scaleup_domain > 1 && !node.scaleup_bandwidth) {
-    out.push_back(fmt::format("scaleup_domain is {} but scaleup_bandwidth is not given", node.scaleup_domain));
-  }
-  if (node.scaleup_bandwidth) check_quantity(out, "scaleup_bandwidth", *node.scaleup_bandwidth, 1e8, 1e13, "B/s");
-  if (node.scaleout_bandwidth) check_quantity(out, "scaleout_bandwidth", *node.scaleout_bandwidth, 1e7, 1e13, "B/s");
-  if (node.scaleup_bandwidth && node.scaleout_bandwidth &&
-      node.scaleout_bandwidth->value > node.scaleup_bandwidth->value) {
-    out.push_back(fmt::format("scaleout_bandwidth {:g} GB/s exceeds scaleup_bandwidth {:g} GB/s: bits for bytes?",
-                              node.scaleout_bandwidth->value.base() / 1e9, node.scaleup_bandwidth->value.base() / 1e9));
-  }
-  if (node.host_memory) check_bytes(out, "host_memory", *node.host_memory, 1e9, 1e14);
-  if (node.host_bandwidth) check_quantity(out, "host_bandwidth", *node.host_bandwidth, 1e8, 1e13, "B/s");
-  if (node.unified && node.host_memory) {
-    out.push_back("unified is true and host_memory is given: one pool would be counted twice");
   }
   return out;
 }

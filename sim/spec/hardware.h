@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device and the machine it sits in, as data with a source at every quantity.
+// A device as data with a source at every quantity.
 // Datasheet facts and measured absolutes live side by side; there are no
 // efficiency multipliers.
 #pragma once
@@ -67,29 +67,11 @@ struct DeviceSpec {
   friend bool operator==(const DeviceSpec&, const DeviceSpec&) = default;
 };
 
-// A machine: devices of one kind around one host.
-struct NodeSpec {
-  std::string id;
-  std::string name;
-  std::vector<std::string> aliases;
-  std::string device;                                         // DeviceSpec id
-  Count devices = 1;                                          // in one node
-  Count scaleup_domain = 1;                                   // devices that reach each other over the fast fabric
-  std::optional<Sourced<BytesPerSecond>> scaleup_bandwidth;   // per device per direction
-  std::optional<Sourced<BytesPerSecond>> scaleout_bandwidth;  // per device per direction
-  std::optional<Sourced<Bytes>> host_memory;                  // usable for offload; absent = ask the user
-  std::optional<Sourced<BytesPerSecond>> host_bandwidth;
-  bool unified = false;  // host memory and device memory are one pool
-  std::string note;
-  friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
-};
-
 // Every rule a profile breaks, as sentences with the numbers; empty = sound. Besides
 // shape (ids, sources, ranges) it looks for the classic slips of hardware tables:
 // a sparse peak given as dense (tensor-core identity: matrix_fma_per_unit x units x
 // 2 x clock within 3 % of the bf16 peak; fp8 at most 2.5 x bf16), GiB written as GB
 // (memory 7.4 % below the number on the box) and the reverse.
 std::vector<std::string> violations(const DeviceSpec& device);
-std::vector<std::string> violations(const NodeSpec& node);
 
 }  // namespace moeplan

@@ -123,13 +123,13 @@ TEST(EmbeddedNodes, ReadObeyTheRulesRoundTripAndNameADevice) {
     const NodeSpec node = catalog().node(id);
     EXPECT_TRUE(violations(node).empty());
     EXPECT_EQ(read_node(write_node(node), "again"), node);
-    EXPECT_TRUE(contains(catalog().device_ids(), node.device));
+    for (const NodeGroup& group : node.groups) EXPECT_TRUE(contains(catalog().device_ids(), group.device));
   }
 }
 
 TEST(EmbeddedNodes, Nvl72IsTraysOfFourInOneDomain) {
   const NodeSpec node = catalog().node("gb200-nvl72");
-  EXPECT_EQ(node.devices, 4);
+  EXPECT_EQ(node.devices(), 4);
   EXPECT_EQ(node.scaleup_domain, 72);
 }
 

@@ -132,6 +132,33 @@ TEST(NodeJson, WritingThenReadingGivesAnEqualSpec) {
   EXPECT_EQ(read_node(write_node(node), "again"), node);
 }
 
+TEST(NodeJson, UnequalDevicesLinksDrivesAndAdaptersRoundTrip) {
+  NodeSpec node = read_node(kNode, "h200-x8.json");
+  const auto rate = [](double gb) {
+    return Sourced<BytesPerSecond>{BytesPerSecond::from_base(gb * 1e9), Basis::Datasheet, "a datasheet"};
+  };
+  node.groups = {{"rtx-4090", 6}, {"rtx-3090", 2}};
+  node.cpu = "epyc";
+  node.cpus = 2;
+  node.host_dram_bandwidth = rate(1200);
+  LinkSpec pcie{.name = "PCIe 4.0 x4", .device = "rtx-3090", .peak = rate(7.9), .pcie_generation = 4, .pcie_lanes = 4};
+  pcie.achieved = rate(6.5);
+  LinkSpec mesh{.name = "mesh", .kind = LinkKind::Mesh, .endpoints = 8, .peak = rate(448), .shared_by = 2};
+  mesh.per_peer_cap = rate(64);
+  node.links = {pcie, mesh};
+  node.ssds = {{2, {Bytes(4'000'000'000'000), Basis::Datasheet, "box"}, rate(7), {}}};
+  node.ssds.front().latency = {Seconds::from_base(80e-6), Basis::Assumed, "a guess"};
+  node.nics = {{8, rate(50)}};
+  node.static_power = {Watts::from_base(500), Basis::Assumed, "a guess"};
+  node.max_power = {Watts::from_base(10200), Basis::Datasheet, "a datasheet"};
+  EXPECT_EQ(read_node(write_node(node), "again"), node);
+}
+
+TEST(NodeJson, DeviceAndGroupsTogetherAreRefused) {
+  const std::string both = with(kNode, R"("devices": 8, )", R"("devices": 8, "groups": [], )");
+  EXPECT_TRUE(mentions(node_complaint(both), "either device and devices, or groups"));
+}
+
 TEST(NodeJson, NumberOfDevicesIsRequiredAndPositive) {
   EXPECT_TRUE(mentions(node_complaint(with(kNode, R"("devices": 8, )", "")), "devices"));
   EXPECT_TRUE(mentions(node_complaint(with(kNode, R"("devices": 8)", R"("devices": 0)")), "devices"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/spec/hardware.h"
+#include "sim/spec/node.h"
 
 #include <gtest/gtest.h>
 
@@ -38,8 +39,7 @@ NodeSpec sound_node() {
   NodeSpec n;
   n.id = "test-x8";
   n.name = "8 x Test";
-  n.device = "test-80";
-  n.devices = 8;
+  n.groups = {{"test-80", 8}};
   n.scaleup_domain = 8;
   n.scaleup_bandwidth = sourced(BytesPerSecond::from_base(450e9));
   n.scaleout_bandwidth = sourced(BytesPerSecond::from_base(50e9));
@@ -199,7 +199,7 @@ TEST(NodeLint, AFastFabricNeedsABandwidth) {
 
 TEST(NodeLint, DomainAndDevicesDivideEachOther) {
   NodeSpec n = sound_node();
-  n.devices = 4;
+  n.groups.front().count = 4;
   n.scaleup_domain = 72;  // 18 trays of 4
   EXPECT_EQ(only_violation(n), "");
   n.scaleup_domain = 70;
@@ -210,6 +210,60 @@ TEST(NodeLint, BitsTakenForBytesInTheScaleOutRateAreCaught) {
   NodeSpec n = sound_node();
   n.scaleout_bandwidth = sourced(BytesPerSecond::from_base(800e9));
   EXPECT_TRUE(mentions(only_violation(n), "bits for bytes"));
+}
+
+LinkSpec pcie(Count generation, Count lanes, double gb_per_s) {
+  return {.name = "PCIe",
+          .peak = sourced(BytesPerSecond::from_base(gb_per_s * 1e9)),
+          .pcie_generation = generation,
+          .pcie_lanes = lanes};
+}
+
+TEST(NodeLint, PcieRateMustBeWhatGenerationAndLanesCarry) {
+  NodeSpec n = sound_node();
+  n.links = {pcie(5, 16, 63)};  // 32 GT/s x 128/130 / 8 x 16 = 63.0 GB/s
+  EXPECT_EQ(only_violation(n), "");
+  n.links = {pcie(5, 16, 31.5)};
+  EXPECT_TRUE(mentions(only_violation(n), "generation 5 with 16 lanes carries 63 GB/s"));
+}
+
+TEST(NodeLint, BothDirectionsOfPcieAddedAreCaught) {
+  NodeSpec n = sound_node();
+  n.links = {pcie(5, 16, 128)};
+  EXPECT_TRUE(mentions(only_violation(n), "both directions added?"));
+}
+
+TEST(NodeLint, ALinkBelongsToADeviceOfTheNode) {
+  NodeSpec n = sound_node();
+  n.links = {pcie(4, 4, 7.9)};
+  n.links.front().device = "rtx-3090";
+  EXPECT_TRUE(mentions(only_violation(n), "the node does not hold"));
+  n.groups.push_back({"rtx-3090", 8});
+  n.scaleup_domain = 16;
+  EXPECT_EQ(only_violation(n), "");
+}
+
+TEST(NodeLint, OneKindInTwoGroupsIsCaught) {
+  NodeSpec n = sound_node();
+  n.groups = {{"test-80", 4}, {"test-80", 4}};
+  EXPECT_TRUE(mentions(only_violation(n), "two groups"));
+}
+
+TEST(NodeLinks, TheLinkOfAGroupGoesBeforeTheCommonOne) {
+  NodeSpec n = sound_node();
+  n.groups = {{"a", 1}, {"b", 1}};
+  n.links = {pcie(4, 16, 31.5), pcie(4, 4, 7.9)};
+  n.links.back().device = "b";
+  EXPECT_EQ(host_link_of(n, "a"), &n.links.front());
+  EXPECT_EQ(host_link_of(n, "b"), &n.links.back());
+  n.links.clear();
+  EXPECT_EQ(host_link_of(n, "a"), nullptr);
+}
+
+TEST(NodeLinks, ASharedLinkIsDivided) {
+  // NVLink-C2C of a Grace: 450 GB/s for two GPUs
+  LinkSpec c2c{.name = "C2C", .kind = LinkKind::C2c, .peak = sourced(BytesPerSecond::from_base(450e9)), .shared_by = 2};
+  EXPECT_DOUBLE_EQ(share_of(c2c).base(), 225e9);
 }
 
 TEST(NodeLint, UnifiedMemoryIsNotCountedTwice) {
