@@ -75,7 +75,8 @@ KeyValues header_of(const FitReport& report) {
   block.entries.push_back({"layout", layout_phrase(report)});
   std::string formats = q.weights;
   if (q.weights == "native")
-    formats = fmt::format("as published: {}{}", describe_native(q.model), if_default(o.default_weights));
+    formats = fmt::format("{}{}{}", q.model.stored != nullptr ? "" : "as published: ", describe_native(q.model),
+                          if_default(o.default_weights));
   formats += "; kv cache " + q.formats[report.result.kv_format].id + if_default(o.default_kv);
   block.entries.push_back({"weights", {formats}});
   std::string load = plural(q.workload.context, "token") + " of context" + if_default(o.default_context) + ", " +

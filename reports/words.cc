@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 #include <vector>
 
+#include "sim/spec/stored.h"
 #include "sim/study/explain.h"
 
 namespace moeplan {
@@ -92,6 +95,20 @@ struct BlockText {
   }
 };
 
+// The label of a file, or the formats of most of its bytes.
+std::string describe_stored(const StoredWeights& stored) {
+  std::string formats = stored.label;
+  if (formats.empty()) {
+    std::map<std::string, Bytes> sizes;
+    for (const StoredEntry& e : stored.entries) sizes[e.format] += e.bytes;
+    std::vector<std::pair<std::string, Bytes>> largest(sizes.begin(), sizes.end());
+    std::stable_sort(largest.begin(), largest.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    for (std::size_t i = 0; i < std::min<std::size_t>(largest.size(), 3); ++i)
+      formats += (i == 0 ? "" : ", ") + largest[i].first;
+  }
+  return fmt::format("{}: {} of {}", formats, plural(stored.tensors, "tensor"), file_name(stored.file));
+}
+
 }  // namespace
 
 std::string_view name_of_line(TensorClass cls, Part part) {
@@ -142,6 +159,7 @@ std::string_view active_convention(const ModelSpec& model) {
 }
 
 std::string describe_native(const ModelSpec& model) {
+  if (model.stored != nullptr) return describe_stored(*model.stored);
   const NativeQuant& quant = model.quant;
   return quant.format.empty() ? quant.base : fmt::format("{}, rest {}", quant.format, quant.base);
 }

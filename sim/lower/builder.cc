@@ -10,10 +10,28 @@ namespace moeplan {
 namespace {
 
 // Instances in [first, first + count) that use this share.
-Count count_instances(const MatrixPlan::Share& share, Count first, Count count) {
+Count count_instances(const MatrixPlan& m, std::size_t share, Count first, Count count) {
+  if (m.share_count == 1) return count;
   Count used = 0;
-  for (Count i = first; i < first + count; ++i) used += share.instances.test(static_cast<std::size_t>(i)) ? 1 : 0;
+  for (Count i = first; i < first + count; ++i)
+    used += m.shares[share].instances.test(static_cast<std::size_t>(i)) ? 1 : 0;
   return used;
+}
+
+// What a file holds for these instances.
+Count stored_bytes(const MatrixPlan& m, std::size_t share, Count first, Count count) {
+  Bytes total;
+  for (Count i = first; i < first + count; ++i) {
+    const auto instance = static_cast<std::size_t>(i);
+    if (m.share_count == 1 || m.shares[share].instances.test(instance)) total += m.stored[instance];
+  }
+  return total.count();
+}
+
+// bytes x part / whole, rounded up.
+Count proportion(Count bytes, Count part, Count whole) {
+  if (part == whole) return bytes;
+  return static_cast<Count>((static_cast<__int128>(bytes) * part + whole - 1) / whole);
 }
 
 }  // namespace
@@ -43,8 +61,9 @@ void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat, 
   mtp_ = false;
 }
 
-void Builder::begin_mtp(BlockIndex index, Count modules) {
-  begin_block(index, std::max<Count>(plan.instances[index], 1) - 1, modules, modules, 0);
+void Builder::begin_mtp(std::size_t position, Count modules) {
+  begin_block(plan.model.mtp.shape[position], 0, modules, modules, 0);
+  block_ = &plan.weights.mtp_blocks[position];
   mtp_ = true;
 }
 
@@ -121,32 +140,44 @@ void Builder::add(const Tensor& tensor) {
   program_.tensor_array[static_cast<std::size_t>(program_.tensor_count++)] = tensor;
 }
 
-void Builder::add_share(const Matrix& m, const Shard& s, Part part, FormatId format_id, Count instances, Place place,
-                        WeightRange& range) {
+void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range) {
+  const Count instances = count_instances(m, lot.share, lot.first, lot.count);
   if (instances == 0) return;
+  const FormatId format_id = m.shares[lot.share].format;
   const QuantFormat& format = plan.formats[format_id];
   Tensor t;
   t.cls = TensorClass::Weight;
   t.part = part;
-  t.role = m.role;
+  t.role = m.matrix.role;
   t.format = format_id;
-  t.place = place;
+  t.place = lot.place;
   t.replicas = static_cast<std::uint16_t>(s.replicas);
   t.repeat = static_cast<std::int32_t>(instances);
   t.estimated = plan.weights.from_label && format.whole_groups;
   t.elements = s.rows * s.cols * s.copies;
   t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
+  const Count padding = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed;
+  if (!m.stored.empty()) {
+    const Count total = proportion(stored_bytes(m, lot.share, lot.first, lot.count), t.elements,
+                                   std::max<Count>(m.matrix.elements(), 1));
+    if (total % instances == 0) {
+      t.fixed = total / instances;
+    } else {  // instances differ: one sum for all
+      t.repeat = 1;
+      t.elements *= instances;
+      t.fixed = total;
+    }
+  }
   add(t);
   ++range.count;
-  if (s.padded_rows != s.rows || s.padded_cols != s.cols) {
+  if (padding > 0) {
     Tensor pad = t;
     pad.cls = TensorClass::Padding;
+    pad.repeat = static_cast<std::int32_t>(instances);
     pad.elements = (s.padded_rows * s.padded_cols - s.rows * s.cols) * s.copies;
-    pad.fixed = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed;
-    if (pad.fixed > 0) {
-      add(pad);
-      ++range.count;
-    }
+    pad.fixed = padding;
+    add(pad);
+    ++range.count;
   }
   range.cols = s.cols;
   range.padded_cols = s.padded_cols;
@@ -157,19 +188,10 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
   const Count on_host = experts ? on_host_ : 0;
   const Part part = mtp_ ? Part::Mtp : m.matrix.part;
   for (std::size_t i = 0; i < m.share_count; ++i) {
-    const MatrixPlan::Share& share = m.shares[i];
-    Count host = on_host;
-    Count device = repeat_ - on_host;
-    if (m.share_count > 1 && mtp_) {
-      device = share.instances.test(static_cast<std::size_t>(first_instance_)) ? repeat_ : 0;
-    } else if (m.share_count > 1) {
-      // The first instances are the ones that go to the host.
-      host = count_instances(share, first_instance_, on_host);
-      device = count_instances(share, first_instance_ + on_host, repeat_ - on_host);
-    }
-    const Shard s = shard_of(m.matrix, plan.formats[share.format]);
-    add_share(m.matrix, s, part, share.format, device, Place::Device, range);
-    add_share(m.matrix, s, part, share.format, host, Place::Host, range);
+    const Shard s = shard_of(m.matrix, plan.formats[m.shares[i].format]);
+    // The first instances are the ones that go to the host.
+    add_lot(m, s, part, {i, first_instance_ + on_host, repeat_ - on_host, Place::Device}, range);
+    add_lot(m, s, part, {i, first_instance_, on_host, Place::Host}, range);
     if (i > 0) continue;
     range.rows += s.rows;
     range.padded_rows += s.padded_rows;
@@ -221,17 +243,14 @@ WeightRange Builder::single_weight(const MatrixPlan& m, Part part, Place place) 
   WeightRange range;
   range.first = static_cast<std::uint16_t>(program_.tensor_count);
   const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
-  add_share(m.matrix, s, part, m.shares[0].format, repeat_, place, range);
+  add_lot(m, s, part, {0, 0, repeat_, place}, range);
   range.rows = s.rows;
   range.padded_rows = s.padded_rows;
   return range;
 }
 
-void Builder::loose_weight(const Matrix& matrix) {
-  if (matrix.rows == 0) return;
-  WeightRange range;
-  const FormatId format = plan.weights.norm_format;
-  add_share(matrix, shard_of(matrix, plan.formats[format]), matrix.part, format, repeat_, Place::Device, range);
+void Builder::loose_weight(const MatrixPlan& m) {
+  if (m.matrix.rows != 0) single_weight(m, m.matrix.part);
 }
 
 std::uint16_t Builder::add(Op op) {

@@ -52,9 +52,8 @@ class Builder {
   // on; `executed` of them run in this step (an encoder does not in decode), and the
   // experts of `on_host` of them live in host memory.
   void begin_block(BlockIndex index, Count first_instance, Count repeat, Count executed, Count on_host);
-  // Starts block `index` as the layer of `modules` MTP modules: its weights are Part::Mtp,
-  // in the formats of its last instance.
-  void begin_mtp(BlockIndex index, Count modules);
+  // Starts the block at `position` of the layer of `modules` MTP modules: its weights are Part::Mtp.
+  void begin_mtp(std::size_t position, Count modules);
   // What follows belongs to no block and stands `repeat` times.
   void begin_single(Count repeat = 1);
   // Routed ops of this block see these experts.
@@ -70,8 +69,8 @@ class Builder {
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
   void sampler_workspace(std::uint16_t op_index);
-  // Norms and biases outside every block.
-  void loose_weight(const Matrix& matrix);
+  // Norms and biases outside every block; rows = 0: there are none.
+  void loose_weight(const MatrixPlan& matrix);
 
   // Ops are chained: each follows the one before. Returns its index.
   std::uint16_t gemm(OpName name, Part part, const WeightRange& w, Rows rows = Rows::Tokens);
@@ -118,8 +117,14 @@ class Builder {
   Shard shard_of(const Matrix& m, const QuantFormat& format) const;
   Count padded_width(Count width, const QuantFormat& format) const;
   void add_weight(const MatrixPlan& m, WeightRange& range);
-  void add_share(const Matrix& m, const Shard& s, Part part, FormatId format, Count instances, Place place,
-                 WeightRange& range);
+  // Instances [first, first + count) of one share, in one place.
+  struct Lot {
+    std::size_t share = 0;
+    Count first = 0;
+    Count count = 0;
+    Place place = Place::Device;
+  };
+  void add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range);
 
   Program& program_;
   const BlockPlan* block_ = nullptr;

@@ -66,8 +66,8 @@ WeightRange lower_head(Builder& b) {
     range = b.single_weight(matrix, tied ? Part::Embedding : Part::Head);
     if (tied) b.forget_elements(range);  // a copy: its parameters count once
   }
-  b.loose_weight(final_norm_of(model));
-  b.loose_weight(head_bias_of(model));
+  b.loose_weight(b.plan.weights.final_norm);
+  b.loose_weight(b.plan.weights.head_bias);
   b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden());
   b.gemm(OpName::Head, Part::Head, range, Rows::Sequences);
   if (b.layout.tp > 1)
@@ -84,11 +84,11 @@ void lower_mtp(Builder& b, const WeightRange& head) {
   if (mtp.modules == 0) return;
   b.begin_single(mtp.modules);
   const WeightRange projection = b.single_weight(b.plan.weights.mtp_projection, Part::Mtp);
-  b.loose_weight(mtp_norm_of(b.plan.model));
+  b.loose_weight(b.plan.weights.mtp_norm);
   b.gemm(OpName::MtpProjection, Part::Mtp, projection);
-  for (const BlockIndex index : mtp.shape) {
-    b.begin_mtp(index, mtp.modules);
-    std::visit([&b](const auto& kind) { lower_block(b, kind); }, b.plan.model.blocks[index].kind);
+  for (std::size_t position = 0; position < mtp.shape.size(); ++position) {
+    b.begin_mtp(position, mtp.modules);
+    std::visit([&b](const auto& kind) { lower_block(b, kind); }, b.plan.model.blocks[mtp.shape[position]].kind);
   }
   b.begin_single(mtp.modules);
   const std::uint16_t again = b.gemm(OpName::Head, Part::Mtp, head, Rows::Sequences);
@@ -98,6 +98,7 @@ void lower_mtp(Builder& b, const WeightRange& head) {
 void lower_extras(Builder& b) {
   for (const MatrixPlan& extra : b.plan.weights.extras) {
     if (extra.matrix.part == Part::Vision && !b.runtime.vision_resident) continue;
+    if (extra.matrix.part == Part::Mtp) continue;  // copies of tables that the trunk has
     b.single_weight(extra, extra.matrix.part);
   }
 }

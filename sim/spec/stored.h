@@ -41,4 +41,7 @@ struct StoredWeights {
   friend bool operator==(const StoredWeights&, const StoredWeights&) = default;
 };
 
+// The last component of a path.
+inline std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 }  // namespace moeplan

@@ -9,6 +9,7 @@
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/spec/gguf_recipe.h"
+#include "sim/spec/stored_plan.h"
 
 namespace moeplan {
 namespace {
@@ -78,8 +79,8 @@ MatrixPlan single(const Matrix& m, FormatId format) {
 
 using Choice = std::function<FormatId(const Matrix&)>;
 
-// A plan whose matrices each have one format.
-WeightPlan plan_uniform(const ModelSpec& model, const Choice& choose) {
+// A plan whose matrices each have one format. The blocks of an MTP module come later.
+WeightPlan plan_uniform(const ModelSpec& model, FormatId norms, const Choice& choose) {
   WeightPlan plan;
   for (const Block& block : model.blocks) {
     BlockPlan& of_block = plan.blocks.emplace_back();
@@ -87,10 +88,27 @@ WeightPlan plan_uniform(const ModelSpec& model, const Choice& choose) {
   }
   plan.embedding = single(embedding_of(model), choose(embedding_of(model)));
   plan.head = single(head_of(model), choose(head_of(model)));
+  plan.final_norm = single(final_norm_of(model), norms);
+  plan.head_bias = single(head_bias_of(model), norms);
   plan.mtp_projection = single(mtp_projection_of(model), choose(mtp_projection_of(model)));
+  plan.mtp_norm = single(mtp_norm_of(model), norms);
   for (const ExtraTensor& extra : model.extras)
     plan.extras.push_back(single(matrix_of(extra), choose(matrix_of(extra))));
   return plan;
+}
+
+// The MTP module stands after the last layer and is stored like the last instance of
+// each of its blocks.
+void add_mtp_blocks(const ModelSpec& model, const Places& places, WeightPlan& plan) {
+  for (const BlockIndex b : model.mtp.shape) {
+    BlockPlan& block = plan.mtp_blocks.emplace_back();
+    for (const MatrixPlan& m : plan.blocks[b].matrices) {
+      std::size_t last = 0;
+      for (std::size_t s = 1; s < m.share_count; ++s)
+        if (m.shares[s].instances.test(places.of_block[b].size() - 1)) last = s;
+      block.matrices.push_back(single(m.matrix, m.shares[last].format));
+    }
+  }
 }
 
 bool contains(const std::vector<std::string>& words, std::string_view word) {
@@ -108,11 +126,10 @@ WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
   const FormatId base = formats.id_of(model.quant.base);
   const FormatId f32 = formats.id_of("fp32");
   const FormatId quantised = model.quant.format.empty() ? base : formats.id_of(model.quant.format);
-  WeightPlan plan = plan_uniform(model, [&](const Matrix& m) {
+  WeightPlan plan = plan_uniform(model, base, [&](const Matrix& m) {
     if (m.f32) return f32;
     return native_quantises(model.quant, m) ? whole_rows(formats, quantised, m.cols) : base;
   });
-  plan.norm_format = base;
   plan.label = "native";
   return plan;
 }
@@ -121,12 +138,11 @@ WeightPlan plan_format(const ModelSpec& model, const FormatTable& formats, Forma
   const QuantFormat& format = formats[id];
   const FormatId f32 = formats.id_of("fp32");
   const FormatId base = is_float(format) ? id : format.whole_groups ? f32 : formats.id_of(model.quant.base);
-  WeightPlan plan = plan_uniform(model, [&](const Matrix& m) {
+  WeightPlan plan = plan_uniform(model, base, [&](const Matrix& m) {
     if (m.f32) return f32;
     const bool table_stays = is_table(m) && !format.tables;
     return !m.quantisable || table_stays ? base : whole_rows(formats, id, m.cols);
   });
-  plan.norm_format = base;
   plan.converted = format.tables;
   plan.label = format.id;
   return plan;
@@ -140,13 +156,13 @@ class GgufPlanner {
       : model_(model), formats_(formats), label_(label), places_(places_of(model)) {}
 
   WeightPlan plan() const {
-    WeightPlan plan = plan_uniform(model_, [&](const Matrix& m) { return format_of(m, Place{}); });
+    const FormatId f32 = formats_.id_of("fp32");
+    WeightPlan plan = plan_uniform(model_, f32, [&](const Matrix& m) { return format_of(m, Place{}); });
     for (std::size_t b = 0; b < plan.blocks.size(); ++b)
       for (MatrixPlan& m : plan.blocks[b].matrices) spread(m, places_.of_block[b]);
     for (std::size_t i = 0; i < plan.extras.size(); ++i)
       if (plan.extras[i].matrix.part == Part::Vision)
         plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
-    plan.norm_format = formats_.id_of("fp32");
     plan.label = label_.id;
     plan.from_label = true;
     plan.converted = true;
@@ -181,7 +197,7 @@ class GgufPlanner {
       std::size_t s = 0;
       while (s < m.share_count && m.shares[s].format != format) ++s;
       if (s == m.share_count) {
-        CHECK(s < m.shares.size());
+        CHECK(s < kMaxShares);
         m.shares[m.share_count++].format = format;
       }
       m.shares[s].instances.set(i);
@@ -219,11 +235,18 @@ class SizeSum {
  public:
   explicit SizeSum(const FormatTable& formats) : formats_(formats) {}
 
-  void add(Part part, FormatId id, const Matrix& m, Count times) {
-    const Bytes bytes = one_copy(formats_, id, m) * times;
-    size_.bytes += bytes;
-    size_.by_part[static_cast<std::size_t>(part)] += bytes;
-    if (formats_[id].whole_groups) quantised_ += bytes;
+  // `instances` of a matrix of a block, or of one outside.
+  void add(Part part, const MatrixPlan& m, Count instances) {
+    if (!m.stored.empty()) {
+      for (const Bytes bytes : m.stored) add(part, bytes);
+      return;
+    }
+    for (std::size_t s = 0; s < m.share_count; ++s) {
+      const Count times = m.share_count == 1 ? instances : static_cast<Count>(m.shares[s].instances.count());
+      const Bytes bytes = one_copy(formats_, m.shares[s].format, m.matrix) * times;
+      add(part, bytes);
+      if (formats_[m.shares[s].format].whole_groups) quantised_ += bytes;
+    }
   }
   CheckpointSize with_band(double low, double high) {
     const Bytes rest = size_.bytes - quantised_;
@@ -233,6 +256,11 @@ class SizeSum {
   }
 
  private:
+  void add(Part part, Bytes bytes) {
+    size_.bytes += bytes;
+    size_.by_part[static_cast<std::size_t>(part)] += bytes;
+  }
+
   const FormatTable& formats_;
   CheckpointSize size_;
   Bytes quantised_;
@@ -262,11 +290,20 @@ FormatId FormatTable::id_of(std::string_view name) const {
 
 WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std::string_view label) {
   const std::string name = lower_case(label);
-  if (name == "native") return plan_native(model, formats);
-  if (const GgufLabel* gguf = find_gguf_label(name)) return GgufPlanner(model, formats, *gguf).plan();
-  if (const QuantFormat* format = formats.find(name))
-    return plan_format(model, formats, static_cast<FormatId>(format - formats.formats.data()));
-  throw_unknown_label(label, formats);
+  const QuantFormat* format = nullptr;
+  WeightPlan plan;
+  if (name == "native") {
+    plan = plan_native(model, formats);
+  } else if (const GgufLabel* gguf = find_gguf_label(name)) {
+    plan = GgufPlanner(model, formats, *gguf).plan();
+  } else if ((format = formats.find(name)) != nullptr) {
+    plan = plan_format(model, formats, static_cast<FormatId>(format - formats.formats.data()));
+  } else {
+    throw_unknown_label(label, formats);
+  }
+  if (!model.mtp.shape.empty()) add_mtp_blocks(model, places_of(model), plan);
+  if (name == "native" && model.stored != nullptr) apply_stored(model, *model.stored, formats, plan);
+  return plan;
 }
 
 std::vector<std::string> mixture_labels() {
@@ -278,35 +315,26 @@ std::vector<std::string> mixture_labels() {
 CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, const FormatTable& formats) {
   SizeSum sum(formats);
   const Places places = places_of(model);
-  for (std::size_t b = 0; b < plan.blocks.size(); ++b) {
-    const Count instances = static_cast<Count>(places.of_block[b].size());
+  for (std::size_t b = 0; b < plan.blocks.size(); ++b)
     for (const MatrixPlan& m : plan.blocks[b].matrices)
-      for (std::size_t s = 0; s < m.share_count; ++s)
-        sum.add(m.matrix.part, m.shares[s].format, m.matrix,
-                m.share_count == 1 ? instances : static_cast<Count>(m.shares[s].instances.count()));
-  }
-  sum.add(Part::Norm, plan.norm_format, final_norm_of(model), 1);
-  sum.add(Part::Head, plan.norm_format, head_bias_of(model), 1);
-  sum.add(Part::Embedding, plan.embedding.shares[0].format, plan.embedding.matrix, 1);
-  sum.add(Part::Head, plan.head.shares[0].format, plan.head.matrix, 1);
+      sum.add(m.matrix.part, m, static_cast<Count>(places.of_block[b].size()));
+  sum.add(Part::Norm, plan.final_norm, 1);
+  sum.add(Part::Head, plan.head_bias, 1);
+  sum.add(Part::Embedding, plan.embedding, 1);
+  sum.add(Part::Head, plan.head, 1);
   for (const MatrixPlan& extra : plan.extras)
-    if (!plan.converted || extra.matrix.part != Part::Vision)
-      sum.add(extra.matrix.part, extra.shares[0].format, extra.matrix, 1);
+    if (!plan.converted || extra.matrix.part != Part::Vision) sum.add(extra.matrix.part, extra, 1);
 
   const MtpModule& mtp = model.mtp;
   if (mtp.modules > 0 && (!plan.converted || mtp.in_gguf)) {
-    for (BlockIndex b : mtp.shape)
-      for (const MatrixPlan& m : plan.blocks[b].matrices) {
-        // The module stands after the last layer and is stored like it.
-        std::size_t last = 0;
-        for (std::size_t s = 1; s < m.share_count; ++s)
-          if (m.shares[s].instances.test(places.of_block[b].size() - 1)) last = s;
-        sum.add(Part::Mtp, m.shares[last].format, m.matrix, mtp.modules);
-      }
-    sum.add(Part::Mtp, plan.norm_format, mtp_norm_of(model), mtp.modules);
-    sum.add(Part::Mtp, plan.mtp_projection.shares[0].format, plan.mtp_projection.matrix, mtp.modules);
-    sum.add(Part::Mtp, plan.embedding.shares[0].format, plan.embedding.matrix, mtp.in_file_copies);
-    sum.add(Part::Mtp, plan.head.shares[0].format, plan.head.matrix, mtp.in_file_copies);
+    for (const BlockPlan& block : plan.mtp_blocks)
+      for (const MatrixPlan& m : block.matrices) sum.add(Part::Mtp, m, mtp.modules);
+    sum.add(Part::Mtp, plan.mtp_norm, mtp.modules);
+    sum.add(Part::Mtp, plan.mtp_projection, mtp.modules);
+    if (!plan.from_file) {  // a file lists its copies: they are extras
+      sum.add(Part::Mtp, plan.embedding, mtp.in_file_copies);
+      sum.add(Part::Mtp, plan.head, mtp.in_file_copies);
+    }
   }
   return sum.with_band(plan.low, plan.high);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which format every weight matrix is stored in: the published checkpoint's own
-// mixture ("native"), one format for all quantisable matrices ("fp8"), or a GGUF
-// label ("q4_k_m") by llama.cpp's per-tensor rules.
+// Which format every weight matrix is stored in: the checkpoint's own mixture
+// ("native": as its file says when there is one, else as published), one format for all
+// quantisable matrices ("fp8"), or a GGUF label ("q4_k_m") by llama.cpp's per-tensor rules.
 #pragma once
 
 #include <array>
@@ -25,17 +25,20 @@ struct FormatTable {
   const QuantFormat& operator[](FormatId id) const { return formats[id]; }
 };
 
-// A K-quant label gives different layers different formats: `alternatives` lists
-// them with the instances (0-based occurrence of the block in its stack) that use each.
+// A K-quant label gives different layers different formats: `shares` lists them with
+// the instances (0-based occurrence of the block in the stacks) that use each.
 inline constexpr std::size_t kMaxInstances = 1024;
+inline constexpr std::size_t kMaxShares = 8;
 struct MatrixPlan {
   Matrix matrix;
   struct Share {
     FormatId format = 0;
     std::bitset<kMaxInstances> instances;
   };
-  std::array<Share, 3> shares;
+  std::array<Share, kMaxShares> shares;
   std::size_t share_count = 1;  // shares[0] alone = every instance, whatever its bitset
+  // From a file: exact bytes of each instance, all copies together. Empty = by the format.
+  std::vector<Bytes> stored;
 };
 
 struct BlockPlan {
@@ -46,14 +49,18 @@ struct BlockPlan {
 struct WeightPlan {
   std::string label;              // "native", "fp8", "q4_k_m"
   bool from_label = false;        // a mixture label: sizes are an estimate
+  bool from_file = false;         // exact: every byte of ModelSpec::stored is somewhere in the plan
   bool converted = false;         // a GGUF or MLX file: no vision tower, and MTP only where llama.cpp keeps it
   double low = 1.0, high = 1.0;   // band of the quantised bytes, as factors
   std::vector<BlockPlan> blocks;  // parallel to ModelSpec::blocks
   MatrixPlan embedding;
   MatrixPlan head;  // elements 0 when tied
+  MatrixPlan final_norm;
+  MatrixPlan head_bias;
   std::vector<MatrixPlan> extras;
+  std::vector<BlockPlan> mtp_blocks;  // parallel to MtpModule::shape
   MatrixPlan mtp_projection;
-  FormatId norm_format = 0;  // norms, biases
+  MatrixPlan mtp_norm;
 };
 
 // label: "native", a format id or alias, or a GGUF mixture label.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/spec/stored.h"
+
 namespace moeplan {
 namespace {
 
@@ -85,6 +87,19 @@ std::string cache_formula(const FitResult& f, const RankResult& r, const LedgerL
   return text;
 }
 
+// What the bytes of a weight line come from: a file, the published rules, or a label.
+Explanation explain_weights(const FitQuestion& q, const RankResult& r, const LedgerLine& line) {
+  Count elements = 0;
+  for (const Tensor& t : r.program.tensors())
+    if (belongs(t, line)) elements += t.elements * t.repeat;
+  const std::string weights = grouped(elements) + " weights";
+  if (q.weights != "native") return {"label " + q.weights, weights, ""};
+  if (q.model.stored == nullptr) return {"native", weights, ""};
+  Count tensors = 0;
+  for (const StoredEntry& e : q.model.stored->entries) tensors += e.part == line.part ? e.tensors : 0;
+  return {"file", weights + " in " + times(tensors, "tensor") + " of " + file_name(q.model.stored->file), ""};
+}
+
 }  // namespace
 
 std::string grouped(Count value) {
@@ -96,14 +111,8 @@ std::string grouped(Count value) {
 
 Explanation explain_line(const FitResult& f, const RankResult& r, const LedgerLine& line) {
   const RuntimeSpec& runtime = f.question.runtime;
-  const std::string label = f.question.weights == "native" ? "native" : "label " + f.question.weights;
   switch (line.cls) {
-    case TensorClass::Weight: {
-      Count elements = 0;
-      for (const Tensor& t : r.program.tensors())
-        if (belongs(t, line)) elements += t.elements * t.repeat;
-      return {label, grouped(elements) + " weights", ""};
-    }
+    case TensorClass::Weight: return explain_weights(f.question, r, line);
     case TensorClass::Padding: return {"runtime", "kernel and vocabulary padding", runtime.source};
     case TensorClass::Kv:
     case TensorClass::State: return {"formula", cache_formula(f, r, line), ""};

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/study/explain.h"
+#include "tests/support/stored_like.h"
+
 namespace moeplan {
 namespace {
 
@@ -59,6 +62,22 @@ TEST(Fit, EveryOfferedChangeFitsAndTheSmallestComesFirst) {
         before = change.size;
       }
     }
+  }
+}
+
+TEST(Fit, WeightsOfAFileAreExplainedByItsTensors) {
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 64 * kGiB);
+  StoredWeights stored = stored_like(q.model, q.formats, "q4_k_m");
+  stored.file = "models/mixtral.gguf";
+  q.model.stored = std::make_shared<const StoredWeights>(std::move(stored));
+  const FitResult f = evaluate(q);
+  const RankResult& rank = f.ranks.front();
+  for (const LedgerLine& line : rank.ledger.lines()) {
+    if (line.cls != TensorClass::Weight || line.part != Part::Experts) continue;
+    // 32 layers x 8 experts x gate, up, down of 14,336 x 4,096
+    EXPECT_EQ(explain_line(f, rank, line).formula, "45,097,156,608 weights in 768 tensors of mixtral.gguf");
+    EXPECT_EQ(explain_line(f, rank, line).basis, "file");
+    EXPECT_EQ(line.low, line.high);
   }
 }
 

@@ -54,7 +54,7 @@ TEST(NativeWeights, DeepSeekV3KeepsTablesRouterAndNormsInBf16AndTheCorrectionBia
   EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::CorrectionBias)), "fp32");
   EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::ExpertUp)), "fp8_block");
   EXPECT_EQ(format_of(plan_of(plan, model, "mla", MatrixRole::KvB)), "fp8_block");
-  EXPECT_EQ(formats()[plan.norm_format].id, "bf16");
+  EXPECT_EQ(format_of(plan.final_norm), "bf16");
   EXPECT_FALSE(plan.from_label);
 }
 
@@ -126,7 +126,7 @@ TEST(GgufLabels, Q4KMGivesHalfTheDownProjectionsOfLlama8bSixBits) {
   EXPECT_EQ(instances(down, "q4_k"), 16u);
   EXPECT_EQ(format_of(plan.head), "q6_k");
   EXPECT_EQ(format_of(plan.embedding), "q4_k");
-  EXPECT_EQ(formats()[plan.norm_format].id, "fp32");
+  EXPECT_EQ(format_of(plan.final_norm), "fp32");
   EXPECT_TRUE(plan.from_label);
 }
 
