@@ -2,6 +2,7 @@
 // What the process says when it ends. Scripts rely on these.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "sim/base/error.h"
@@ -30,5 +31,20 @@ constexpr int exit_status_of(ErrorKind kind) {
 inline constexpr std::string_view kExitStatusHelp =
     "exit status: 0 yes or done, 1 a valid no, 2 usage, 3 invalid input file, 4 unknown name,\n"
     "             5 a required resource is absent, 6 margin too thin (--strict-margin), 70 internal error\n";
+
+// The same, one by one.
+struct ExitMeaning {
+  int status;
+  std::string_view meaning;
+};
+inline constexpr std::array<ExitMeaning, 8> kExitMeanings = {
+    {{kExitYes, "Yes, or done."},
+     {kExitNo, "A valid no: does not fit; figures disagree."},
+     {kExitUsage, "Usage: an option or its value."},
+     {kExitInvalidInput, "An input file is invalid: place and reason on standard error."},
+     {kExitUnknownName, "An unknown name, with the nearest known."},
+     {kExitMissingResource, "A required resource is absent."},
+     {kExitBelowMargin, "The verdict is tight and --strict-margin was given."},
+     {kExitInternal, "Internal error: please report it."}}};
 
 }  // namespace moeplan

@@ -28,6 +28,7 @@ Verb models_verb();
 Verb hardware_verb();
 Verb runtimes_verb();
 Verb schema_verb();
+Verb completion_verb();
 Verb version_verb();
 
 std::vector<Verb> all_verbs();

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "cli/exit_status.h"
+#include "cli/man_page.h"
 #include "cli/session.h"
 #include "reports/formats.h"
 #include "sim/base/error.h"
@@ -55,6 +56,10 @@ int print_help(const std::vector<Verb>& verbs, const std::vector<std::string>& n
     output.write(render_text(list_formats(Catalog::embedded().formats(), mixture_labels()), style));
     return kExitYes;
   }
+  if (names.front() == "man") {
+    output.write(man_page(verbs));
+    return kExitYes;
+  }
   const Verb* verb = find_verb(verbs, names.front());
   if (verb == nullptr) throw_unknown_verb(verbs, names.front());
   output.write(help_of(*verb));
@@ -68,7 +73,8 @@ bool is_any_of(const std::string& word, std::initializer_list<std::string_view> 
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {fit_verb(), models_verb(), hardware_verb(), runtimes_verb(), schema_verb(), version_verb()};
+  return {fit_verb(),    models_verb(),     hardware_verb(), runtimes_verb(),
+          schema_verb(), completion_verb(), version_verb()};
 }
 
 std::string help_of(const Verb& verb) {
@@ -93,7 +99,7 @@ std::string help_of_all(const std::vector<Verb>& verbs) {
       "commands:\n";
   for (const Verb& verb : verbs) text += fmt::format("  {:<10} {}\n", verb.name, verb.question);
   text +=
-      "  help       what a command does: moeplan help fit; the formats: moeplan help formats\n\n"
+      "  help       what a command does: moeplan help fit; weight formats: help formats; help man: a manual page\n\n"
       "start with:\n"
       "  moeplan fit mixtral-8x7b --hardware laptop-16gb\n"
       "  moeplan fit deepseek-r1 --hardware h200 --gpus 8\n"

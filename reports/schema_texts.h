@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside reports: the texts of the schemas by subject. "..._definitions" are members of
+// "definitions", shared by the documents that show one thing and that list many.
+#pragma once
+
+#include <string_view>
+
+namespace moeplan {
+
+extern const std::string_view kFitSchema;
+extern const std::string_view kFitDefinitions;
+extern const std::string_view kModelSchema;
+extern const std::string_view kModelListSchema;
+extern const std::string_view kModelDiffSchema;
+extern const std::string_view kModelDefinitions;
+extern const std::string_view kHardwareSchema;
+extern const std::string_view kHardwareListSchema;
+extern const std::string_view kHardwareDefinitions;
+extern const std::string_view kRuntimeSchema;
+extern const std::string_view kRuntimeListSchema;
+extern const std::string_view kRuntimeDefinitions;
+
+}  // namespace moeplan

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/schema_texts.h"
+
+namespace moeplan {
+
+const std::string_view kFitSchema = R"(  "type": "object",
+  "required": ["schema", "verdict", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
+               "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences",
+               "devices", "host_bytes", "host_short", "headroom", "solutions", "flags", "assumptions"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.fit/1"},
+    "verdict": {"$ref": "#/definitions/verdict"},
+    "margin_bytes": {"type": "integer", "description": "budget minus total of the tightest device; negative: short by"},
+    "uncertainty_bytes": {"$ref": "#/definitions/bytes"},
+    "limiting": {"type": "string", "description": "kind of the largest line of the tightest device, or host memory"},
+    "model": {
+      "type": "object",
+      "required": ["id", "name", "total_parameters", "active_parameters", "experts", "top_k",
+                   "max_context_tokens"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"$ref": "#/definitions/text"},
+        "name": {"type": "string"},
+        "total_parameters": {"$ref": "#/definitions/count"},
+        "active_parameters": {"$ref": "#/definitions/count"},
+        "experts": {"$ref": "#/definitions/count"},
+        "top_k": {"$ref": "#/definitions/count"},
+        "max_context_tokens": {"$ref": "#/definitions/count"}
+      }
+    },
+    "hardware": {
+      "type": "object",
+      "required": ["id", "device", "gpus", "visible_bytes", "unallocatable_bytes", "capacity_bytes",
+                   "reserve_bytes", "budget_bytes", "host_bytes", "host_is_device"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"type": "string"},
+        "device": {"type": "string"},
+        "gpus": {"type": "integer", "minimum": 1},
+        "visible_bytes": {"$ref": "#/definitions/bytes"},
+        "unallocatable_bytes": {"$ref": "#/definitions/bytes"},
+        "capacity_bytes": {"$ref": "#/definitions/bytes"},
+        "reserve_bytes": {"$ref": "#/definitions/bytes"},
+        "budget_bytes": {"$ref": "#/definitions/bytes"},
+        "host_bytes": {"type": ["integer", "null"], "minimum": 0},
+        "host_is_device": {"type": "boolean"}
+      }
+    },
+    "layout": {
+      "type": "object",
+      "required": ["text", "gpus", "tp", "dp", "moe_tp", "ep", "pp", "replicas"],
+      "additionalProperties": false,
+      "properties": {
+        "text": {"$ref": "#/definitions/text"},
+        "gpus": {"type": "integer", "minimum": 1},
+        "tp": {"type": "integer", "minimum": 1},
+        "dp": {"type": "integer", "minimum": 1},
+        "moe_tp": {"type": "integer", "minimum": 1},
+        "ep": {"type": "integer", "minimum": 1},
+        "pp": {"type": "integer", "minimum": 1},
+        "replicas": {"type": "integer", "minimum": 1}
+      }
+    },
+    "runtime": {"$ref": "#/definitions/text"},
+    "runtime_version": {"type": "string"},
+    "weights": {"$ref": "#/definitions/text"},
+    "kv": {"$ref": "#/definitions/text"},
+    "context_tokens": {"type": "integer", "minimum": 1},
+    "sequences": {"type": "integer", "minimum": 1, "description": "of each replica"},
+    "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
+    "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
+    "host_short": {"type": "boolean"},
+    "headroom": {"$ref": "#/definitions/headroom"},
+    "solutions": {"type": "array", "items": {"$ref": "#/definitions/solution"}},
+    "flags": {"type": "string"},
+    "assumptions": {"$ref": "#/definitions/names"}
+  },
+)";
+
+const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
+    "kind": {
+      "type": "string",
+      "pattern": "^(weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state)|kv|state|activation|workspace|comm|runtime|padding|gradient|optimizer)$"
+    },
+    "term": {
+      "type": "object",
+      "required": ["name", "bytes", "formula"],
+      "additionalProperties": false,
+      "properties": {
+        "name": {"$ref": "#/definitions/text"},
+        "bytes": {"$ref": "#/definitions/bytes"},
+        "formula": {"type": "string"}
+      }
+    },
+    "item": {
+      "type": "object",
+      "required": ["kind", "bytes", "low_bytes", "high_bytes", "basis", "formula"],
+      "additionalProperties": false,
+      "properties": {
+        "kind": {"$ref": "#/definitions/kind"},
+        "bytes": {"$ref": "#/definitions/bytes"},
+        "low_bytes": {"$ref": "#/definitions/bytes"},
+        "high_bytes": {"$ref": "#/definitions/bytes"},
+        "basis": {"$ref": "#/definitions/text"},
+        "formula": {"type": "string"},
+        "source": {"$ref": "#/definitions/text"},
+        "place": {"const": "host"},
+        "terms": {"type": "array", "items": {"$ref": "#/definitions/term"}}
+      }
+    },
+    "device": {
+      "type": "object",
+      "required": ["id", "count", "budget_bytes", "total_bytes", "low_bytes", "high_bytes", "margin_bytes",
+                   "items"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"type": "string", "minLength": 1, "description": "devices that hold the same: gpu0, gpu0-7; gpu0-7 x 2 replicas; stages 1-3, ranks with 4 experts, counted from 0"},
+        "count": {"type": "integer", "minimum": 1, "description": "over all replicas: counts sum to layout.gpus"},
+        "budget_bytes": {"$ref": "#/definitions/bytes"},
+        "total_bytes": {"type": "integer", "minimum": 0, "description": "the sum of items[].bytes"},
+        "low_bytes": {"$ref": "#/definitions/bytes"},
+        "high_bytes": {"$ref": "#/definitions/bytes"},
+        "margin_bytes": {"$ref": "#/definitions/difference_of_bytes"},
+        "items": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/item"}},
+        "host_total_bytes": {"$ref": "#/definitions/bytes"},
+        "host_items": {"type": "array", "items": {"$ref": "#/definitions/item"}}
+      }
+    },
+    "headroom": {
+      "type": "object",
+      "required": ["max_context_tokens", "context_at_model_limit", "max_sequences", "admission_limit",
+                   "cache_bytes"],
+      "additionalProperties": false,
+      "properties": {
+        "max_context_tokens": {"type": ["integer", "null"], "minimum": 0, "description": "null: not even an empty context fits"},
+        "context_at_model_limit": {"type": "boolean"},
+        "max_sequences": {"type": ["integer", "null"], "minimum": 0, "description": "of each replica; null: not even without sequences does it fit"},
+        "admission_limit": {"type": ["integer", "null"], "minimum": 0},
+        "cache_bytes": {"type": "integer", "description": "room for kv cache and state on the tightest device: budget minus everything else, negative when the rest alone is too large"}
+      }
+    },
+    "solution": {
+      "type": "object",
+      "required": ["change", "fits", "verdict", "device_bytes", "host_bytes", "gpus", "decode_tokens_per_s",
+                   "flags"],
+      "additionalProperties": false,
+      "properties": {
+        "change": {"$ref": "#/definitions/text"},
+        "fits": {"type": "boolean"},
+        "verdict": {"$ref": "#/definitions/verdict"},
+        "device_bytes": {"$ref": "#/definitions/bytes"},
+        "host_bytes": {"$ref": "#/definitions/bytes"},
+        "gpus": {"type": "integer", "minimum": 1},
+        "decode_tokens_per_s": {"type": "null"},
+        "flags": {"type": "string"}
+      }
+    })";
+
+}  // namespace moeplan

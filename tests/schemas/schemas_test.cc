@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every JSON document the program can print obeys the schema it prints for it, and the
+// schemas are closed enough to notice a change.
+#include <gtest/gtest.h>
+
+#include "sim/spec/catalog.h"
+#include "tests/schemas/program.h"
+
+namespace moeplan::testing {
+namespace {
+
+using nlohmann::json;
+
+const Catalog& catalog() {
+  static const Catalog kCatalog = Catalog::embedded();
+  return kCatalog;
+}
+
+// The document of a command that answers yes or no.
+json document_of(const std::string& words) {
+  const Answer answer = run_moeplan(words + " --json");
+  EXPECT_TRUE(answer.status == 0 || answer.status == 1) << "moeplan " << words << ": status " << answer.status;
+  return json::parse(answer.text, nullptr, false);
+}
+
+void expect_valid(const std::string& words) {
+  const json document = document_of(words);
+  ASSERT_TRUE(document.is_object()) << "moeplan " << words << " prints no JSON object";
+  for (const std::string& complaint : schema_complaints(document)) ADD_FAILURE() << words << ": " << complaint;
+}
+
+TEST(Schemas, EveryPresetShown) {
+  for (const std::string& id : catalog().model_ids()) expect_valid("models show " + id);
+}
+
+TEST(Schemas, ModelsShownWithOptions) {
+  expect_valid("models show mixtral-8x7b --weights q4_k_m --context 32k --batch 7");
+  expect_valid("models show deepseek-v3.2 --kv fp8 --weights int4");
+  expect_valid("models show qwen3-next-80b-a3b --context 256k");
+}
+
+TEST(Schemas, EveryDeviceAndMachineShown) {
+  for (const std::string& id : catalog().device_ids()) expect_valid("hardware show " + id);
+  for (const std::string& id : catalog().node_ids()) expect_valid("hardware show " + id);
+}
+
+TEST(Schemas, EveryRuntimeShown) {
+  for (const std::string& id : catalog().runtime_ids()) expect_valid("runtimes show " + id);
+}
+
+TEST(Schemas, ListsAndFacts) {
+  for (const char* words : {"models list", "hardware list", "runtimes list", "version", "schema"}) expect_valid(words);
+}
+
+TEST(Schemas, PairsOfModels) {
+  for (const char* pair : {"mixtral-8x7b deepseek-v3", "gpt-oss-20b gpt-oss-120b", "switch-base-8 llama-3.1-8b",
+                           "qwen3-next-80b-a3b minimax-m1", "mixtral-8x7b mixtral-8x7b"})
+    expect_valid(std::string("models diff ") + pair);
+}
+
+// Every preset on a device too small, one large enough and a machine: yes, tight and no
+// with their solutions.
+TEST(Schemas, EveryPresetAskedToFit) {
+  for (const std::string& id : catalog().model_ids())
+    for (const char* hardware : {"--memory 4GiB --runtime llama.cpp", "--hardware h200", "--hardware h200-x8"})
+      expect_valid("fit " + id + " " + hardware);
+}
+
+TEST(Schemas, EveryDeviceAskedToHold) {
+  for (const std::string& id : catalog().device_ids()) expect_valid("fit qwen3-30b-a3b --hardware " + id);
+  for (const std::string& id : catalog().node_ids()) {
+    const std::string words = "fit deepseek-v3 --hardware " + id;
+    if (run_moeplan(words).status != 2) expect_valid(words);  // 2: no layout of this model is possible there
+  }
+}
+
+TEST(Schemas, EveryRuntimeAskedToServe) {
+  for (const std::string& id : catalog().runtime_ids()) expect_valid("fit gpt-oss-20b --hardware h100 --runtime " + id);
+}
+
+TEST(Schemas, LayoutsLoadsAndOffload) {
+  for (const char* words :
+       {"deepseek-v3 --hardware h200 --gpus 32 --tp 8 --pp 2 --replicas 2 --mtp",
+        "deepseek-r1 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --sequences 64 --explain",
+        "deepseek-v3 --hardware h200 --gpus 50 --attention-dp 10 --ep 10 --pp 5 --sequences 13 --explain",
+        "deepseek-v3 --hardware b200-x8 --gpus 16 --replicas 2 --tp 8", "deepseek-v3.2 --hardware gb200-nvl72",
+        "mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 64GiB --n-cpu-moe 8 --explain",
+        "mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 4GiB --n-cpu-moe 32",
+        "mixtral-8x7b --weights q4_k_m --hardware rtx-4090-desktop", "mixtral-8x7b --hardware laptop-16gb",
+        "gpt-oss-120b --hardware apple-m4-max --memory 64GB --explain",
+        "gpt-oss-120b --hardware h200 --context 131072 --sequences 200 --kv fp8",
+        "switch-base-8 --memory 24GiB --explain", "qwen3-next-80b-a3b --hardware h200 --context 256k --explain",
+        "nemotron-3-nano-30b-a3b --hardware rtx-5090 --weights q4_k_m", "minimax-m1 --hardware h200-x8 --explain",
+        "llama-4-maverick --hardware h200-x8 --weights int4", "qwen3-30b-a3b --hardware h100 --strict-margin --verbose",
+        "mixtral-8x7b --memory 80GB --reserve 0", "llama-3.1-8b --memory 1GiB --runtime generic"})
+    expect_valid(std::string("fit ") + words);
+}
+
+TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
+  const json list = json::parse(run_moeplan("schema --json").text);
+  for (const json& entry : list.at("schemas")) {
+    const std::string name = entry.at("name");
+    const json schema = json::parse(run_moeplan("schema " + name).text);
+    EXPECT_EQ(schema.at("$id"), entry.at("document"));
+    EXPECT_EQ(schema.at("properties").at("schema").at("const"), entry.at("document"));
+    std::string words = entry.at("command");
+    for (const auto& [placeholder, value] :
+         {std::pair<std::string, std::string>{"NAME NAME", "mixtral-8x7b deepseek-v3"},
+          {"models show NAME", "models show mixtral-8x7b"},
+          {"hardware show NAME", "hardware show h200"},
+          {"runtimes show NAME", "runtimes show vllm"},
+          {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
+      const std::size_t at = words.find(placeholder);
+      if (at != std::string::npos) words.replace(at, placeholder.size(), value);
+    }
+    EXPECT_EQ(document_of(words).at("schema"), entry.at("document")) << words;
+  }
+}
+
+// Applies `change` to every object inside the document, one at a time, and expects a
+// complaint about each.
+template <class Change>
+void expect_noticed(const json& document, const std::string& what, const Change& change) {
+  ASSERT_TRUE(schema_complaints(document).empty());
+  std::size_t changed = 0;
+  const json leaves = document.flatten();
+  for (const auto& [pointer, value] : leaves.items()) {
+    json mutant = document;
+    if (!change(mutant, json::json_pointer(pointer))) continue;
+    ++changed;
+    EXPECT_FALSE(schema_complaints(mutant).empty()) << what << " at " << pointer << " goes unnoticed";
+  }
+  EXPECT_GT(changed, 3U);
+}
+
+const char* const kSamples[] = {
+    "fit mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 64GiB --n-cpu-moe 4",
+    "models show gpt-oss-20b",
+    "models diff mixtral-8x7b mixtral-8x22b",
+    "hardware show h200-x8",
+    "runtimes show vllm",
+    "version"};
+
+// Objects keyed by names of formats take any name; everything else is closed.
+bool is_open(const std::string& pointer) { return pointer.find("peaks_flop_per_s") != std::string::npos; }
+
+TEST(Schemas, AnUnknownKeyIsNoticedInEveryObject) {
+  for (const char* words : kSamples)
+    expect_noticed(document_of(words), "a new key", [](json& mutant, json::json_pointer at) {
+      at.pop_back();
+      if (!mutant.at(at).is_object() || is_open(at.to_string())) return false;
+      mutant.at(at)["surprise"] = 1;
+      return true;
+    });
+}
+
+TEST(Schemas, ANumberWrittenAsTextIsNoticed) {
+  for (const char* words : kSamples) {
+    if (std::string(words).starts_with("models diff")) continue;  // its values are of any kind
+    expect_noticed(document_of(words), "a number as text", [](json& mutant, const json::json_pointer& at) {
+      if (!mutant.at(at).is_number()) return false;
+      mutant.at(at) = "12";
+      return true;
+    });
+  }
+}
+
+TEST(Schemas, BytesWithAFractionAreNoticed) {
+  expect_noticed(document_of(kSamples[0]), "half a byte", [](json& mutant, const json::json_pointer& at) {
+    if (!at.back().ends_with("_bytes") || !mutant.at(at).is_number()) return false;
+    mutant.at(at) = 0.5;
+    return true;
+  });
+}
+
+TEST(Schemas, AMissingKeyIsNoticed) {
+  // Keys that only some documents have.
+  const std::vector<std::string> optional = {"source", "place", "host_total_bytes"};
+  expect_noticed(document_of(kSamples[0]), "a key left out", [&optional](json& mutant, json::json_pointer at) {
+    const std::string key = at.back();
+    at.pop_back();
+    if (key == "schema") return false;  // nothing to hold it against without
+    if (!mutant.at(at).is_object() || std::find(optional.begin(), optional.end(), key) != optional.end()) return false;
+    mutant.at(at).erase(key);
+    return true;
+  });
+}
+
+}  // namespace
+}  // namespace moeplan::testing
