@@ -19,6 +19,7 @@ namespace moeplan {
 namespace {
 
 constexpr Count kMaxElements = Count{1} << 60;
+constexpr std::size_t kUsualEntry = 110;
 constexpr std::string_view kMetadata = "__metadata__";
 
 struct Dtype {
@@ -247,9 +248,9 @@ class HeaderHandler {
 
 // values x bits = bytes, without overflow.
 void check_size(ListedTensor& t, const Span& span, ForeignJson& json) {
-  const std::string path = printable(t.name);
+  const auto path = [&t](const char* field) { return printable(t.name) + field; };
   if (span.begin > span.end)
-    return json.complain(t.name, path + "/data_offsets", std::to_string(span.begin) + " to " + std::to_string(span.end),
+    return json.complain(t.name, path("/data_offsets"), std::to_string(span.begin) + " to " + std::to_string(span.end),
                          "an end not before the begin");
   Count values = 1;
   bool empty = false;
@@ -257,7 +258,7 @@ void check_size(ListedTensor& t, const Span& span, ForeignJson& json) {
     if (t.shape[i] == 0)
       empty = true;
     else if (values > kMaxElements / t.shape[i])
-      return json.complain(t.name, path + "/shape", "more than 2^60 values", "a tensor that some file can hold");
+      return json.complain(t.name, path("/shape"), "more than 2^60 values", "a tensor that some file can hold");
     else
       values *= t.shape[i];
   }
@@ -267,10 +268,10 @@ void check_size(ListedTensor& t, const Span& span, ForeignJson& json) {
   // values <= 2^60, so values / 8 x bits + (values % 8) x bits / 8 stays below 2^63.
   const Count whole = values / 8 * bits + values % 8 * bits / 8;
   if (values % 8 * bits % 8 != 0)
-    json.complain(t.name, path + "/shape", std::to_string(values) + " values of " + std::to_string(bits) + " bit",
+    json.complain(t.name, path("/shape"), std::to_string(values) + " values of " + std::to_string(bits) + " bit",
                   "whole bytes");
   else if (whole != t.bytes.count())
-    json.complain(t.name, path + "/data_offsets", std::to_string(t.bytes.count()) + " bytes",
+    json.complain(t.name, path("/data_offsets"), std::to_string(t.bytes.count()) + " bytes",
                   std::to_string(whole) + " (" + std::to_string(values) + " values of " + std::string(t.dtype) + ")");
 }
 
@@ -327,6 +328,10 @@ TensorList read_safetensors_header(std::string text, const std::string& file, st
   list.names.push_back(std::move(text));
   ForeignJson json(list.names.back(), file);
   std::vector<Span> spans;
+  // Usual entries take 120 to 150 bytes: growing such tables step by step costs as much as parsing.
+  const std::size_t likely = list.names.back().size() / kUsualEntry;
+  list.tensors.reserve(likely);
+  spans.reserve(likely);
   HeaderHandler handler(list, spans, json);
   json.parse(handler);
 
