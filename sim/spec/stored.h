@@ -29,6 +29,14 @@ struct StoredEntry {
   friend bool operator==(const StoredEntry&, const StoredEntry&) = default;
 };
 
+// Tensors of one storage type of the container.
+struct StoredType {
+  std::string dtype;  // "BF16", "Q4_K"
+  Count tensors = 0;
+  Bytes bytes;
+  friend bool operator==(const StoredType&, const StoredType&) = default;
+};
+
 struct StoredWeights {
   std::string file;   // as the user named it
   std::string label;  // "Q4_K - Medium" of a GGUF; "" = none
@@ -38,6 +46,11 @@ struct StoredWeights {
   Bytes payload;     // of all tensors: the sum of entries[].bytes
   Bytes file_bytes;  // headers and padding included; 0 = not known
   std::vector<StoredEntry> entries;
+  std::vector<StoredType> types;  // most bytes first
+  // What no table or matrix explains: still in `entries`, as Extra of its likely part.
+  Count unplaced_tensors = 0;
+  Bytes unplaced_bytes;
+  std::vector<std::string> unplaced_examples;  // names, the first few
   friend bool operator==(const StoredWeights&, const StoredWeights&) = default;
 };
 
