@@ -137,6 +137,13 @@ void set_load(Asked& asked, const Arguments& arguments, const Session& session) 
                 fmt::format("at most {} tokens in all", kMostCachedTokens));
 }
 
+TierRates rates_of(const HardwareChoice& hardware) {
+  TierRates rates;
+  if (hardware.device) rates.device.peak = hardware.device->bandwidth.value;
+  if (hardware.node && hardware.node->host_bandwidth) rates.host.peak = hardware.node->host_bandwidth->value;
+  return rates;
+}
+
 void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& hardware) {
   DeviceBudget& device = asked.question.device;
   const RuntimeSpec& runtime = asked.question.runtime;
@@ -152,6 +159,7 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
   }
   device.host_is_device = hardware.host_is_device;
   if (hardware.node) device.fast_domain = hardware.node->scaleup_domain;
+  asked.question.rates = rates_of(hardware);
   asked.origins.hardware = hardware.name;
   asked.origins.visible = hardware.visible;
   asked.origins.unallocatable = hardware.unallocatable;
@@ -237,7 +245,8 @@ int run(const Arguments& arguments) {
   expect_positionals(arguments, "fit MODEL (--memory SIZE | --hardware NAME) [OPTIONS]", 1, 1);
   Session session(arguments);
   const Asked asked = ask(session, arguments);
-  FitReport report{evaluate(asked.question), {}, asked.origins};
+  FitReport report{evaluate(asked.question), {}, asked.origins, {}};
+  report.decode = decode_floor(report.result, asked.question.rates);
   if (report.result.verdict == Verdict::No) report.changes = find_changes(asked.question);
   const Detail detail = session.explain() ? Detail::Explain : session.verbose() ? Detail::Verbose : Detail::Normal;
   session.write({.document = [&report, detail] { return describe_fit(report, detail); },

@@ -32,6 +32,7 @@ struct FitReport {
   FitResult result;
   Changes changes;  // empty unless the verdict is no
   FitOrigins origins;
+  DecodeFloor decode;
 };
 
 enum class Detail {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "reports/fit.h"
 #include "reports/words.h"
@@ -325,6 +326,25 @@ KeyValue metal_hint(const FitReport& report) {
   return {"hint", hint};
 }
 
+// "31 tok/s", "3.1 tok/s": two digits at least.
+std::string speed_text(double tokens_per_s) {
+  return tokens_per_s < 10 ? fmt::format("{:.2g}", tokens_per_s) : fmt::format("{:.0f}", tokens_per_s);
+}
+
+// What memory bandwidth allows, and what a quarter of it would be.
+KeyValue decode_line(const FitReport& report) {
+  const DecodeFloor& d = report.decode;
+  const FitQuestion& q = report.result.question;
+  Phrase value = {fmt::format("at most {} tokens/s", speed_text(d.value))};
+  if (q.layout.replicas > 1 || q.workload.sequences > 1) value.push_back(std::string(" over all sequences"));
+  value.insert(value.end(), {": a step touches ", Bytes(std::llround(d.touched.device)),
+                             std::string(q.layout.pp > 1 ? " of device memory, stage after stage" : " of device memory")});
+  if (d.touched.host > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.host)), " of host memory"});
+  if (d.touched.ssd > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.ssd)), " of SSD"});
+  value.push_back(std::string(" (a bound from bandwidth, not a forecast)"));
+  return {"decode", value};
+}
+
 KeyValues verdict_of(const FitReport& report) {
   const FitResult& f = report.result;
   const DeviceBudget& device = f.question.device;
@@ -340,6 +360,7 @@ KeyValues verdict_of(const FitReport& report) {
   }
   block.entries.push_back(context_line(report));
   block.entries.push_back(sequences_line(report));
+  if (f.verdict != Verdict::No && report.decode.known()) block.entries.push_back(decode_line(report));
   if (f.verdict == Verdict::No && report.origins.metal_limit) block.entries.push_back(metal_hint(report));
   const std::string flags = runtime_flags(f);
   if (f.verdict != Verdict::No && !flags.empty())
@@ -371,8 +392,9 @@ void add_changes(Document& document, const FitReport& report) {
                    {"change", "change", true, 0},
                    {"device_bytes", "device", false, 0},
                    {"host_bytes", "host", false, 2},
-                   {"verdict", "verdict", true, 1},
-                   {"flags", "flags for " + report.result.question.runtime.id, true, 3}};
+                   {"decode_at_most_tokens_per_s", "tok/s <=", false, 1},
+                   {"verdict", "verdict", true, 1}};
+  ItemList flags{"flags for " + report.result.question.runtime.id, {}};
   Count number = 0;
   for (const Change& change : report.changes.fitting) {
     const FitResult& f = change.result;
@@ -381,15 +403,13 @@ void add_changes(Document& document, const FitReport& report) {
                            {change.text},
                            {f.ranks.front().ledger.total},
                            host,
-                           {std::string(word_of(f.verdict))},
-                           {runtime_flags(f)}},
+                           {change.decode.known() ? speed_text(change.decode.value) : "-"},
+                           {std::string(word_of(f.verdict))}},
                           Tone::Plain});
-  }
-  if (runtime_flags(report.changes.fitting.front().result).empty()) {
-    table.columns.pop_back();
-    for (Row& row : table.rows) row.cells.pop_back();
+    flags.items.push_back({fmt::format("{}: {}", number, runtime_flags(f))});
   }
   document.add(table);
+  if (!runtime_flags(report.changes.fitting.front().result).empty()) document.add(flags);
 }
 
 // ---- every tensor ----

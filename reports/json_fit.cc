@@ -114,6 +114,19 @@ void write_headroom(JsonWriter& out, const FitResult& f) {
   out.end_object();
 }
 
+// A bound from memory bandwidth; null where a bandwidth is not known.
+void write_decode(JsonWriter& out, const DecodeFloor& decode) {
+  out.key("decode_tokens_per_s");
+  if (!decode.known()) {
+    out.null();
+    return;
+  }
+  out.begin_object();
+  out.member("value", decode.value).member("low", decode.low).member("high", decode.high);
+  out.member("basis", "bandwidth bound");
+  out.end_object();
+}
+
 void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
   out.key("solutions").begin_array();
   for (const Change& change : changes) {
@@ -122,7 +135,7 @@ void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
     out.member("change", change.text).member("fits", f.verdict != Verdict::No).member("verdict", word_of(f.verdict));
     out.member("device_bytes", f.ranks.front().ledger.total.count()).member("host_bytes", f.host_bytes.count());
     out.member("gpus", f.question.layout.gpus());
-    out.key("decode_tokens_per_s").null();
+    write_decode(out, change.decode);
     out.member("flags", runtime_flags(f));
     out.end_object();
   }
@@ -148,6 +161,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   write_devices(out, f, terms);
   out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
   write_headroom(out, f);
+  write_decode(out, report.decode);
   write_solutions(out, report.changes.fitting);
   out.member("flags", runtime_flags(f));
   out.key("assumptions").begin_array();

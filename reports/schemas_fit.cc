@@ -6,7 +6,8 @@ namespace moeplan {
 const std::string_view kFitSchema = R"(  "type": "object",
   "required": ["schema", "verdict", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
                "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences",
-               "devices", "host_bytes", "host_short", "headroom", "solutions", "flags", "assumptions"],
+               "devices", "host_bytes", "host_short", "headroom", "decode_tokens_per_s",
+               "solutions", "flags", "assumptions"],
   "additionalProperties": false,
   "properties": {
     "schema": {"const": "moeplan.fit/1"},
@@ -72,6 +73,7 @@ const std::string_view kFitSchema = R"(  "type": "object",
     "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
     "host_short": {"type": "boolean"},
     "headroom": {"$ref": "#/definitions/headroom"},
+    "decode_tokens_per_s": {"$ref": "#/definitions/speed"},
     "solutions": {"type": "array", "items": {"$ref": "#/definitions/solution"}},
     "flags": {"type": "string"},
     "assumptions": {"$ref": "#/definitions/names"}
@@ -140,6 +142,18 @@ const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no"
         "cache_bytes": {"type": "integer", "description": "room for kv cache and state on the tightest device: budget minus everything else, negative when the rest alone is too large"}
       }
     },
+    "speed": {
+      "type": ["object", "null"],
+      "description": "tokens per second of the whole deployment, at most: the bytes a decode step touches over the bandwidth of the memory they lie in; null where a bandwidth is not known",
+      "required": ["value", "low", "high", "basis"],
+      "additionalProperties": false,
+      "properties": {
+        "value": {"type": "number", "minimum": 0, "description": "at the effective bandwidth, else the peak"},
+        "low": {"type": "number", "minimum": 0, "description": "at a fifth of it: published single-stream runs reached 0.24 to 0.78"},
+        "high": {"type": "number", "minimum": 0, "description": "at the peak"},
+        "basis": {"const": "bandwidth bound"}
+      }
+    },
     "solution": {
       "type": "object",
       "required": ["change", "fits", "verdict", "device_bytes", "host_bytes", "gpus", "decode_tokens_per_s",
@@ -152,7 +166,7 @@ const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no"
         "device_bytes": {"$ref": "#/definitions/bytes"},
         "host_bytes": {"$ref": "#/definitions/bytes"},
         "gpus": {"type": "integer", "minimum": 1},
-        "decode_tokens_per_s": {"type": "null"},
+        "decode_tokens_per_s": {"$ref": "#/definitions/speed"},
         "flags": {"type": "string"}
       }
     })";

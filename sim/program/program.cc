@@ -35,6 +35,15 @@ std::string_view ledger_kind(TensorClass cls, Part part) {
   return "";
 }
 
+std::string_view word_of(Place place) {
+  switch (place) {
+    case Place::Device: return "device";
+    case Place::Host: return "host";
+    case Place::Ssd: return "ssd";
+  }
+  return "";
+}
+
 std::string_view word_of(OpName name) {
   static constexpr std::array<std::string_view, 47> kWords = {"embedding",
                                                               "norm",

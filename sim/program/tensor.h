@@ -34,7 +34,9 @@ enum class TensorClass : std::uint8_t {
 // The line of a ledger a byte belongs to: "weights.experts", "kv", ... (CLI.md section 6).
 std::string_view ledger_kind(TensorClass cls, Part part);
 
-enum class Place : std::uint8_t { Device, Host };
+// Where it lies. Ssd: what the host's memory cannot hold and is paged in when used.
+enum class Place : std::uint8_t { Device, Host, Ssd };
+std::string_view word_of(Place place);
 
 // What a cache line of the ledger holds.
 enum class CacheKind : std::uint8_t { None, Full, Window, Chunk, Latent, Indexer, Cross };

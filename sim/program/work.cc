@@ -46,15 +46,22 @@ double rows_of(const Op& op, const Binding& b) {
 
 // Weight bytes of one execution, all experts included. Shares of a mixture label
 // have their own repeats, so the mean over the op's layers is taken.
-double weight_bytes_of(const Op& op, const Program& p) {
+double weight_bytes_of(const Op& op, const Program& p, Place place) {
   double bytes = 0;
   for (std::size_t i = 0; i < op.weights_count; ++i) {
     const Tensor& t = p.tensor_array[op.weights_first + i];
-    const Place place = op.kind == OpKind::Host ? Place::Host : Place::Device;
     if (t.place != place) continue;
     bytes += static_cast<double>(t.fixed) * t.repeat;
   }
   return op.layers == 0 ? 0 : bytes / op.layers;
+}
+
+// Where the weights of an op lie: its device's memory, or what the host can reach.
+std::span<const Place> places_of(const Op& op) {
+  static constexpr Place kDevice[] = {Place::Device};
+  static constexpr Place kHost[] = {Place::Host, Place::Ssd};
+  if (op.kind == OpKind::Host) return kHost;
+  return kDevice;
 }
 
 constexpr double kActivationBytes = 2.0;  // bf16 operands between kernels
@@ -148,6 +155,15 @@ Work& Work::operator+=(const Work& other) {
   return *this;
 }
 
+double touched_weights(const Op& op, const Program& program, const Binding& b, Place place) {
+  if (op.kind != OpKind::Gemm && op.kind != OpKind::Moe && op.kind != OpKind::Host) return 0;
+  const std::span<const Place> places = places_of(op);
+  if (std::find(places.begin(), places.end(), place) == places.end()) return 0;
+  double share = rows_of(op, b) > 0 ? 1.0 : 0.0;
+  if (op.rows == Rows::Routed) share = op.a > 0 ? load_of(op, b).distinct / op.a : 0.0;
+  return weight_bytes_of(op, program, place) * share;
+}
+
 Work work_of(const Op& op, const Program& program, const Binding& b) {
   Work w;
   const double rows = rows_of(op, b);
@@ -161,9 +177,7 @@ Work work_of(const Op& op, const Program& program, const Binding& b) {
       const double padded_k = op.padded_k != 0 ? op.padded_k : k;
       w.flops = 2.0 * rows * n * k;
       w.executed_flops = 2.0 * rows * padded_n * padded_k;
-      const bool routed = op.rows == Rows::Routed;
-      const double touched = routed ? (op.a > 0 ? load_of(op, b).distinct / op.a : 0.0) : (rows > 0 ? 1.0 : 0.0);
-      w.weight_bytes = weight_bytes_of(op, program) * touched;
+      for (const Place place : places_of(op)) w.weight_bytes += touched_weights(op, program, b, place);
       w.activation_bytes = rows * (n + k) * kActivationBytes;
       return w;
     }

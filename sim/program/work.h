@@ -66,6 +66,10 @@ struct Work {
   Work& operator+=(const Work& other);
 };
 
+// Weight bytes one execution of the op touches in this place: of routed experts the
+// distinct ones drawn, not all that lie there.
+double touched_weights(const Op& op, const Program& program, const Binding& binding, Place place);
+
 // Work of one execution of the op (one layer); multiply by op.repeat for the step.
 Work work_of(const Op& op, const Program& program, const Binding& binding);
 

@@ -162,11 +162,12 @@ class ChangeSearch {
 
   bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
     if (fits(result)) {
-      found_.push_back({kind, std::move(text), size, std::move(result)});
+      const DecodeFloor decode = decode_floor(result, result.question.rates);
+      found_.push_back({kind, std::move(text), size, std::move(result), decode});
       return true;
     }
     if (!closest_.has_value() || result.margin > closest_->result.margin)
-      closest_ = Change{kind, std::move(text), size, std::move(result)};
+      closest_ = Change{kind, std::move(text), size, std::move(result), {}};
     return false;
   }
 

@@ -111,7 +111,9 @@ Bytes cache_room_of(const FitResult& f) {
   return caches + f.margin;
 }
 
-LowerOptions options_of(const ModelPlan& plan, const FitQuestion& q) {
+}  // namespace
+
+LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
   return {.layout = q.layout,
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
           .load_mtp = q.load_mtp,
@@ -120,12 +122,10 @@ LowerOptions options_of(const ModelPlan& plan, const FitQuestion& q) {
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens};
 }
 
-}  // namespace
-
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   FitResult f;
   f.question = q;
-  const LowerOptions options = options_of(plan, q);
+  const LowerOptions options = lower_options(plan, q);
   f.kv_format = options.kv_format;
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
@@ -150,7 +150,7 @@ bool fits(const FitResult& f) { return f.verdict != Verdict::No; }
 // The verdict alone, for searches over many layouts: stops at the first rank class
 // that does not fit.
 bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
-  const LowerOptions options = options_of(plan, q);
+  const LowerOptions options = lower_options(plan, q);
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
   Bytes host;

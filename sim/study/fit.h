@@ -11,6 +11,7 @@
 #include "sim/lower/lower.h"
 #include "sim/spec/catalog.h"
 #include "sim/spec/workload.h"
+#include "sim/study/speed_floor.h"
 
 namespace moeplan {
 
@@ -39,6 +40,7 @@ struct FitQuestion {
   bool load_mtp = false;
   Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
   Count dispatch_tokens = 0;     // 0 = the runtime's
+  TierRates rates;               // for the bound on decode speed; not part of the verdict
 };
 
 enum class Verdict { Yes, Tight, No };
@@ -90,6 +92,7 @@ struct Change {
   std::string text;  // "--weights q3_k_m", "experts of 7 layers in host memory"
   double size = 0;   // relative: 0 = nothing given up, 1 = everything
   FitResult result;
+  DecodeFloor decode;
 };
 
 struct Changes {

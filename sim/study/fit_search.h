@@ -10,6 +10,9 @@
 
 namespace moeplan {
 
+// What lowering depends on besides the model.
+LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& question);
+
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& question);
 
 bool fits(const FitResult& result);
