@@ -24,11 +24,12 @@ constexpr Count kMostSequences = Count{1} << 24;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 22> kOptions = {{
+constexpr std::array<Option, 23> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpus", "N", "devices in all (default: one, or all of the machine)"},
     {"host-memory", "SIZE", "memory of each host that experts may use"},
+    {"host-bandwidth", "RATE", "of host memory, e.g. 90GB/s, for the bound on decode speed"},
     {"reserve", "SIZE", "kept free on each device (default: the runtime's; 0 is fine)"},
     {"runtime", "NAME", "vllm, llama.cpp, generic, ... (default: the device's)"},
     {"weights", "FORMAT", "native (default), fp8, int4, q4_k_m, ..."},
@@ -137,11 +138,40 @@ void set_load(Asked& asked, const Arguments& arguments, const Session& session) 
                 fmt::format("at most {} tokens in all", kMostCachedTokens));
 }
 
-TierRates rates_of(const HardwareChoice& hardware) {
-  TierRates rates;
+// DDR5-5600 on two channels, as desktops have it; facts of the laptop-16gb profile.
+constexpr BytesPerSecond kDesktopHost = BytesPerSecond::from_base(89.6e9);
+
+// Of the whole host: what the node says, else its sockets; a desktop's where a consumer
+// card is named without a machine around it.
+TierRate host_rate(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
+                   FitOrigins& origins) {
+  TierRate rate;
+  if (const std::optional<std::string> asked = arguments.text("host-bandwidth")) {
+    try {
+      rate.peak = parse_quantity<Dim{.byte = 1, .second = -1}>(*asked);
+    } catch (const UnitTextError& error) {
+      throw_usage("host-bandwidth", in_quotes(*asked), error.expected(), error.reason());
+    }
+    return rate;
+  }
+  if (hardware.node && hardware.node->host_dram_bandwidth) {
+    rate.peak = hardware.node->host_dram_bandwidth->value;
+  } else if (hardware.node && !hardware.node->cpu.empty()) {
+    rate.peak = static_cast<double>(hardware.node->cpus) * catalog.device(hardware.node->cpu).bandwidth.value;
+  } else if (hardware.device && hardware.device->device_class == DeviceClass::ConsumerGpu) {
+    rate.peak = kDesktopHost;
+    origins.host_rate_assumed = true;
+  }
+  return rate;
+}
+
+void set_rates(Asked& asked, const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware) {
+  TierRates& rates = asked.question.rates;
   if (hardware.device) rates.device.peak = hardware.device->bandwidth.value;
-  if (hardware.node && hardware.node->host_bandwidth) rates.host.peak = hardware.node->host_bandwidth->value;
-  return rates;
+  rates.host = host_rate(catalog, arguments, hardware, asked.origins);
+  if (hardware.node)
+    for (const SsdSpec& ssd : hardware.node->ssds)
+      rates.ssd.peak = rates.ssd.peak + static_cast<double>(ssd.count) * ssd.read_bandwidth.value;
 }
 
 void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& hardware) {
@@ -159,7 +189,6 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
   }
   device.host_is_device = hardware.host_is_device;
   if (hardware.node) device.fast_domain = hardware.node->scaleup_domain;
-  asked.question.rates = rates_of(hardware);
   asked.origins.hardware = hardware.name;
   asked.origins.visible = hardware.visible;
   asked.origins.unallocatable = hardware.unallocatable;
@@ -228,6 +257,7 @@ Asked ask(Session& session, const Arguments& arguments) {
   q.runtime = choose_runtime(catalog, arguments, hardware, asked.origins);
   set_formats(asked, arguments);
   set_memory(asked, arguments, hardware);
+  set_rates(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);

@@ -26,6 +26,7 @@ struct FitOrigins {
   bool default_kv = false;
   bool default_context = false;
   bool default_sequences = false;
+  bool host_rate_assumed = false;  // bandwidth of host memory: a desktop's
 };
 
 struct FitReport {

@@ -92,6 +92,8 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
   notes.push_back(fmt::format(
       "Activations are an estimate, +-{}; the runtime context too, +-{}. Nothing here is calibrated on this machine.",
       percent(runtime.activation_band), percent(runtime.context_band)));
+  if (report.origins.host_rate_assumed && f.question.runtime.host_offload)
+    notes.push_back("Host memory is taken as a desktop's, 89.6 GB/s (two channels of DDR5-5600): --host-bandwidth.");
   if (detail == Detail::Normal) {
     notes.push_back(fmt::format("Sharding, reserve and buffers as in {} {} (data of {}).", runtime.name,
                                 runtime.version, runtime.as_of));

@@ -331,14 +331,15 @@ std::string speed_text(double tokens_per_s) {
   return tokens_per_s < 10 ? fmt::format("{:.2g}", tokens_per_s) : fmt::format("{:.0f}", tokens_per_s);
 }
 
-// What memory bandwidth allows, and what a quarter of it would be.
+// What memory bandwidth allows, and what it comes from.
 KeyValue decode_line(const FitReport& report) {
   const DecodeFloor& d = report.decode;
   const FitQuestion& q = report.result.question;
   Phrase value = {fmt::format("at most {} tokens/s", speed_text(d.value))};
   if (q.layout.replicas > 1 || q.workload.sequences > 1) value.push_back(std::string(" over all sequences"));
-  value.insert(value.end(), {": a step touches ", Bytes(std::llround(d.touched.device)),
-                             std::string(q.layout.pp > 1 ? " of device memory, stage after stage" : " of device memory")});
+  value.insert(value.end(),
+               {": a step touches ", Bytes(std::llround(d.touched.device)),
+                std::string(q.layout.pp > 1 ? " of device memory, stage after stage" : " of device memory")});
   if (d.touched.host > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.host)), " of host memory"});
   if (d.touched.ssd > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.ssd)), " of SSD"});
   value.push_back(std::string(" (a bound from bandwidth, not a forecast)"));

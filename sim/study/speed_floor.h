@@ -41,8 +41,8 @@ struct TouchedBytes {
 };
 
 // Tokens per second of the whole deployment at the asked load, without speculative
-// decoding. value: at the effective bandwidths; high: at the peaks; low: at a quarter of
-// value, because published single-stream runs on one machine reached 0.25 to 0.78 of this
+// decoding. value: at the effective bandwidths; high: at the peaks; low: at a fifth of
+// value, because published single-stream runs on one machine reached 0.24 to 0.78 of this
 // bound (and what is paged from SSD may be read anew each step). Deployments that
 // exchange messages every layer may stay below low at small batches.
 struct DecodeFloor {
@@ -53,7 +53,7 @@ struct DecodeFloor {
   bool known() const { return value > 0; }
 };
 
-inline constexpr double kReachedShare = 0.25;
+inline constexpr double kReachedShare = 0.2;
 
 // All zero where the bandwidth of a memory that is used is not known.
 DecodeFloor decode_floor(const FitResult& result, const TierRates& rates);

@@ -29,19 +29,19 @@ FitResult one_stream(const char* model, const char* weights, Count context) {
   return evaluate(q);
 }
 
-struct Run {
+struct Stream {
   const char* model;
   const char* weights;
   double gb_per_s;
   double floor;     // tokens/s, derived by others
   double measured;  // tokens/s, published
 };
-void PrintTo(const Run& run, std::ostream* out) { *out << run.model << " " << run.weights; }
+void PrintTo(const Stream& run, std::ostream* out) { *out << run.model << " " << run.weights; }
 
-class PublishedRuns : public testing::TestWithParam<Run> {};
+class PublishedRuns : public testing::TestWithParam<Stream> {};
 
 TEST_P(PublishedRuns, StayBelowTheBoundAndAboveItsLowEnd) {
-  const Run run = GetParam();
+  const Stream run = GetParam();
   const DecodeFloor floor = decode_floor(one_stream(run.model, run.weights, 1), {.device = rate(run.gb_per_s)});
   EXPECT_LT(run.measured, floor.high);
   EXPECT_GT(run.measured, floor.low);
@@ -49,12 +49,12 @@ TEST_P(PublishedRuns, StayBelowTheBoundAndAboveItsLowEnd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Machines, PublishedRuns,
-                         testing::Values(Run{"gpt-oss-120b", "mxfp4_moe", 273, 77, 57.85},
-                                         Run{"gpt-oss-120b", "mxfp4_moe", 256, 72, 56.6},
-                                         Run{"mixtral-8x7b", "q4_0", 400, 54.9, 36.66},
-                                         Run{"mixtral-8x7b", "q8_0", 400, 29.2, 22.87},
-                                         Run{"qwen3-30b-a3b", "q8_0", 800, 224, 76.3},
-                                         Run{"qwen3-30b-a3b", "q4_k_m", 400, 196, 51.0}));
+                         testing::Values(Stream{"gpt-oss-120b", "mxfp4_moe", 273, 77, 57.85},
+                                         Stream{"gpt-oss-120b", "mxfp4_moe", 256, 72, 56.6},
+                                         Stream{"mixtral-8x7b", "q4_0", 400, 54.9, 36.66},
+                                         Stream{"mixtral-8x7b", "q8_0", 400, 29.2, 22.87},
+                                         Stream{"qwen3-30b-a3b", "q8_0", 800, 224, 76.3},
+                                         Stream{"qwen3-30b-a3b", "q4_k_m", 400, 196, 51.0}));
 
 // 12.88 B active parameters less the input table (32,000 x 4,096) in bf16, and one cached
 // position in 32 layers of 4,096 B.
