@@ -120,12 +120,19 @@ void set_formats(Asked& asked, const Arguments& arguments) {
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
 }
 
+// An engine may have its own default, by the device (Ollama).
+Count engine_context(const FitQuestion& q) {
+  const Count context = tier_of(q.runtime, q.device.device, q.device.capacity).context;
+  return context != 0 ? context : kUsualContext;
+}
+
 void set_load(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
   const Count model_limit = q.model.max_context;
   const std::optional<Count> context = arguments.tokens("context");
   asked.origins.default_context = !context;
-  q.workload.context = context.value_or(model_limit > 0 ? std::min(kUsualContext, model_limit) : kUsualContext);
+  const Count usual = engine_context(q);
+  q.workload.context = context.value_or(model_limit > 0 ? std::min(usual, model_limit) : usual);
   if (model_limit > 0 && q.workload.context > model_limit)
     session.warn(
         fmt::format("--context {} is beyond the {} tokens {} was made for; the memory is computed all the same",
@@ -179,13 +186,16 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
   const RuntimeSpec& runtime = asked.question.runtime;
   device.device = hardware.device ? hardware.device->id : "";
   device.capacity = hardware.capacity();
-  device.reserve = std::max(runtime.reserve_fixed, scaled(device.capacity, runtime.reserve_fraction));
-  device.reserve = std::min(device.reserve, device.capacity);
+  if (runtime.reserve == ReserveKind::Total) {
+    device.reserve = std::max(runtime.reserve_fixed, scaled(device.capacity, runtime.reserve_fraction));
+    device.reserve = std::min(device.reserve, device.capacity);
+  }
   if (const std::optional<Bytes> reserve = arguments.bytes("reserve", Bytes(0))) {
     if (*reserve > device.capacity)
       throw_usage("reserve", to_text(*reserve),
                   fmt::format("at most what programs can allocate, {:.2f} GiB", in_gib(device.capacity)));
     device.reserve = *reserve;
+    device.reserve_asked = true;
   }
   device.host_is_device = hardware.host_is_device;
   if (hardware.node) device.fast_domain = hardware.node->scaleup_domain;

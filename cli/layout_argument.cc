@@ -33,7 +33,7 @@ Degrees read_degrees(const Arguments& arguments) {
           .named_replicas = arguments.has("replicas")};
 }
 
-[[noreturn]] void throw_impossible(const std::vector<std::string>& rules) {
+[[noreturn]] void throw_impossible(const std::vector<std::string>& rules, const std::string& hint = "") {
   std::vector<Problem> problems;
   for (const std::string& rule : rules) {
     Problem problem;
@@ -41,6 +41,7 @@ Degrees read_degrees(const Arguments& arguments) {
     problem.path = rule;
     problems.push_back(problem);
   }
+  problems.back().hint = hint;
   throw InputError(ErrorKind::Usage, problems);
 }
 
@@ -92,6 +93,23 @@ std::string derivation_of(const Degrees& d, const Layout& layout) {
       asked, describe(layout), layout.gpus(), layout.tp, layout.dp, layout.moe_tp, layout.ep, layout.tp);
 }
 
+std::string nearest_hint(const Layout& layout, const FitQuestion& q) {
+  const std::optional<Layout> nearest = nearest_layout(layout, q.model, q.runtime);
+  if (!nearest) return "";
+  std::string options;
+  const auto add = [&options](const char* option, Count value) {
+    if (value != 1) options += fmt::format(" --{} {}", option, value);
+  };
+  add("tp", nearest->tp);
+  add("attention-dp", nearest->dp);
+  add("moe-tp", nearest->moe_tp);
+  add("ep", nearest->ep);
+  add("pp", nearest->pp);
+  add("replicas", nearest->replicas);
+  return fmt::format("the nearest that {} can run here is {}:{}", q.runtime.id, describe(*nearest),
+                     options.empty() ? " one device" : options);
+}
+
 // Why not even the plain layouts work.
 std::vector<std::string> broken_rules(const FitQuestion& q, Count gpus) {
   const Layout plain[] = {
@@ -118,7 +136,7 @@ LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& q
     if (broken.empty()) return choice;
     const std::string derivation = derivation_of(degrees, choice.layout);
     if (!derivation.empty()) broken.insert(broken.begin(), derivation);
-    throw_impossible(broken);
+    throw_impossible(broken, nearest_hint(choice.layout, question));
   }
   if (gpus % degrees.replicas != 0)
     throw_impossible({fmt::format("{} devices cannot be shared evenly by {} replicas", gpus, degrees.replicas)});

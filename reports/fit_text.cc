@@ -43,9 +43,10 @@ Phrase hardware_phrase(const FitReport& report) {
     p.push_back(std::string(" each"));
   }
   p.push_back(std::string(", reserve "));
-  p.push_back(q.device.reserve);
+  const RankResult& tightest = report.result.ranks.front();
+  p.push_back(tightest.held);
   p.push_back(std::string(" -> budget "));
-  p.push_back(q.device.budget());
+  p.push_back(tightest.budget(q.device));
   return p;
 }
 
@@ -205,6 +206,14 @@ std::string table_caption(const FitResult& f, const std::vector<DeviceGroup>& sh
                      shown[0].id, shown[1].id);
 }
 
+// What the part of the memory is that nothing gets.
+std::string reserve_words(const FitQuestion& q) {
+  if (q.runtime.reserve == ReserveKind::Static) return "set aside for activations beyond those above";
+  if (q.runtime.reserve == ReserveKind::Free && !(q.device.reserve_asked && !q.memory_fraction))
+    return fmt::format("reserve (caches get {:g} of what is left)", memory_fraction_of(q));
+  return "reserve";
+}
+
 void add_summary_rows(Table& table, const FitResult& f, const std::vector<DeviceGroup>& shown) {
   const DeviceBudget& device = f.question.device;
   Row total{{Phrase{"total"}}, Tone::Strong};
@@ -212,7 +221,7 @@ void add_summary_rows(Table& table, const FitResult& f, const std::vector<Device
   Row left{{Phrase{"left over"}}, f.margin < Bytes(0) ? Tone::Bad : Tone::Plain};
   for (const DeviceGroup& group : shown) {
     total.cells.push_back({group.rank->ledger.total});
-    budget.cells.push_back({device.budget()});
+    budget.cells.push_back({group.rank->budget(device)});
     left.cells.push_back({group.rank->margin});
   }
   const MemoryLedger& worst = f.ranks.front().ledger;
@@ -220,7 +229,7 @@ void add_summary_rows(Table& table, const FitResult& f, const std::vector<Device
     total.cells.push_back({});
   else
     total.cells.push_back({"between ", BytesRange{worst.low, worst.high}});
-  budget.cells.push_back({device.capacity, " for programs - ", device.reserve, " reserve"});
+  budget.cells.push_back({device.capacity, " for programs - ", f.ranks.front().held, " " + reserve_words(f.question)});
   left.cells.push_back({});
   table.rows.insert(table.rows.end(), {total, budget, left});
 }
@@ -312,7 +321,7 @@ KeyValue sequences_line(const FitReport& report) {
 // Source: hardware facts, row "Apple GPU memory = RAM".
 KeyValue metal_hint(const FitReport& report) {
   const FitResult& f = report.result;
-  const Bytes needed = f.ranks.front().ledger.total + f.question.device.reserve;
+  const Bytes needed = f.ranks.front().ledger.total + f.ranks.front().held;
   const Bytes ram = report.origins.visible;
   Phrase hint = {"macOS keeps ", report.origins.unallocatable, " of the RAM from the GPU; "};
   if (needed >= ram) {

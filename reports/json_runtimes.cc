@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+
 #include "reports/runtimes.h"
 #include "sim/base/json.h"
 
@@ -10,33 +12,68 @@ void write_layouts(JsonWriter& out, const LayoutRules& rules) {
   out.member("tensor_parallel", rules.tensor_parallel).member("data_parallel_attention", rules.data_parallel_attention);
   out.member("expert_parallel", rules.expert_parallel).member("pipeline_parallel", rules.pipeline_parallel);
   out.member("expert_tensor_mix", rules.expert_tensor_mix).member("uneven_experts", rules.uneven_experts);
+  out.member("partial_attention_dp", rules.partial_attention_dp).member("source", rules.source);
   out.end_object();
 }
 
+void write_reserve(JsonWriter& out, const RuntimeSpec& r) {
+  static constexpr std::array<std::string_view, 3> kKinds = {"total", "static", "free"};
+  out.key("reserve").begin_object().member("kind", kKinds[static_cast<std::size_t>(r.reserve)]);
+  out.member("fixed_bytes", r.reserve_fixed.count()).member("fraction", r.reserve_fraction);
+  if (r.reserve == ReserveKind::Static) {
+    const AutoReserve& a = r.auto_reserve;
+    out.key("auto").begin_object().member("fixed_bytes", a.fixed.count());
+    out.member("per_chunk_token_bytes", a.per_chunk_token.count()).member("per_rank_bytes", a.per_rank.count());
+    out.member("per_graph_sequence_bytes", a.per_graph_sequence.count());
+    out.member("per_graph_sequence_dp_bytes", a.per_graph_sequence_dp.count());
+    out.member("more_per_graph_sequence_dp_bytes", a.more_per_graph_sequence_dp.count());
+    out.member("more_from_sequences", a.more_from).member("per_prefill_graph_bytes", a.per_prefill_graph.count());
+    out.member("latent_prefill_graphs_bytes", a.latent_prefill_graphs.count());
+    out.member("least_bytes", a.least.count()).member("least_from_bytes", a.least_from.count());
+    out.member("draft_bytes", a.draft.count()).end_object();
+  }
+  out.member("source", r.reserve_source).end_object();
+}
+
 void write_memory(JsonWriter& out, const RuntimeSpec& r) {
-  out.key("reserve").begin_object();
-  out.member("fixed_bytes", r.reserve_fixed.count())
-      .member("fraction", r.reserve_fraction)
-      .member("source", r.reserve_source);
-  out.end_object();
+  write_reserve(out, r);
   out.key("context").begin_object();
   out.member("bytes", r.context_bytes.count()).member("added_when_several_bytes", r.context_bytes_multi.count());
   out.member("band", r.context_band).member("source", r.context_source).end_object();
   out.key("sampler").begin_object();
-  out.member("bytes_per_logit", r.sampler_bytes)
-      .member("logits_for_chunk", r.logits_for_chunk)
-      .member("source", r.sampler_source);
+  out.member("bytes_per_logit", r.sampler_bytes).member("logits_for_limit", r.logits_for_limit);
+  out.member("logits_for_chunk", r.logits_for_chunk).member("source", r.sampler_source);
   out.end_object();
 }
 
 void write_admission(JsonWriter& out, const RuntimeSpec& r) {
-  out.key("admission").begin_object().key("max_sequences").begin_array();
-  for (const SequenceDefault& tier : r.max_sequences) {
+  out.key("admission").begin_object().key("tiers").begin_array();
+  for (const AdmissionTier& tier : r.tiers) {
     out.compact(true).begin_object();
     out.member("min_memory_bytes", tier.min_memory.count()).member("sequences", tier.sequences);
+    out.member("chunk_tokens", tier.chunk_tokens).member("context_tokens", tier.context);
+    out.member("graph_sequences", tier.graph_sequences).member("graph_sequences_wide", tier.graph_sequences_wide);
+    out.member("prefill_graphs", tier.prefill_graphs).end_object().compact(false);
+  }
+  out.end_array().member("source", r.admission_source).end_object();
+}
+
+void write_sharding(JsonWriter& out, const ShardingRules& rules) {
+  static constexpr std::array<std::string_view, 5> kStages = {"before_last", "last", "first", "with_head", "equal"};
+  const auto word = [](Spread spread) { return spread == Spread::Stage ? "stage" : "attention"; };
+  out.key("sharding").begin_object().member("stages", kStages[static_cast<std::size_t>(rules.stages)]);
+  out.member("dense", word(rules.dense)).member("shared", word(rules.shared)).member("head", word(rules.head));
+  out.member("source", rules.source).end_object();
+}
+
+void write_kernels(JsonWriter& out, const RuntimeSpec& r) {
+  out.key("kernels").begin_array();
+  for (const KernelRule& rule : r.kernels) {
+    out.compact(true).begin_object().member("op", rule.op).member("format", rule.format);
+    out.member("architecture", rule.architecture).member("kernel", rule.kernel).member("source", rule.source);
     out.end_object().compact(false);
   }
-  out.end_array().member("chunk_tokens", r.chunk_tokens).end_object();
+  out.end_array();
 }
 
 void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
@@ -46,10 +83,17 @@ void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
       .member("as_of", r.as_of)
       .member("source", r.source);
   write_layouts(out, r.layouts);
+  write_sharding(out, r.sharding);
   write_memory(out, r);
   write_admission(out, r);
   out.member("kv_block_tokens", r.kv_block_tokens).member("default_kv", r.default_kv);
+  out.key("cache_formats").compact(true).begin_array();
+  for (const std::string& format : r.cache_formats) out.value(format);
+  out.end_array().compact(false);
+  write_kernels(out, r);
   out.member("dispatch_tokens", r.dispatch_tokens).member("vocab_multiple", r.vocab_multiple);
+  out.member("vocab_per_rank", r.vocab_per_rank);
+  out.member("command_line", r.command_line);
   out.member("formats", r.formats).member("input_table_on_host", r.input_table_on_host);
   out.member("host_offload", r.host_offload).member("vision_resident", r.vision_resident).member("note", r.note);
 }

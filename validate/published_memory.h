@@ -37,7 +37,7 @@ inline FitResult vllm_run(const Catalog& catalog, const VllmRow& row) {
   FitQuestion q;
   q.model = catalog.model(row.model);
   q.formats = catalog.formats();
-  q.runtime = catalog.runtime("vllm");
+  q.runtime = catalog.runtime("vllm-0.19");
   q.weights = row.weights;
   q.device.capacity = scaled(kGiB, 79.18);
   q.device.reserve = scaled(q.device.capacity, 1 - row.utilization);
@@ -62,7 +62,7 @@ inline double rtx_4090_blocks(const Catalog& catalog) {
   FitQuestion q;
   q.model = catalog.model("llama-3.1-8b");
   q.formats = catalog.formats();
-  q.runtime = catalog.runtime("vllm");
+  q.runtime = catalog.runtime("vllm-0.19");
   q.device.capacity = device.memory.value - device.unallocatable.value;
   q.device.reserve = scaled(q.device.capacity, q.runtime.reserve_fraction);
   q.workload = {.context = 4096, .sequences = 1};

@@ -38,9 +38,19 @@ Count activation_peak(const FoldedLedger& f, const Residency& r) {
   return peak;
 }
 
+Count caches_of(const FoldedLedger& f, const Residency& r) {
+  return saturating_product(r.sequences, f.state + windowed(f.kv, f.kv_count, r.context));
+}
+
 Count variable_part(const FoldedLedger& f, const Residency& r) {
-  const Count per_sequence = f.state + windowed(f.kv, f.kv_count, r.context);
-  return saturating_product(r.sequences, per_sequence) + windowed(f.workspace, f.workspace_count, r.context);
+  return caches_of(f, r) + windowed(f.workspace, f.workspace_count, r.context);
+}
+
+// What stays empty because of this load.
+Count slack(const FoldedLedger& f, const Residency& r, Count peak) {
+  const Count dynamic = f.fixed_dynamic + windowed(f.workspace, f.workspace_count, r.context) + peak;
+  return std::max<Count>(0, f.holdback.floor.count() - dynamic) +
+         scaled(Bytes(caches_of(f, r)), f.holdback.per_cache).count();
 }
 
 // The total is non-decreasing and piecewise linear in x between the breakpoints.
@@ -89,8 +99,10 @@ Residency residency_of(const Admission& a, Count context, Count sequences) {
           .logit_rows = std::max(a.row_limit, sequences)};
 }
 
-FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances) {
+FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances,
+                  const Holdback& holdback) {
   FoldedLedger f;
+  f.holdback = holdback;
   f.admission = admission;
   f.activation = activation_profile(program);
   f.activation_band = allowances.activation_band;
@@ -101,11 +113,15 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
       case TensorClass::State: f.state += t.repeat * t.per_sequence; break;
       case TensorClass::Workspace:
         f.fixed += t.repeat * t.fixed;
+        f.fixed_dynamic += t.repeat * t.fixed;
         if (t.per_token != 0) add_window(f.workspace, f.workspace_count, t.repeat * t.per_token, t.window);
         break;
       case TensorClass::Activation: break;
-      case TensorClass::Weight:
       case TensorClass::Comm:
+        f.fixed += t.repeat * t.fixed;
+        f.fixed_dynamic += t.repeat * t.fixed;
+        break;
+      case TensorClass::Weight:
       case TensorClass::Runtime:
       case TensorClass::Padding:
       case TensorClass::Gradient:
@@ -120,7 +136,8 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
 
 Bytes total_at(const FoldedLedger& f, Count context, Count sequences) {
   const Residency r = residency_of(f.admission, context, sequences);
-  return Bytes(f.fixed + variable_part(f, r) + activation_peak(f, r));
+  const Count peak = activation_peak(f, r);
+  return Bytes(f.fixed + variable_part(f, r) + peak + slack(f, r, peak));
 }
 
 Bytes high_at(const FoldedLedger& f, Count context, Count sequences) {

@@ -5,6 +5,7 @@
 //   total(c, n) = fixed + n * state + n * sum_i kv_i * min(R(c), window_i)
 //               + sum_j work_j * min(R(c), window_j)
 //               + max_l (form_l at step tokens max(min(c * n, chunk), n) and logit rows)
+//               + what the engine leaves empty for them (Holdback but its fixed part)
 //   R(c) = c rounded up to the engine's cache block;  logit rows = max(limit, n).
 #pragma once
 
@@ -36,11 +37,14 @@ struct FoldedLedger {
   std::array<WindowForm, kMaxWindows> workspace{};
   std::size_t workspace_count = 0;
   ActivationProfile activation;
+  Count fixed_dynamic = 0;  // of fixed: workspace and buffers
+  Holdback holdback;
   Count fixed_high = 0;  // high - value of the parts that do not depend on the load
   double activation_band = 0;
 };
 
-FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances);
+FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances,
+                  const Holdback& holdback = {});
 
 Bytes total_at(const FoldedLedger& folded, Count context, Count sequences);
 Bytes high_at(const FoldedLedger& folded, Count context, Count sequences);

@@ -51,7 +51,28 @@ Count value_of(const ActivationForm& f, const Residency& r) {
          saturating_sum(saturating_product(f.per_token, r.step_tokens), saturating_product(f.per_row, r.logit_rows));
 }
 
+Bytes held_back_at(const MemoryLedger& ledger, const Holdback& h, Bytes LedgerLine::*end) {
+  Bytes dynamic;
+  Bytes caches;
+  for (const LedgerLine& line : ledger.lines()) {
+    if (line.place == Place::Host) continue;
+    if (is_dynamic(line.cls)) dynamic += line.*end;
+    if (is_cache(line.cls)) caches += line.*end;
+  }
+  return h.fixed + std::max(Bytes(0), h.floor - dynamic) + scaled(caches, h.per_cache);
+}
+
 }  // namespace
+
+bool is_dynamic(TensorClass cls) {
+  return cls == TensorClass::Activation || cls == TensorClass::Workspace || cls == TensorClass::Comm;
+}
+bool is_cache(TensorClass cls) { return cls == TensorClass::Kv || cls == TensorClass::State; }
+
+Bytes held_back(const MemoryLedger& ledger, const Holdback& h) { return held_back_at(ledger, h, &LedgerLine::bytes); }
+Bytes held_back_high(const MemoryLedger& ledger, const Holdback& h) {
+  return held_back_at(ledger, h, &LedgerLine::high);
+}
 
 ActivationProfile activation_profile(const Program& program) {
   // Each activation adds its form at its first op and takes it back after its last.

@@ -30,6 +30,14 @@ struct Allowances {
   double weight_high = 1.0;
 };
 
+// What an engine leaves empty, so that nothing else can use it either.
+//   held = fixed + max(0, floor - activations, workspace and buffers) + caches x per_cache
+struct Holdback {
+  Bytes fixed = {};
+  Bytes floor = {};      // set aside for activations; what they do not fill stays empty
+  double per_cache = 0;  // empty bytes for each byte of a cache
+};
+
 struct LedgerLine {
   TensorClass cls = TensorClass::Weight;
   Part part = Part::Attention;
@@ -53,6 +61,13 @@ struct MemoryLedger {
 };
 
 MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances);
+
+bool is_dynamic(TensorClass cls);  // activations, workspace, buffers
+bool is_cache(TensorClass cls);    // kv and state
+
+Bytes held_back(const MemoryLedger& ledger, const Holdback& holdback);
+// The same with every line at its high end.
+Bytes held_back_high(const MemoryLedger& ledger, const Holdback& holdback);
 
 // Bytes of one tensor, all its layers, at a residency (0 for activations not alive at peak_op).
 Bytes bytes_at(const Tensor& tensor, const Residency& residency, std::uint16_t peak_op);

@@ -85,6 +85,15 @@ Count Builder::local_experts(Count experts) const {
   return rank_class.hottest ? ceil_div(experts, layout.ep) : experts / layout.ep;
 }
 
+Count Builder::ranks_of(Part part) const {
+  const ShardingRules& rules = runtime.sharding;
+  const Spread spread = part == Part::Dense    ? rules.dense
+                        : part == Part::Shared ? rules.shared
+                        : part == Part::Head   ? rules.head
+                                               : Spread::Attention;
+  return spread == Spread::Stage ? layout.ranks_per_stage() : layout.tp;
+}
+
 // Expert kernels of some formats want the width per rank in whole tiles.
 Count Builder::padded_width(Count width, const QuantFormat& format) const {
   for (const PaddingRule& rule : runtime.padding)
@@ -94,21 +103,22 @@ Count Builder::padded_width(Count width, const QuantFormat& format) const {
 
 Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) const {
   const Count ranks = layout.ranks_per_stage();
+  const Count cuts = ranks_of(m.part);
   Shard s{m.rows, m.cols, m.copies, m.rows, m.cols, ranks};
   switch (m.cut) {
     case Cut::None: break;
     case Cut::Rows:
-      s.rows = m.rows / layout.tp;
-      s.replicas = layout.dp;
-      break;
-    case Cut::Cols:
-      s.cols = m.cols / layout.tp;
-      s.replicas = layout.dp;
-      break;
-    case Cut::KvRows: {
-      const Count cuts = std::min(layout.tp, kv_heads);
       s.rows = m.rows / cuts;
       s.replicas = ranks / cuts;
+      break;
+    case Cut::Cols:
+      s.cols = m.cols / cuts;
+      s.replicas = ranks / cuts;
+      break;
+    case Cut::KvRows: {
+      const Count holders = std::min(layout.tp, kv_heads);
+      s.rows = m.rows / holders;
+      s.replicas = ranks / holders;
       break;
     }
     case Cut::Experts:
@@ -123,15 +133,17 @@ Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) con
       s.replicas = m.cols == 1 ? layout.moe_tp : 1;
       break;
     case Cut::Vocab:
-      s.rows = ceil_div(m.rows, layout.tp);
-      s.replicas = layout.dp;
+      s.rows = ceil_div(m.rows, cuts);
+      s.replicas = ranks / cuts;
       break;
   }
   s.padded_rows = s.rows;
   s.padded_cols = s.cols;
   if (m.cut == Cut::Experts) s.padded_rows = padded_width(s.rows, format);
   if (m.cut == Cut::ExpertsIn) s.padded_cols = padded_width(s.cols, format);
-  if (m.cut == Cut::Vocab) s.padded_rows = ceil_div(round_up(m.rows, runtime.vocab_multiple), layout.tp);
+  if (m.cut == Cut::Vocab)
+    s.padded_rows = runtime.vocab_per_rank ? round_up(s.rows, runtime.vocab_multiple)
+                                           : ceil_div(round_up(m.rows, runtime.vocab_multiple), cuts);
   return s;
 }
 

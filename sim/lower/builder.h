@@ -94,6 +94,10 @@ class Builder {
   Count kv_bytes(Count elements) const;  // of `elements` values in the KV format
 
   Count local_experts(Count experts) const;
+  // Ranks that share one copy of the dense matrices of a part (ShardingRules).
+  Count ranks_of(Part part) const;
+  // They share it with other data-parallel ranks, so the tokens of all are gathered.
+  bool gathers(Part part) const { return ranks_of(part) > layout.tp; }
   Count hidden() const { return plan.model.hidden; }
   Op& op(std::uint16_t index) { return program_.op_array[index]; }
   // The layers whose experts live on the host run these expert ops there.

@@ -28,16 +28,28 @@ struct FfnNames {
   OpName in, activation, out;
 };
 
-// in -> activation -> out over every token of the rank.
+// in -> activation -> out over every token of the rank, or of all data-parallel ranks
+// that share the weights.
 void lower_mlp(Builder& b, Part part, Roles in_roles, Roles out_roles, const FfnNames& names) {
+  const Rows rows = b.gathers(part) ? Rows::Gathered : Rows::Tokens;
+  const Count each = b.gathers(part) ? b.layout.dp : 1;
   const WeightRange in_range = b.weights(in_roles);
-  const std::uint16_t in = b.gemm(names.in, part, in_range);
+  const std::uint16_t in = b.gemm(names.in, part, in_range, rows);
   const WeightRange out_range = b.weights(out_roles);
-  const std::uint16_t act = b.elementwise(names.activation, part, in_range.rows, out_range.cols);
-  const std::uint16_t out = b.gemm(names.out, part, out_range);
-  b.activation(in_range.rows, in, act);
-  b.activation(out_range.cols, act, out);
-  b.activation(b.hidden(), out, out);
+  const std::uint16_t act = b.elementwise(names.activation, part, in_range.rows, out_range.cols, rows);
+  const std::uint16_t out = b.gemm(names.out, part, out_range, rows);
+  b.activation(in_range.rows * each, in, act);
+  b.activation(out_range.cols * each, act, out);
+  b.activation(b.hidden() * each, out, out);
+}
+
+void gather_tokens(Builder& b, Part part) {
+  b.collective(CollectiveKind::AllGather, OpName::AllGather, part, 2 * b.hidden(), b.layout.dp, 1);
+}
+
+// Partial results of the gathered tokens back to the ranks the tokens belong to.
+void scatter_results(Builder& b, Part part) {
+  b.collective(CollectiveKind::ReduceScatter, OpName::Combine, part, 2 * b.hidden(), b.layout.dp, 1);
 }
 
 std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w) {
@@ -92,7 +104,9 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
 
 void lower_block(Builder& b, const DenseFfn&) {
   const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  if (b.gathers(Part::Dense)) gather_tokens(b, Part::Dense);
   lower_mlp(b, Part::Dense, kDenseIn, kDenseOut, {OpName::GateUp, OpName::Activation, OpName::Down});
+  if (b.gathers(Part::Dense)) scatter_results(b, Part::Dense);
   b.activation(b.hidden(), norm, static_cast<std::uint16_t>(norm + 1));
   all_reduce(b, Part::Dense, b.layout.tp);
   b.other_weights();
@@ -131,8 +145,13 @@ void lower_block(Builder& b, const MoeFfn& f) {
   b.routed_activation(width, out, unpermute);
   b.activation(b.hidden(), norm, unpermute);
   if (f.shared_width > 0) {
+    // A gather for the experts serves the shared ones too.
+    const bool own_gather =
+        b.gathers(Part::Shared) && (b.runtime.dispatch != DispatchKind::AllGather || width != b.hidden());
+    if (own_gather) gather_tokens(b, Part::Shared);
     lower_mlp(b, Part::Shared, kSharedIn, kSharedOut,
               {OpName::SharedGateUp, OpName::SharedActivation, OpName::SharedDown});
+    if (own_gather) scatter_results(b, Part::Shared);
     const WeightRange scalar = b.weights(kSharedScalar);
     if (!scalar.empty()) b.gemm(OpName::SharedGate, Part::Shared, scalar);
     b.elementwise(OpName::Add, Part::Shared, 2 * b.hidden(), b.hidden());

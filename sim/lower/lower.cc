@@ -69,10 +69,15 @@ WeightRange lower_head(Builder& b) {
   b.loose_weight(b.plan.weights.final_norm);
   b.loose_weight(b.plan.weights.head_bias);
   b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden());
-  b.gemm(OpName::Head, Part::Head, range, Rows::Sequences);
-  if (b.layout.tp > 1)
-    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, b.layout.tp, 1,
+  const bool gathered = !tied && b.gathers(Part::Head);
+  const Rows rows = gathered ? Rows::GatheredSequences : Rows::Sequences;
+  if (gathered)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * b.hidden(), b.layout.dp, 1,
                  Rows::Sequences);
+  b.gemm(OpName::Head, Part::Head, range, rows);
+  const Count sharers = gathered ? b.ranks_of(Part::Head) : b.layout.tp;
+  if (sharers > 1)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, sharers, 1, rows);
   const std::uint16_t sampler = b.elementwise(OpName::Sampler, Part::Head, model.vocab, 1, Rows::Sequences);
   b.sampler_workspace(sampler);
   return range;
@@ -91,7 +96,9 @@ void lower_mtp(Builder& b, const WeightRange& head) {
     std::visit([&b](const auto& kind) { lower_block(b, kind); }, b.plan.model.blocks[mtp.shape[position]].kind);
   }
   b.begin_single(mtp.modules);
-  const std::uint16_t again = b.gemm(OpName::Head, Part::Mtp, head, Rows::Sequences);
+  const bool gathered = b.plan.weights.head.matrix.rows != 0 && b.gathers(Part::Head);
+  const std::uint16_t again =
+      b.gemm(OpName::Head, Part::Mtp, head, gathered ? Rows::GatheredSequences : Rows::Sequences);
   b.op(again).layers = 1;  // the one head, not a copy per module
 }
 
@@ -165,19 +172,33 @@ FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime) {
   return plan.formats.id_of(runtime.default_kv == "auto" ? plan.model.quant.base : runtime.default_kv);
 }
 
-std::vector<Count> stage_layers(Count layers, Count stages) {
+// Sources: vLLM distributed/utils.py get_pp_indices; the function of that name in SGLang;
+// TensorRT-LLM mapping.py pp_layers (torch.tensor_split); llama.cpp llama-model.cpp, which
+// deals layers + 1 units, the last of which is the head.
+std::vector<Count> stage_layers(Count layers, Count stages, StageSplit split) {
   std::vector<Count> result(static_cast<std::size_t>(stages), layers / stages);
+  if (split == StageSplit::WithHead) {
+    Count dealt = 0;
+    for (Count s = 0; s < stages; ++s) {
+      const Count until = std::min(layers, ceil_div((s + 1) * (layers + 1), stages));
+      result[static_cast<std::size_t>(s)] = until - dealt;
+      dealt = until;
+    }
+    return result;
+  }
   const Count remainder = layers % stages;
   for (Count i = 0; i < remainder; ++i) {
-    const Count from_back = (i + 1) % stages;  // the last stage comes last
-    ++result[static_cast<std::size_t>(stages - 1 - from_back)];
+    Count stage = i;
+    if (split == StageSplit::Last) stage = stages - 1 - i;
+    if (split == StageSplit::BeforeLast) stage = stages - 1 - (i + 1) % stages;  // the last stage comes last
+    ++result[static_cast<std::size_t>(stage)];
   }
   return result;
 }
 
-std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout) {
+std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout, StageSplit split) {
   const Count decoder_layers = static_cast<Count>(plan.layers.size()) - plan.encoder_layers;
-  const std::vector<Count> per_stage = stage_layers(decoder_layers, layout.pp);
+  const std::vector<Count> per_stage = stage_layers(decoder_layers, layout.pp, split);
   std::vector<RankClass> stages;
   Count first_layer = 0;
   for (Count s = 0; s < layout.pp; ++s) {
@@ -223,6 +244,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   p.vocab_overhang = ceil_div(plan.model.vocab, p.tp) * p.tp - plan.model.vocab;
 
   Builder b(p, plan, runtime, options, rank_class);
+  p.head_overhang = ceil_div(plan.model.vocab, b.ranks_of(Part::Head)) * b.ranks_of(Part::Head) - plan.model.vocab;
   // The residual stream lives through the whole step.
   b.activation(plan.model.hidden, 0, kNone);
   if (rank_class.first) {

@@ -42,7 +42,8 @@ Count moe_layers_within(const ModelPlan& plan, Count n);
 
 // Ranks of one replica that hold the same; counts sum to tp * dp * pp. The first
 // stage comes first; within a stage the ranks with more experts come first.
-std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout);
+std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout,
+                                    StageSplit split = StageSplit::BeforeLast);
 
 // No heap; the layout must be legal (violations() is empty).
 Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
@@ -52,8 +53,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
 // model's base format for "auto".
 FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime);
 
-// Decoder layers of each pipeline stage. The remainder goes to the stages before the
-// last, from the back (vLLM, distributed/utils.py get_pp_indices).
-std::vector<Count> stage_layers(Count layers, Count stages);
+// Decoder layers of each pipeline stage (StageSplit says who takes the remainder).
+std::vector<Count> stage_layers(Count layers, Count stages, StageSplit split = StageSplit::BeforeLast);
 
 }  // namespace moeplan

@@ -21,7 +21,9 @@ enum class Rows : std::uint8_t {
   Tokens,      // new tokens of the rank's sequences
   Sequences,   // one logit row per sequence
   Routed,      // token-expert pairs that reach the rank's experts
-  WithContext  // new tokens plus the cached context that is expanded again (MLA prefill)
+  WithContext,       // new tokens plus the cached context that is expanded again (MLA prefill)
+  Gathered,          // new tokens of every data-parallel rank
+  GatheredSequences  // one logit row per sequence of every data-parallel rank
 };
 
 enum class CollectiveKind : std::uint8_t { AllReduce, AllGather, ReduceScatter, Dispatch, Combine, SendRecv };

@@ -53,7 +53,8 @@ struct Program {
   Phase phase;
   RankClass rank_class;
   Count tp, dp, ep, moe_tp, stage_ranks;  // of the layout
-  Count vocab_overhang;                   // vocabulary rows the tp ranks hold together beyond the real ones
+  Count vocab_overhang;                   // rows the ranks that share an input table hold beyond the real ones
+  Count head_overhang;                    // and of the output head
   Count op_count = 0;
   Count tensor_count = 0;
   Room<Op, kMaxOps> op_array;

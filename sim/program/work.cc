@@ -40,6 +40,8 @@ double rows_of(const Op& op, const Binding& b) {
     case Rows::Sequences: return static_cast<double>(b.sequences);
     case Rows::Routed: return load_of(op, b).rows;
     case Rows::WithContext: return static_cast<double>(b.with_context);
+    case Rows::Gathered: return static_cast<double>(b.group_tokens);
+    case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
   }
   return 0;
 }
@@ -133,6 +135,7 @@ Binding bind(const Program& program, const Step& step) {
     b.with_context += s.sequences * (s.new_tokens + s.context);
   }
   b.group_tokens = step.tokens();
+  b.group_sequences = step.sequences();
   return b;
 }
 

@@ -47,7 +47,8 @@ struct Binding {
   Count tokens = 0;  // rows of Rows::Tokens
   Count sequences = 0;
   Count with_context = 0;
-  Count group_tokens = 0;  // tokens of the whole EP group
+  Count group_tokens = 0;  // of all ranks of the stage
+  Count group_sequences = 0;
 };
 
 // Splits the step's sequences over dp (the larger share when they do not divide).

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace moeplan {
 namespace {
@@ -42,6 +43,13 @@ struct BlockRules {
   Count most_experts;  // of a block of the model
   Sentences& out;
 
+  void require_spread(Count columns, std::string_view what, Spread spread) const {
+    if (spread == Spread::Stage && layout.dp > 1)
+      require_multiple(out, block, what, columns, "tp x dp", layout.ranks_per_stage());
+    else
+      require_multiple(out, block, what, columns, "tp", layout.tp);
+  }
+
   void operator()(const SoftmaxAttention& a) const {
     require_multiple(out, block, "attention heads", a.heads, "tp", layout.tp);
     require_shards_or_copies(out, block, "kv heads", a.kv_heads, layout.tp);
@@ -59,12 +67,12 @@ struct BlockRules {
     require_multiple(out, block, "mamba groups", m.groups, "tp", layout.tp);
   }
   void operator()(const DenseFfn& f) const {
-    require_multiple(out, block, "columns of the dense FFN", f.width, "tp", layout.tp);
+    require_spread(f.width, "columns of the dense FFN", runtime.sharding.dense);
   }
   void operator()(const MoeFfn& m) const {
     // Padding rounds the width of a rank up; the shards themselves must still be equal.
     require_multiple(out, block, "columns of an expert", m.width, "moe_tp", layout.moe_tp);
-    require_multiple(out, block, "columns of the shared experts", m.shared_width, "tp", layout.tp);
+    require_spread(m.shared_width, "columns of the shared experts", runtime.sharding.shared);
     if (layout.ep > m.experts) {
       out.push_back(fmt::format("{}: ep {} exceeds {} experts", block.name, layout.ep, m.experts));
     } else if (m.experts % layout.ep != 0 && !runtime.layouts.uneven_experts) {
@@ -124,6 +132,12 @@ void add_runtime_violations(Sentences& out, const Layout& layout, const RuntimeS
   }
   if (layout.pp > 1 && !rules.pipeline_parallel) {
     out.push_back(fmt::format("{} has no pipeline parallelism, pp is {}", runtime.id, layout.pp));
+  }
+  if (layout.dp > 1 && layout.tp > 1 && !rules.partial_attention_dp) {
+    out.push_back(
+        fmt::format("{} runs attention either tensor parallel or data parallel over all {} ranks of a stage, not tp {} "
+                    "with dp {}",
+                    runtime.id, layout.ranks_per_stage(), layout.tp, layout.dp));
   }
   if (!moe) return;
   if (layout.ep > 1 && !rules.expert_parallel) {
@@ -211,6 +225,10 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
     const bool encoder = layers != layer_count(model);
     out.push_back(fmt::format("pp {} exceeds {}{} layers", layout.pp, layers, encoder ? " decoder" : ""));
   }
+  if (runtime.sharding.stages == StageSplit::Equal && layers % layout.pp != 0) {
+    out.push_back(
+        fmt::format("{} layers are not divisible by pp {}, and {} needs equal stages", layers, layout.pp, runtime.id));
+  }
   const Count most_experts = most_experts_of(model);
   for (const Block& block : model.blocks) {
     std::visit(BlockRules{block, layout, runtime, most_experts, out}, block.kind);
@@ -231,6 +249,25 @@ std::vector<Layout> legal_layouts(const ModelSpec& model, const RuntimeSpec& run
     }
   }
   return legal;
+}
+
+std::optional<Layout> nearest_layout(const Layout& layout, const ModelSpec& model, const RuntimeSpec& runtime) {
+  const auto apart = [](Count a, Count b) {
+    return std::abs(std::log2(static_cast<double>(a)) - std::log2(static_cast<double>(b)));
+  };
+  const Count ranks = std::min(std::max(layout.tp * layout.dp, layout.moe_tp * layout.ep), kMaxRanks);
+  std::optional<Layout> nearest;
+  double least = 0;
+  for (Layout candidate : legal_layouts(model, runtime, std::max<Count>(1, ranks * layout.pp))) {
+    const double distance = apart(candidate.tp, layout.tp) + apart(candidate.dp, layout.dp) +
+                            apart(candidate.moe_tp, layout.moe_tp) + apart(candidate.ep, layout.ep) +
+                            apart(candidate.pp, layout.pp);
+    if (nearest && distance >= least) continue;
+    candidate.replicas = layout.replicas;
+    nearest = candidate;
+    least = distance;
+  }
+  return nearest;
 }
 
 }  // namespace moeplan

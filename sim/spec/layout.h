@@ -3,6 +3,7 @@
 // ways: attention as tp x dp, experts as moe_tp x ep, with tp * dp = moe_tp * ep.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,9 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
 // All legal layouts of one replica on `gpus` devices, preferred first
 // (plain TP, then TP+EP, attention DP + EP, then with PP).
 std::vector<Layout> legal_layouts(const ModelSpec& model, const RuntimeSpec& runtime, Count gpus);
+
+// The legal layout on as many devices that differs least, degree by degree, from one
+// that is not; none when nothing is legal.
+std::optional<Layout> nearest_layout(const Layout& layout, const ModelSpec& model, const RuntimeSpec& runtime);
 
 }  // namespace moeplan

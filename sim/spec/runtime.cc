@@ -34,49 +34,56 @@ void check_source(Sentences& out, std::string_view what, const std::string& sour
   if (source.empty()) out.push_back(fmt::format("{} has no source", what));
 }
 
-// Tiers by device memory, if any: the first holds from 0, each later one from more.
-void check_max_sequences(Sentences& out, const RuntimeSpec& runtime) {
-  if (runtime.max_sequences.empty()) return;  // no admission limit
-  if (runtime.max_sequences.front().min_memory != Bytes(0)) {
-    out.push_back(fmt::format("max_sequences starts at {} B, the first tier must hold from 0 B",
-                              runtime.max_sequences.front().min_memory.count()));
+// The first tier holds from 0, each later one from more.
+void check_tiers(Sentences& out, const RuntimeSpec& runtime) {
+  if (runtime.tiers.empty()) {
+    out.emplace_back("admission has no tier");
+    return;
   }
-  for (std::size_t i = 0; i < runtime.max_sequences.size(); ++i) {
-    const SequenceDefault& tier = runtime.max_sequences[i];
-    check_at_least(out, fmt::format("max_sequences from {} B", tier.min_memory.count()), tier.sequences, 1);
-    if (i > 0 && tier.min_memory <= runtime.max_sequences[i - 1].min_memory) {
-      out.push_back(fmt::format("max_sequences must rise: the tier from {} B follows the tier from {} B",
-                                tier.min_memory.count(), runtime.max_sequences[i - 1].min_memory.count()));
+  if (runtime.tiers.front().min_memory != Bytes(0)) {
+    out.push_back(fmt::format("the first admission tier starts at {} B, must hold from 0 B",
+                              runtime.tiers.front().min_memory.count()));
+  }
+  for (std::size_t i = 0; i < runtime.tiers.size(); ++i) {
+    const AdmissionTier& tier = runtime.tiers[i];
+    const std::string where = fmt::format("the tier from {} B: ", tier.min_memory.count());
+    check_at_least(out, where + "sequences", tier.sequences, 0);
+    check_at_least(out, where + "chunk_tokens", tier.chunk_tokens, 0);
+    check_at_least(out, where + "context", tier.context, 0);
+    check_at_least(out, where + "graph_sequences", tier.graph_sequences, 0);
+    check_at_least(out, where + "graph_sequences_wide", tier.graph_sequences_wide, tier.graph_sequences);
+    check_at_least(out, where + "prefill_graphs", tier.prefill_graphs, 0);
+    if (i > 0 && tier.min_memory <= runtime.tiers[i - 1].min_memory) {
+      out.push_back(fmt::format("tiers must rise: the one from {} B follows the one from {} B", tier.min_memory.count(),
+                                runtime.tiers[i - 1].min_memory.count()));
     }
   }
 }
 
-void check_chunks(Sentences& out, const RuntimeSpec& runtime) {
-  check_at_least(out, "chunk_tokens", runtime.chunk_tokens, 0);
-  check_at_least(out, "small_chunk_tokens", runtime.small_chunk_tokens, 0);
-  check_at_least(out, "chunk_memory", runtime.chunk_memory.count(), 0);
-  if (runtime.small_chunk_tokens > 0 && runtime.chunk_memory == Bytes(0)) {
-    out.push_back(fmt::format("small_chunk_tokens is {} but chunk_memory, below which it holds, is 0",
-                              runtime.small_chunk_tokens));
-  }
-  if (runtime.chunk_tokens > 0 && runtime.small_chunk_tokens > runtime.chunk_tokens) {
-    out.push_back(
-        fmt::format("small_chunk_tokens {} exceeds chunk_tokens {}", runtime.small_chunk_tokens, runtime.chunk_tokens));
-  }
+void check_reserve(Sentences& out, const RuntimeSpec& runtime) {
+  check_source(out, "the reserve", runtime.reserve_source);
+  check_at_least(out, "reserve_fixed", runtime.reserve_fixed.count(), 0);
+  check_fraction(out, "reserve_fraction", runtime.reserve_fraction, 0.9);
+  if (runtime.reserve != ReserveKind::Total && runtime.reserve_fixed != Bytes(0))
+    out.emplace_back("a fixed reserve belongs to reserve kind total only");
+  if (runtime.reserve == ReserveKind::Static && runtime.reserve_fraction != 0)
+    out.emplace_back("reserve kind static follows its auto rule, fraction must be 0");
+  if (runtime.reserve != ReserveKind::Static && runtime.auto_reserve != AutoReserve{})
+    out.emplace_back("an auto rule belongs to reserve kind static only");
 }
 
-// ggml-org/llama.cpp common/arg.cpp, kv_cache_types.
-constexpr std::array<std::string_view, 9> kGgufCaches = {"fp32", "fp16", "bf16", "q8_0",  "q4_0",
-                                                         "q4_1", "q5_0", "q5_1", "iq4_nl"};
-// vLLM config/cache.py, CacheDType.
-constexpr std::array<std::string_view, 3> kTensorCaches = {"bf16", "fp16", "fp8"};
+void check_kernels(Sentences& out, const RuntimeSpec& runtime) {
+  static constexpr std::array<std::string_view, 5> kOps = {"gemm", "moe", "attention", "mla", "dispatch"};
+  for (const KernelRule& rule : runtime.kernels) {
+    const std::string where = fmt::format("kernel {} of {}", rule.kernel, rule.op);
+    if (std::find(kOps.begin(), kOps.end(), rule.op) == kOps.end())
+      out.push_back(fmt::format("{}: the operator must be one of {}", where, fmt::join(kOps, ", ")));
+    check_text(out, fmt::format("the kernel of a rule for {}", rule.op), rule.kernel);
+    check_source(out, where, rule.source);
+  }
+}
 
 constexpr Count kLeastWorkspace = 8;  // tokens; a smaller one is a slip
-
-template <std::size_t N>
-bool contains(const std::array<std::string_view, N>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // Numbers without scales.
 bool is_plain_float(const QuantFormat& f) {
@@ -101,12 +108,9 @@ std::string weights_violation(const RuntimeSpec& runtime, const FormatTable& tab
 
 std::string cache_violation(const RuntimeSpec& runtime, const FormatTable& table, std::string_view kv_id) {
   const QuantFormat* format = table.find(kv_id);
-  if (format == nullptr || runtime.formats == "any") return "";
-  if (runtime.formats == "gguf" && !contains(kGgufCaches, format->id))
-    return fmt::format("{} keeps no cache in {} (one of {})", runtime.id, format->id, fmt::join(kGgufCaches, ", "));
-  if (runtime.formats == "tensors" && !contains(kTensorCaches, format->id))
-    return fmt::format("{} keeps no cache in {} (one of {})", runtime.id, format->id, fmt::join(kTensorCaches, ", "));
-  return "";
+  const std::vector<std::string>& kept = runtime.cache_formats;
+  if (format == nullptr || kept.empty() || std::find(kept.begin(), kept.end(), format->id) != kept.end()) return "";
+  return fmt::format("{} keeps no cache in {} (one of {})", runtime.id, format->id, fmt::join(kept, ", "));
 }
 
 }  // namespace
@@ -128,17 +132,18 @@ std::vector<std::string> violations(const RuntimeSpec& runtime) {
   check_text(out, "as_of", runtime.as_of);
   check_text(out, "default_kv", runtime.default_kv);
   check_source(out, "the runtime", runtime.source);
-  check_source(out, "the reserve", runtime.reserve_source);
+  check_source(out, "the layout rules", runtime.layouts.source);
+  check_source(out, "the sharding rules", runtime.sharding.source);
+  check_source(out, "the admission", runtime.admission_source);
+  check_reserve(out, runtime);
   check_source(out, "the context", runtime.context_source);
-  check_at_least(out, "reserve_fixed", runtime.reserve_fixed.count(), 0);
-  check_fraction(out, "reserve_fraction", runtime.reserve_fraction, 0.9);
   check_at_least(out, "context_bytes", runtime.context_bytes.count(), 0);
   check_at_least(out, "context_bytes_multi", runtime.context_bytes_multi.count(), 0);
   check_fraction(out, "context_band", runtime.context_band, 1.0);
+  if (!runtime.cache_formats.empty()) check_source(out, "the cache", runtime.kv_source);
   check_at_least(out, "kv_block_tokens", runtime.kv_block_tokens, 1);
   check_at_least(out, "window_slack_tokens", runtime.window_slack_tokens, 0);
-  check_max_sequences(out, runtime);
-  check_chunks(out, runtime);
+  check_tiers(out, runtime);
   check_fraction(out, "sampler_bytes", runtime.sampler_bytes, 1000.0);
   if (runtime.sampler_bytes > 0) check_source(out, "the sampler", runtime.sampler_source);
   check_at_least(out, "activation_bytes", runtime.activation_bytes, 1);
@@ -150,16 +155,39 @@ std::vector<std::string> violations(const RuntimeSpec& runtime) {
   if (runtime.formats != "any" && runtime.formats != "gguf" && runtime.formats != "tensors") {
     out.push_back(fmt::format("formats is \"{}\", must be any, gguf or tensors", runtime.formats));
   }
+  static constexpr std::array<std::string_view, 5> kCommandLines = {"", "llama.cpp", "vllm", "sglang", "trtllm"};
+  if (std::find(kCommandLines.begin(), kCommandLines.end(), runtime.command_line) == kCommandLines.end())
+    out.push_back(
+        fmt::format("command_line is \"{}\", must be llama.cpp, vllm, sglang or trtllm", runtime.command_line));
   check_at_least(out, "vocab_multiple", runtime.vocab_multiple, 1);
   for (const PaddingRule& rule : runtime.padding) {
     if (rule.format.empty()) out.push_back("a padding rule names no format");
     check_at_least(out, fmt::format("padding of {}", rule.format), rule.multiple, 1);
     check_source(out, fmt::format("padding of {}", rule.format), rule.source);
   }
+  check_kernels(out, runtime);
   if (!runtime.layouts.expert_parallel && runtime.layouts.expert_tensor_mix) {
     out.push_back("layouts: expert_tensor_mix needs expert_parallel");
   }
   return out;
+}
+
+const AdmissionTier& tier_of(const RuntimeSpec& runtime, std::string_view device, Bytes memory) {
+  const auto& small = runtime.small_devices;
+  if (std::find(small.begin(), small.end(), device) != small.end()) return runtime.tiers.front();
+  const AdmissionTier* found = &runtime.tiers.front();
+  for (const AdmissionTier& tier : runtime.tiers)
+    if (memory >= tier.min_memory) found = &tier;
+  return *found;
+}
+
+const KernelRule* kernel_of(const RuntimeSpec& runtime, std::string_view op, std::string_view format,
+                            std::string_view architecture) {
+  for (const KernelRule& rule : runtime.kernels) {
+    if (rule.op != op || !format.starts_with(rule.format)) continue;
+    if (architecture.starts_with(rule.architecture)) return &rule;
+  }
+  return nullptr;
 }
 
 }  // namespace moeplan

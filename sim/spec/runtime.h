@@ -26,15 +26,81 @@ struct LayoutRules {
   bool data_parallel_attention = true;
   bool expert_parallel = true;
   bool pipeline_parallel = true;
-  bool expert_tensor_mix = true;  // moe_tp > 1 and ep > 1 together
-  bool uneven_experts = true;     // experts need not divide by ep
+  bool expert_tensor_mix = true;     // moe_tp > 1 and ep > 1 together
+  bool uneven_experts = true;        // experts need not divide by ep
+  bool partial_attention_dp = true;  // attention may be cut both ways, 1 < dp < ranks of a stage
+  std::string source;
   friend bool operator==(const LayoutRules&, const LayoutRules&) = default;
 };
 
-struct SequenceDefault {
-  Bytes min_memory;  // device memory from which it holds
-  Count sequences = 256;
-  friend bool operator==(const SequenceDefault&, const SequenceDefault&) = default;
+// Where the layers that do not divide by the pipeline stages go.
+enum class StageSplit {
+  BeforeLast,  // to the stages before the last, from the back (vLLM)
+  Last,        // to the last stages (SGLang)
+  First,       // to the first stages (TensorRT-LLM)
+  WithHead,    // even shares of the layers and the head (llama.cpp --split-mode layer)
+  Equal        // nowhere: they must divide (Megatron)
+};
+
+// The ranks that share one copy of a dense matrix when attention is data parallel.
+enum class Spread {
+  Attention,  // the tensor-parallel ranks of attention; each data-parallel rank has its own
+  Stage       // all ranks of the stage: tokens are gathered first, results scattered
+};
+
+struct ShardingRules {
+  StageSplit stages = StageSplit::BeforeLast;
+  Spread dense = Spread::Attention;   // dense feed-forward layers
+  Spread shared = Spread::Attention;  // shared experts
+  Spread head = Spread::Attention;    // an output head of its own; a tied one is the input table
+  std::string source;
+  friend bool operator==(const ShardingRules&, const ShardingRules&) = default;
+};
+
+// What an engine keeps out of its caches.
+enum class ReserveKind {
+  Total,   // everything stays below capacity - max(fixed, fraction x capacity)
+  Static,  // weights and caches stay below a share of what is free at start; activations live in the rest
+  Free     // caches take 1 - fraction of what weights, activations and the rest leave
+};
+
+// The part of the memory SGLang leaves to activations and graphs when nobody names it.
+struct AutoReserve {
+  Bytes fixed;
+  Bytes per_chunk_token;             // of the prefill chunk
+  Bytes per_rank;                    // x tp x dp x pp
+  Bytes per_graph_sequence;          // of the largest decode graph
+  Bytes per_graph_sequence_dp;       // the same x dp, with data-parallel attention
+  Bytes more_per_graph_sequence_dp;  // on top where the graph has over more_from sequences
+  Count more_from = 300;
+  Bytes per_prefill_graph;      // of attention with keys and values
+  Bytes latent_prefill_graphs;  // all of them, of latent attention
+  Bytes least;                  // on devices with over least_from
+  Bytes least_from;
+  Bytes draft;  // more with a multi-token-prediction module
+  friend bool operator==(const AutoReserve&, const AutoReserve&) = default;
+};
+
+// What an engine fixes by the memory of the device.
+struct AdmissionTier {
+  Bytes min_memory;                // device memory from which it holds
+  Count sequences = 0;             // admitted at once; 0 = no limit
+  Count chunk_tokens = 0;          // prefill chunk (max_num_batched_tokens, ubatch); 0 = whole prompt
+  Count context = 0;               // tokens when nobody names them; 0 = no such default
+  Count graph_sequences = 0;       // of the largest decode graph on fewer than 4 tensor-parallel ranks
+  Count graph_sequences_wide = 0;  // and on 4 or more
+  Count prefill_graphs = 0;
+  friend bool operator==(const AdmissionTier&, const AdmissionTier&) = default;
+};
+
+// The kernel family an engine runs an operator with; the first rule that matches holds.
+struct KernelRule {
+  std::string op;            // gemm | moe | attention | mla | dispatch
+  std::string format;        // of the weights (gemm, moe) or the cache, a prefix of its id; "" = any
+  std::string architecture;  // of the device, a prefix of its word; "" = any
+  std::string kernel;        // as measurement files call it
+  std::string source;
+  friend bool operator==(const KernelRule&, const KernelRule&) = default;
 };
 
 // Pads one dimension of the experts of models whose weights are in `format`.
@@ -53,25 +119,29 @@ struct RuntimeSpec {
   std::string as_of;  // date of the data
   std::string source;
   LayoutRules layouts;
-  // budget = capacity - max(reserve_fixed, reserve_fraction * capacity)
-  Bytes reserve_fixed;
+  ShardingRules sharding;
+  ReserveKind reserve = ReserveKind::Total;
+  Bytes reserve_fixed;            // Total only
   double reserve_fraction = 0.0;  // vLLM: 1 - gpu_memory_utilization
+  AutoReserve auto_reserve;       // Static only
   std::string reserve_source;
   // Driver context, libraries and communicators inside the budget.
   Bytes context_bytes;
   Bytes context_bytes_multi;  // added when a replica has several devices
   double context_band = 0.5;  // relative uncertainty of both
   std::string context_source;
-  Count kv_block_tokens = 1;                   // context rounds up to this per sequence
-  Count window_slack_tokens = 0;               // extra tokens a windowed layer keeps
-  std::string default_kv = "bf16";             // a KV format, or "auto" (the model's base format)
-  std::vector<SequenceDefault> max_sequences;  // the admission limit, by device memory
-  Count chunk_tokens = 0;                      // prefill chunk (max_num_batched_tokens, ubatch); 0 = whole prompt
-  Count small_chunk_tokens = 0;                // below chunk_memory; 0 = same
-  Bytes chunk_memory;
-  std::vector<std::string> small_devices;  // device ids that get the defaults of the smallest memory (vLLM: A100)
-  // The sampler's peak: bytes per (row x vocabulary entry), over all admission rows or the chunk.
+  Count kv_block_tokens = 1;               // context rounds up to this per sequence
+  Count window_slack_tokens = 0;           // extra tokens a windowed layer keeps
+  std::string default_kv = "bf16";         // a KV format, or "auto" (the model's base format)
+  std::vector<std::string> cache_formats;  // it can keep; empty = any
+  std::string kv_source;
+  std::vector<AdmissionTier> tiers{AdmissionTier{}};  // by device memory, rising from 0
+  std::vector<std::string> small_devices;             // device ids that get the first tier (vLLM: A100)
+  std::string admission_source;
+  // The sampler's peak: bytes per (row x vocabulary entry), over all admission rows, the
+  // sequences there are, or the chunk.
   double sampler_bytes = 0.0;
+  bool logits_for_limit = true;   // the engine is always ready for as many rows as it admits
   bool logits_for_chunk = false;  // llama.cpp reserves logits for every token of a ubatch
   std::string sampler_source;
   Count activation_bytes = 2;  // per element (llama.cpp: 4)
@@ -82,7 +152,10 @@ struct RuntimeSpec {
   // chunk expands again; 0 = always absorbed (llama.cpp).
   Count mla_workspace_tokens = 0;
   std::vector<PaddingRule> padding;
+  std::vector<KernelRule> kernels;
   Count vocab_multiple = 1;     // embedding and head rows round up to this
+  bool vocab_per_rank = false;  // on every rank rather than in all
+  std::string command_line;     // whose options start it: llama.cpp | vllm | sglang | trtllm; "" = none known
   std::string formats = "any";  // kind of weight files it reads: any | gguf | tensors
   // The input embedding stays in host memory; a tied table has a copy on the device as head.
   bool input_table_on_host = false;
@@ -94,12 +167,18 @@ struct RuntimeSpec {
 
 std::vector<std::string> violations(const RuntimeSpec& runtime);
 
+// The tier of a device; one of small_devices gets the first whatever it has.
+const AdmissionTier& tier_of(const RuntimeSpec& runtime, std::string_view device, Bytes memory);
+
+// The rule that decides the kernel of an operator, or null where the data names none.
+const KernelRule* kernel_of(const RuntimeSpec& runtime, std::string_view op, std::string_view format,
+                            std::string_view architecture);
+
 // Why the runtime cannot hold weights under this label ("native", a format, a GGUF label)
 // or a cache in this format ("" = its default), as sentences; empty = it can. Unknown
 // names are no concern of this rule.
-//   gguf:    weights native, GGUF labels and types, plain 16- and 32-bit floats, mxfp4;
-//            a cache in what llama.cpp's --cache-type-k takes
-//   tensors: weights in all but GGUF labels and types; a cache in bf16, fp16 or fp8
+//   gguf:    native, GGUF labels and types, plain 16- and 32-bit floats, mxfp4
+//   tensors: all but GGUF labels and types
 std::vector<std::string> format_violations(const RuntimeSpec& runtime, const FormatTable& formats,
                                            std::string_view weights_label, std::string_view kv_id);
 

@@ -17,6 +17,21 @@ constexpr std::array<std::string_view, 3> kFormatsWords = {"any", "gguf", "tenso
 // Indexed by DispatchKind.
 constexpr std::array<std::string_view, 2> kDispatchWords = {"all_gather", "deep_ep_low_latency"};
 
+// Indexed by StageSplit, Spread and ReserveKind.
+constexpr std::array<std::string_view, 5> kStageWords = {"before_last", "last", "first", "with_head", "equal"};
+constexpr std::array<std::string_view, 2> kSpreadWords = {"attention", "stage"};
+constexpr std::array<std::string_view, 3> kReserveWords = {"total", "static", "free"};
+
+template <class Enum, std::size_t N>
+Enum choice_or_first(ObjectReader& reader, std::string_view key, const std::array<std::string_view, N>& words) {
+  return static_cast<Enum>(reader.choice_or(key, {words.begin(), words.end()}, 0));
+}
+
+template <class Enum, std::size_t N>
+std::string_view word(Enum value, const std::array<std::string_view, N>& words) {
+  return words[static_cast<std::size_t>(value)];
+}
+
 LayoutRules read_layouts(ObjectReader reader) {
   LayoutRules rules;
   rules.tensor_parallel = reader.flag("tensor_parallel");
@@ -25,13 +40,48 @@ LayoutRules read_layouts(ObjectReader reader) {
   rules.pipeline_parallel = reader.flag("pipeline_parallel");
   rules.expert_tensor_mix = reader.flag("expert_tensor_mix");
   rules.uneven_experts = reader.flag("uneven_experts");
+  rules.partial_attention_dp = reader.flag_or("partial_attention_dp", true);
+  rules.source = reader.text("source");
   reader.finish();
   return rules;
 }
 
+ShardingRules read_sharding(ObjectReader reader) {
+  ShardingRules rules;
+  rules.stages = static_cast<StageSplit>(reader.choice("stages", {kStageWords.begin(), kStageWords.end()}));
+  rules.dense = choice_or_first<Spread>(reader, "dense", kSpreadWords);
+  rules.shared = choice_or_first<Spread>(reader, "shared", kSpreadWords);
+  rules.head = choice_or_first<Spread>(reader, "head", kSpreadWords);
+  rules.source = reader.text("source");
+  reader.finish();
+  return rules;
+}
+
+AutoReserve read_auto_reserve(ObjectReader reader) {
+  AutoReserve a;
+  a.fixed = reader.bytes("fixed");
+  a.per_chunk_token = reader.bytes("per_chunk_token");
+  a.per_rank = reader.bytes("per_rank");
+  a.per_graph_sequence = reader.bytes("per_graph_sequence");
+  a.per_graph_sequence_dp = reader.bytes("per_graph_sequence_dp");
+  a.more_per_graph_sequence_dp = reader.bytes("more_per_graph_sequence_dp");
+  a.more_from = reader.count("more_from", kTokens);
+  a.per_prefill_graph = reader.bytes("per_prefill_graph");
+  a.latent_prefill_graphs = reader.bytes("latent_prefill_graphs");
+  a.least = reader.bytes("least");
+  a.least_from = reader.bytes("least_from");
+  a.draft = reader.bytes("draft");
+  reader.finish();
+  return a;
+}
+
 void read_reserve(ObjectReader reader, RuntimeSpec& runtime) {
-  runtime.reserve_fixed = reader.bytes("fixed");
-  runtime.reserve_fraction = reader.real("fraction", 0.0, 0.9);
+  runtime.reserve = choice_or_first<ReserveKind>(reader, "kind", kReserveWords);
+  runtime.reserve_fixed = reader.bytes_or("fixed", Bytes(0));
+  if (runtime.reserve == ReserveKind::Static)
+    runtime.auto_reserve = read_auto_reserve(reader.object("auto"));
+  else
+    runtime.reserve_fraction = reader.real("fraction", 0.0, 0.9);
   runtime.reserve_source = reader.text("source");
   reader.finish();
 }
@@ -48,37 +98,45 @@ void read_kv(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.kv_block_tokens = reader.count("block_tokens", kPositive);
   runtime.window_slack_tokens = reader.count("window_slack_tokens", kTokens);
   runtime.default_kv = reader.text("default_format");
+  runtime.cache_formats = reader.texts_or_empty("formats");
+  runtime.kv_source = reader.text_or("source", "");
   reader.finish();
 }
 
-// [{"min_memory": "70 GiB", "sequences": 1024}, ...]
-std::vector<SequenceDefault> read_max_sequences(ObjectReader& reader) {
-  std::vector<SequenceDefault> tiers;
-  const JsonNode* node = reader.node("max_sequences");
-  if (node == nullptr) return tiers;
-  if (node->kind != JsonKind::Array) {
-    reader.complain("max_sequences", "an array of tiers {min_memory, sequences}");
+// [{"min_memory": "70 GiB", "sequences": 1024, "chunk_tokens": 8192}, ...]
+std::vector<AdmissionTier> read_tiers(ObjectReader& reader) {
+  std::vector<AdmissionTier> tiers;
+  const JsonNode* node = reader.node("tiers");
+  if (node == nullptr || node->kind != JsonKind::Array) {
+    reader.complain("tiers", "an array of tiers {min_memory, sequences, chunk_tokens, ...}");
     return tiers;
   }
   for (std::size_t i = 0; i < node->items.size(); ++i) {
-    ObjectReader item(node->items[i], reader.path_of("max_sequences") + "/" + std::to_string(i), reader.complaints());
-    tiers.push_back({item.bytes("min_memory"), item.count("sequences", kPositive)});
+    ObjectReader item(node->items[i], reader.path_of("tiers") + "/" + std::to_string(i), reader.complaints());
+    AdmissionTier tier;
+    tier.min_memory = item.bytes("min_memory");
+    tier.sequences = item.count_or("sequences", kTokens, 0);
+    tier.chunk_tokens = item.count_or("chunk_tokens", kTokens, 0);
+    tier.context = item.count_or("context", kTokens, 0);
+    tier.graph_sequences = item.count_or("graph_sequences", kTokens, 0);
+    tier.graph_sequences_wide = item.count_or("graph_sequences_wide", kTokens, tier.graph_sequences);
+    tier.prefill_graphs = item.count_or("prefill_graphs", kTokens, 0);
     item.finish();
+    tiers.push_back(tier);
   }
   return tiers;
 }
 
 void read_admission(ObjectReader reader, RuntimeSpec& runtime) {
-  runtime.max_sequences = read_max_sequences(reader);
-  runtime.chunk_tokens = reader.count("chunk_tokens", kTokens);
-  runtime.small_chunk_tokens = reader.count_or("small_chunk_tokens", kTokens, 0);
-  runtime.chunk_memory = reader.bytes_or("chunk_memory", Bytes(0));
+  runtime.tiers = read_tiers(reader);
   runtime.small_devices = reader.texts_or_empty("small_devices");
+  runtime.admission_source = reader.text("source");
   reader.finish();
 }
 
 void read_sampler(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.sampler_bytes = reader.real("bytes_per_logit", 0.0, 1000.0);
+  runtime.logits_for_limit = reader.flag_or("logits_for_limit", true);
   runtime.logits_for_chunk = reader.flag_or("logits_for_chunk", false);
   runtime.sampler_source = reader.text("source");
   reader.finish();
@@ -120,11 +178,88 @@ void write_texts(JsonWriter& out, std::string_view key, const std::vector<std::s
   out.end_array().compact(false);
 }
 
-void write_tiers(JsonWriter& out, const std::vector<SequenceDefault>& tiers) {
-  out.key("max_sequences").begin_array();
-  for (const SequenceDefault& tier : tiers) {
+std::vector<KernelRule> read_kernels(ObjectReader& reader) {
+  std::vector<KernelRule> rules;
+  const JsonNode* node = reader.node("kernels");
+  if (node == nullptr) return rules;
+  if (node->kind != JsonKind::Array) {
+    reader.complain("kernels", "an array of rules {op, format, architecture, kernel, source}");
+    return rules;
+  }
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    ObjectReader item(node->items[i], reader.path_of("kernels") + "/" + std::to_string(i), reader.complaints());
+    rules.push_back({item.text("op"), item.text_or("format", ""), item.text_or("architecture", ""), item.text("kernel"),
+                     item.text("source")});
+    item.finish();
+  }
+  return rules;
+}
+
+void write_count(JsonWriter& out, std::string_view key, Count value) {
+  if (value != 0) out.member(key, value);
+}
+
+void write_admission(JsonWriter& out, const RuntimeSpec& runtime) {
+  out.key("admission").begin_object().key("tiers").begin_array();
+  for (const AdmissionTier& tier : runtime.tiers) {
     out.compact(true).begin_object().member("min_memory", to_text(tier.min_memory));
-    out.member("sequences", tier.sequences).end_object().compact(false);
+    write_count(out, "sequences", tier.sequences);
+    write_count(out, "chunk_tokens", tier.chunk_tokens);
+    write_count(out, "context", tier.context);
+    write_count(out, "graph_sequences", tier.graph_sequences);
+    if (tier.graph_sequences_wide != tier.graph_sequences)
+      out.member("graph_sequences_wide", tier.graph_sequences_wide);
+    write_count(out, "prefill_graphs", tier.prefill_graphs);
+    out.end_object().compact(false);
+  }
+  out.end_array();
+  write_texts(out, "small_devices", runtime.small_devices);
+  out.member("source", runtime.admission_source).end_object();
+}
+
+void write_sharding(JsonWriter& out, const ShardingRules& rules) {
+  out.key("sharding").begin_object();
+  out.member("stages", word(rules.stages, kStageWords)).member("dense", word(rules.dense, kSpreadWords));
+  out.member("shared", word(rules.shared, kSpreadWords)).member("head", word(rules.head, kSpreadWords));
+  out.member("source", rules.source).end_object();
+}
+
+void write_reserve(JsonWriter& out, const RuntimeSpec& runtime) {
+  out.key("reserve").begin_object().member("kind", word(runtime.reserve, kReserveWords));
+  if (runtime.reserve == ReserveKind::Total) out.member("fixed", to_text(runtime.reserve_fixed));
+  if (runtime.reserve == ReserveKind::Static) {
+    const AutoReserve& a = runtime.auto_reserve;
+    out.key("auto").begin_object();
+    out.member("fixed", to_text(a.fixed)).member("per_chunk_token", to_text(a.per_chunk_token));
+    out.member("per_rank", to_text(a.per_rank)).member("per_graph_sequence", to_text(a.per_graph_sequence));
+    out.member("per_graph_sequence_dp", to_text(a.per_graph_sequence_dp));
+    out.member("more_per_graph_sequence_dp", to_text(a.more_per_graph_sequence_dp)).member("more_from", a.more_from);
+    out.member("per_prefill_graph", to_text(a.per_prefill_graph));
+    out.member("latent_prefill_graphs", to_text(a.latent_prefill_graphs));
+    out.member("least", to_text(a.least)).member("least_from", to_text(a.least_from));
+    out.member("draft", to_text(a.draft)).end_object();
+  } else {
+    out.member("fraction", runtime.reserve_fraction);
+  }
+  out.member("source", runtime.reserve_source).end_object();
+}
+
+void write_rules(JsonWriter& out, const RuntimeSpec& runtime) {
+  if (!runtime.padding.empty()) {
+    out.key("padding").begin_array();
+    for (const PaddingRule& rule : runtime.padding) {
+      out.begin_object().member("format", rule.format).member("multiple", rule.multiple);
+      out.member("source", rule.source).end_object();
+    }
+    out.end_array();
+  }
+  if (runtime.kernels.empty()) return;
+  out.key("kernels").begin_array();
+  for (const KernelRule& rule : runtime.kernels) {
+    out.begin_object().member("op", rule.op);
+    if (!rule.format.empty()) out.member("format", rule.format);
+    if (!rule.architecture.empty()) out.member("architecture", rule.architecture);
+    out.member("kernel", rule.kernel).member("source", rule.source).end_object();
   }
   out.end_array();
 }
@@ -143,6 +278,7 @@ RuntimeSpec read_runtime(std::string text, const std::string& file) {
   runtime.as_of = reader.text("as_of");
   runtime.source = reader.text("source");
   runtime.layouts = read_layouts(reader.object("layouts"));
+  runtime.sharding = read_sharding(reader.object("sharding"));
   read_reserve(reader.object("reserve"), runtime);
   read_context(reader.object("context"), runtime);
   read_kv(reader.object("kv"), runtime);
@@ -151,7 +287,10 @@ RuntimeSpec read_runtime(std::string text, const std::string& file) {
   read_activations(reader.object("activations"), runtime);
   read_dispatch(reader.object("dispatch"), runtime);
   runtime.padding = read_padding(reader);
+  runtime.kernels = read_kernels(reader);
   runtime.vocab_multiple = reader.count_or("vocab_multiple", kPositive, 1);
+  runtime.vocab_per_rank = reader.flag_or("vocab_per_rank", false);
+  runtime.command_line = reader.text_or("command_line", "");
   runtime.formats = kFormatsWords[reader.choice_or("formats", {kFormatsWords.begin(), kFormatsWords.end()}, 0)];
   runtime.input_table_on_host = reader.flag_or("input_table_on_host", false);
   runtime.host_offload = reader.flag_or("host_offload", false);
@@ -178,26 +317,24 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   out.member("expert_parallel", rules.expert_parallel);
   out.member("pipeline_parallel", rules.pipeline_parallel);
   out.member("expert_tensor_mix", rules.expert_tensor_mix);
-  out.member("uneven_experts", rules.uneven_experts).end_object();
-  out.key("reserve").begin_object();
-  out.member("fixed", to_text(runtime.reserve_fixed)).member("fraction", runtime.reserve_fraction);
-  out.member("source", runtime.reserve_source).end_object();
+  out.member("uneven_experts", rules.uneven_experts);
+  out.member("partial_attention_dp", rules.partial_attention_dp).member("source", rules.source).end_object();
+  write_sharding(out, runtime.sharding);
+  write_reserve(out, runtime);
   out.key("context").begin_object();
   out.member("single", to_text(runtime.context_bytes));
   out.member("added_when_several", to_text(runtime.context_bytes_multi));
   out.member("band", runtime.context_band).member("source", runtime.context_source).end_object();
   out.key("kv").begin_object();
   out.member("block_tokens", runtime.kv_block_tokens).member("window_slack_tokens", runtime.window_slack_tokens);
-  out.member("default_format", runtime.default_kv).end_object();
-  out.key("admission").begin_object();
-  if (!runtime.max_sequences.empty()) write_tiers(out, runtime.max_sequences);
-  out.member("chunk_tokens", runtime.chunk_tokens);
-  out.member("small_chunk_tokens", runtime.small_chunk_tokens);
-  out.member("chunk_memory", to_text(runtime.chunk_memory));
-  write_texts(out, "small_devices", runtime.small_devices);
+  out.member("default_format", runtime.default_kv);
+  write_texts(out, "formats", runtime.cache_formats);
+  if (!runtime.kv_source.empty()) out.member("source", runtime.kv_source);
   out.end_object();
+  write_admission(out, runtime);
   out.key("sampler").begin_object();
-  out.member("bytes_per_logit", runtime.sampler_bytes).member("logits_for_chunk", runtime.logits_for_chunk);
+  out.member("bytes_per_logit", runtime.sampler_bytes).member("logits_for_limit", runtime.logits_for_limit);
+  out.member("logits_for_chunk", runtime.logits_for_chunk);
   out.member("source", runtime.sampler_source).end_object();
   out.key("activations").begin_object();
   out.member("bytes_per_element", runtime.activation_bytes).member("band", runtime.activation_band);
@@ -206,15 +343,10 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   out.key("dispatch").begin_object();
   out.member("kind", kDispatchWords[static_cast<std::size_t>(runtime.dispatch)]);
   out.member("tokens", runtime.dispatch_tokens).end_object();
-  if (!runtime.padding.empty()) {
-    out.key("padding").begin_array();
-    for (const PaddingRule& rule : runtime.padding) {
-      out.begin_object().member("format", rule.format).member("multiple", rule.multiple);
-      out.member("source", rule.source).end_object();
-    }
-    out.end_array();
-  }
+  write_rules(out, runtime);
   out.member("vocab_multiple", runtime.vocab_multiple);
+  if (runtime.vocab_per_rank) out.member("vocab_per_rank", true);
+  if (!runtime.command_line.empty()) out.member("command_line", runtime.command_line);
   if (runtime.formats != "any") out.member("formats", runtime.formats);
   if (runtime.input_table_on_host) out.member("input_table_on_host", true);
   out.member("host_offload", runtime.host_offload);

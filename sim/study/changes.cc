@@ -36,10 +36,14 @@ class ChangeSearch {
     const Bytes least = std::max(kLeastReserve, scaled(q_.device.capacity, kLeastReserveShare));
     const Count step = kMiB.count() * 256;
     FitQuestion q = q_;
-    q.device.reserve = Bytes((q_.device.reserve + base_.margin).count() / step * step);
-    if (base_.host_short || q.device.reserve < least || q.device.reserve >= q_.device.reserve) return;
-    const double share = lost_share(q.device.reserve.size().base(), q_.device.reserve.size().base()) *
-                         (q_.device.reserve.size() / q_.device.capacity.size());
+    const Holdback now = holdback_of(q_);
+    const Bytes kept = now.fixed + now.floor;  // an engine has one of them, or neither
+    q.memory_fraction.reset();
+    q.device.reserve_asked = true;
+    q.device.reserve = Bytes((kept + base_.margin).count() / step * step);
+    if (base_.host_short || q.device.reserve < least || q.device.reserve >= kept) return;
+    const double share =
+        lost_share(q.device.reserve.size().base(), kept.size().base()) * (kept.size() / q_.device.capacity.size());
     keep(ChangeKind::Reserve, "--reserve " + std::to_string(q.device.reserve.count() / kMiB.count()) + "MiB", share,
          evaluate_planned(plan_, q));
   }
@@ -130,7 +134,7 @@ class ChangeSearch {
     const Count now = q_.layout.gpus() / q_.layout.replicas;
     if (q_.device.host_is_device) return;  // a laptop is one device
     const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
-    const Count budget = std::max<Count>(q_.device.budget().count(), 1);
+    const Count budget = std::max<Count>((q_.device.capacity - holdback_of(q_).fixed).count(), 1);
     // Beyond one node of 8, devices come by the node.
     const auto next = [](Count gpus) { return gpus < 8 ? gpus + 1 : round_up(gpus + 1, gpus < 128 ? 8 : gpus); };
     for (Count gpus = next(now); gpus <= kMostGpus; gpus = next(gpus)) {

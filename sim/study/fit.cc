@@ -2,6 +2,7 @@
 #include "sim/study/fit.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/study/fit_search.h"
 
@@ -11,34 +12,48 @@ namespace {
 // More sequences than anyone serves: a bound for the solver.
 constexpr Count kNoLimit = Count{1} << 32;
 
-// Memory by which the engine picks its defaults; some devices get the smallest ones
-// whatever they have.
-Bytes memory_for_defaults(const FitQuestion& q) {
-  for (const std::string& small : q.runtime.small_devices)
-    if (small == q.device.device) return Bytes(0);
-  return q.device.capacity;
-}
+const AdmissionTier& tier_of(const FitQuestion& q) { return tier_of(q.runtime, q.device.device, q.device.capacity); }
 
-Count sequence_limit_of(const RuntimeSpec& runtime, Bytes capacity) {
-  Count limit = 0;
-  for (const SequenceDefault& d : runtime.max_sequences)
-    if (capacity >= d.min_memory) limit = d.sequences;
-  return limit;
-}
+Count sequence_limit_of(const FitQuestion& q) { return q.admitted != 0 ? q.admitted : tier_of(q).sequences; }
 
 Admission admission_of(const FitQuestion& q) {
   const RuntimeSpec& r = q.runtime;
-  const Bytes memory = memory_for_defaults(q);
-  const bool small = r.small_chunk_tokens != 0 && memory < r.chunk_memory;
-  return {.kv_block = r.kv_block_tokens,
-          .chunk = small ? r.small_chunk_tokens : r.chunk_tokens,
-          .row_limit = sequence_limit_of(r, memory)};
+  return {.kv_block = q.kv_block_tokens != 0 ? q.kv_block_tokens : r.kv_block_tokens,
+          .chunk = q.chunk_tokens != 0 ? q.chunk_tokens : tier_of(q).chunk_tokens,
+          .row_limit = r.logits_for_limit ? sequence_limit_of(q) : 0};
+}
+
+Bytes runtime_context_of(const FitQuestion& q) {
+  const bool several = q.layout.gpus() > q.layout.replicas;
+  return q.runtime.context_bytes + (several ? q.runtime.context_bytes_multi : Bytes(0));
+}
+
+bool has_latent_attention(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<LatentAttention>(b.kind); });
+}
+
+// SGLang's _handle_gpu_memory_settings; its --tp is tp x dp here.
+Bytes auto_reserve_of(const FitQuestion& q) {
+  const AutoReserve& a = q.runtime.auto_reserve;
+  const AdmissionTier& tier = tier_of(q);
+  const Count ranks = q.layout.ranks_per_stage();
+  constexpr Count kWide = 4;
+  const Count graph = ranks < kWide ? tier.graph_sequences : tier.graph_sequences_wide;
+  Bytes reserve = a.fixed + a.per_chunk_token * (q.chunk_tokens != 0 ? q.chunk_tokens : tier.chunk_tokens) +
+                  a.per_rank * (ranks * q.layout.pp) + a.per_graph_sequence * graph;
+  if (q.layout.dp > 1) {
+    reserve += a.per_graph_sequence_dp * (graph * q.layout.dp);
+    if (graph > a.more_from) reserve += a.more_per_graph_sequence_dp * (graph * q.layout.dp);
+  }
+  reserve += has_latent_attention(q.model) ? a.latent_prefill_graphs : a.per_prefill_graph * tier.prefill_graphs;
+  if (q.device.capacity > a.least_from) reserve = std::max(reserve, a.least);
+  return q.load_mtp ? reserve + a.draft : reserve;
 }
 
 Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
-  const bool several = q.layout.gpus() > q.layout.replicas;
   Allowances a;
-  a.runtime_context = q.runtime.context_bytes + (several ? q.runtime.context_bytes_multi : Bytes(0));
+  a.runtime_context = runtime_context_of(q);
   a.context_band = q.runtime.context_band;
   a.activation_band = q.runtime.activation_band;
   a.weight_low = weights.low;
@@ -48,14 +63,15 @@ Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
 
 // The larger step of a rank is a prefill chunk, so the ledger reads the prefill program.
 RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Admission& admission,
-                         const Allowances& allowances, Count sequences, Count ranks) {
+                         const Allowances& allowances, const Holdback& holdback, Count sequences, Count ranks) {
   RankResult r;
   r.rank_class = program.rank_class;
   r.rank_class.ranks = ranks;
   r.program = program;
   r.residency = residency_of(admission, q.workload.context, sequences);
   r.ledger = ledger_of(program, r.residency, allowances);
-  r.margin = q.device.budget() - r.ledger.total;
+  r.held = held_back(r.ledger, holdback);
+  r.margin = q.device.capacity - r.held - r.ledger.total;
   return r;
 }
 
@@ -63,7 +79,7 @@ RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Adm
 // (sequences mod dp) x tp ranks of a stage hold one sequence more. The ranks with more
 // experts come first too, so the class is the range [first, first + count) of a stage.
 void evaluate_class(const FitQuestion& q, const Program& program, const Admission& admission,
-                    const Allowances& allowances, std::vector<RankResult>& results) {
+                    const Allowances& allowances, const Holdback& holdback, std::vector<RankResult>& results) {
   const RankClass& c = program.rank_class;
   const Count count = c.ranks / c.stages;
   const Count first = c.hottest ? 0 : q.layout.ranks_per_stage() - count;
@@ -71,9 +87,10 @@ void evaluate_class(const FitQuestion& q, const Program& program, const Admissio
   const Count with_more = (q.workload.sequences % q.layout.dp) * q.layout.tp;
   const Count more_here = std::clamp<Count>(with_more - first, 0, count);
   if (more_here > 0)
-    results.push_back(evaluate_rank(q, program, admission, allowances, fewer + 1, more_here * c.stages));
+    results.push_back(evaluate_rank(q, program, admission, allowances, holdback, fewer + 1, more_here * c.stages));
   if (more_here < count)
-    results.push_back(evaluate_rank(q, program, admission, allowances, fewer, (count - more_here) * c.stages));
+    results.push_back(
+        evaluate_rank(q, program, admission, allowances, holdback, fewer, (count - more_here) * c.stages));
 }
 
 Bytes host_bytes_of(const std::vector<RankResult>& ranks) {
@@ -87,20 +104,20 @@ Verdict verdict_of(const FitResult& f) {
   return f.margin < f.uncertainty ? Verdict::Tight : Verdict::Yes;
 }
 
-void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances) {
+void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances, const Holdback& holdback) {
   const FitQuestion& q = f.question;
-  const Bytes budget = q.device.budget();
+  const Bytes budget = q.device.capacity - holdback.fixed;
   const Count per_rank = ceil_div(q.workload.sequences, q.layout.dp);
   f.max_context = q.model.max_context;
   Count sequences = kNoLimit;
   for (const RankResult& r : f.ranks) {
-    const FoldedLedger folded = fold(r.program, admission, allowances);
+    const FoldedLedger folded = fold(r.program, admission, allowances, holdback);
     f.max_context = std::min(f.max_context, max_context(folded, budget, per_rank, q.model.max_context));
     sequences = std::min(sequences, max_sequences(folded, budget, q.workload.context, kNoLimit / q.layout.dp));
   }
   f.context_at_model_limit = f.max_context == q.model.max_context;
   f.max_sequences = sequences < 0 ? sequences : sequences * q.layout.dp;
-  f.sequence_limit = admission.row_limit * q.layout.dp;
+  f.sequence_limit = sequence_limit_of(q) * q.layout.dp;
 }
 
 // Caches of the tightest rank plus what is still free.
@@ -108,7 +125,9 @@ Bytes cache_room_of(const FitResult& f) {
   Bytes caches;
   for (const LedgerLine& line : f.ranks.front().ledger.lines())
     if (line.cls == TensorClass::Kv || line.cls == TensorClass::State) caches += line.bytes;
-  return caches + f.margin;
+  // A byte of cache may take more than a byte (TensorRT-LLM).
+  const double each = 1.0 + holdback_of(f.question).per_cache;
+  return f.margin < Bytes(0) ? caches + f.margin : caches + scaled(f.margin, 1.0 / each);
 }
 
 }  // namespace
@@ -129,18 +148,21 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   f.kv_format = options.kv_format;
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
-  for (const RankClass& c : rank_classes(plan, q.layout))
-    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances, f.ranks);
+  const Holdback holdback = holdback_of(q);
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages))
+    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances, holdback, f.ranks);
   if (f.ranks.size() > 1)
     std::stable_sort(f.ranks.begin(), f.ranks.end(),
                      [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
   // The ranks are in order of tightness from here on.
   f.margin = f.ranks.front().margin;
-  f.uncertainty = f.ranks.front().ledger.high - f.ranks.front().ledger.total;
+  const RankResult& tightest = f.ranks.front();
+  f.uncertainty =
+      tightest.ledger.high + held_back_high(tightest.ledger, holdback) - tightest.ledger.total - tightest.held;
   f.host_bytes = host_bytes_of(f.ranks);
   f.host_short = q.device.host.has_value() && f.host_bytes > *q.device.host;
   f.verdict = verdict_of(f);
-  solve_headroom(f, admission, allowances);
+  solve_headroom(f, admission, allowances, holdback);
   f.cache_room = cache_room_of(f);
   return f;
 }
@@ -153,12 +175,13 @@ bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
   const LowerOptions options = lower_options(plan, q);
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
+  const Holdback holdback = holdback_of(q);
   Bytes host;
-  for (const RankClass& c : rank_classes(plan, q.layout)) {
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages)) {
     const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
     const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
     const MemoryLedger ledger = ledger_of(program, residency_of(admission, q.workload.context, sequences), allowances);
-    if (ledger.total > q.device.budget()) return false;
+    if (ledger.total + held_back(ledger, holdback) > q.device.capacity) return false;
     host += ledger.host * c.ranks;
   }
   return !q.device.host.has_value() || host <= *q.device.host;
@@ -182,6 +205,34 @@ std::optional<Layout> first_fitting(const ModelPlan& plan, FitQuestion& q, const
     if (fits_planned(plan, q)) return q.layout;
   }
   return std::nullopt;
+}
+
+double memory_fraction_of(const FitQuestion& q) {
+  if (q.memory_fraction) return *q.memory_fraction;
+  if (q.device.capacity == Bytes(0)) return 1.0;
+  if (q.runtime.reserve == ReserveKind::Free && !q.device.reserve_asked) return 1.0 - q.runtime.reserve_fraction;
+  if (q.runtime.reserve != ReserveKind::Static || q.device.reserve_asked)
+    return 1.0 - q.device.reserve.size() / q.device.capacity.size();
+  // The engine rounds its automatic fraction to thousandths.
+  return std::round((1.0 - auto_reserve_of(q).size() / q.device.capacity.size()) * 1000) / 1000;
+}
+
+Holdback holdback_of(const FitQuestion& q) {
+  const double share = std::clamp(memory_fraction_of(q), 0.0, 1.0);
+  const bool named = q.memory_fraction.has_value();
+  switch (q.runtime.reserve) {
+    case ReserveKind::Total:
+      return {.fixed = named ? q.device.capacity - scaled(q.device.capacity, share) : q.device.reserve};
+    case ReserveKind::Static: {
+      if (q.device.reserve_asked && !named) return {.floor = q.device.reserve};
+      const Bytes at_start = std::max(Bytes(0), q.device.capacity - runtime_context_of(q));
+      return {.floor = at_start - scaled(at_start, share)};
+    }
+    case ReserveKind::Free: break;
+  }
+  if (q.device.reserve_asked && !named) return {.fixed = q.device.reserve};
+  constexpr double kLeastShare = 1e-3;  // caches in less than a thousandth of what is free are no caches
+  return {.per_cache = 1.0 / std::max(share, kLeastShare) - 1.0};
 }
 
 std::string_view word_of(Verdict verdict) {

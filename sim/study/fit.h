@@ -19,8 +19,8 @@ namespace moeplan {
 struct DeviceBudget {
   std::string device;  // profile id, or "" for a bare --memory
   Bytes capacity;      // what programs can allocate in all
-  Bytes reserve;       // kept free
-  Bytes budget() const { return capacity - reserve; }
+  Bytes reserve;       // kept free: of engines that reserve a sum (ReserveKind::Total), or when asked for
+  bool reserve_asked = false;
   std::optional<Bytes> host;    // memory of the host that experts may use, over the replica
   bool host_is_device = false;  // unified memory: moving experts gains nothing
   Count node_devices = 1;
@@ -41,6 +41,11 @@ struct FitQuestion {
   Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
   Count dispatch_tokens = 0;     // 0 = the runtime's
   TierRates rates;               // for the bound on decode speed; not part of the verdict
+  // The engine's own word for how much it takes (--gpu-memory-utilization and kin).
+  std::optional<double> memory_fraction;
+  Count chunk_tokens = 0;     // prefill chunk; 0 = the runtime's
+  Count kv_block_tokens = 0;  // cache block; 0 = the runtime's
+  Count admitted = 0;         // sequences a data-parallel rank is ready for; 0 = the runtime's
 };
 
 enum class Verdict { Yes, Tight, No };
@@ -52,7 +57,9 @@ struct RankResult {
   Program program;  // of a prefill step, the larger one
   Residency residency;
   MemoryLedger ledger;
-  Bytes margin;  // budget - total
+  Bytes held;    // left empty by the engine
+  Bytes margin;  // capacity - held - total
+  Bytes budget(const DeviceBudget& device) const { return device.capacity - held; }
 };
 
 struct FitResult {
@@ -108,6 +115,12 @@ Changes find_changes(const FitQuestion& question);
 // fits (tensor parallelism within the fast fabric before across it, one copy before
 // several), else the first legal one; none when nothing is legal.
 std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
+
+// What the engine leaves empty, by its reserve rule or as asked.
+Holdback holdback_of(const FitQuestion& question);
+// The share the engine's own option would name: vLLM's and SGLang's of the memory,
+// TensorRT-LLM's of what is left to the caches.
+double memory_fraction_of(const FitQuestion& question);
 
 // What limits the tightest rank: the ledger kind with the most bytes.
 std::string_view limiting_kind(const FitResult& result);

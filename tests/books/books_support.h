@@ -44,7 +44,7 @@ void for_each_case(Fn fn) {
   const FormatTable formats = catalog().formats();
   for (const std::string& id : all_models()) {
     const ModelPlan plan = plan_model(catalog().model(id), formats, "native");
-    for (const char* runtime_id : {"generic", "vllm", "llama.cpp"}) {
+    for (const char* runtime_id : {"generic", "vllm", "llama.cpp", "sglang", "trtllm", "megatron"}) {
       const RuntimeSpec runtime = catalog().runtime(runtime_id);
       for (const Layout& layout : layouts_for(plan.model, runtime)) fn(Case{id, runtime_id, layout}, plan, runtime);
     }

@@ -25,14 +25,15 @@ bool is_vocab_table(const Tensor& t) { return t.role == MatrixRole::Embedding ||
 Count distinct_elements(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options) {
   Wide over_ranks = 0;  // in units of 1 / stage_ranks
   Wide overhang = 0;
-  for (const RankClass& c : rank_classes(plan, options.layout)) {
+  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages)) {
     const Program p = lower(plan, runtime, options, c, Phase::Decode);
     for (const Tensor& t : p.tensors()) {
       if (!is_weight(t)) continue;
       EXPECT_EQ(p.stage_ranks % t.replicas, 0);
       over_ranks += Wide{c.ranks} * t.elements * t.repeat * (p.stage_ranks / t.replicas);
       if (is_vocab_table(t) && t.elements > 0 && t.part != Part::Mtp)
-        overhang += Wide{c.ranks} * p.vocab_overhang * plan.model.hidden;
+        overhang +=
+            Wide{c.ranks} * (t.role == MatrixRole::Head ? p.head_overhang : p.vocab_overhang) * plan.model.hidden;
     }
   }
   const Wide stage = options.layout.ranks_per_stage();
@@ -75,7 +76,7 @@ TEST(B1, ExpertsMovedToTheHostAreStillCounted) {
 // counted once. Only without tensor parallelism do block scales and groups stay whole.
 Bytes distinct_bytes(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options) {
   Bytes total;
-  for (const RankClass& c : rank_classes(plan, options.layout)) {
+  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages)) {
     const Program p = lower(plan, runtime, options, c, Phase::Decode);
     for (const Tensor& t : p.tensors())
       if (is_weight(t) && t.elements > 0) total += Bytes(t.fixed * t.repeat) * c.stages;
@@ -112,7 +113,7 @@ TEST(B1, BytesOfAnyLabelOverStagesAndHostAreTheCheckpoint) {
 double distinct_flops(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                       const Step& step) {
   double total = 0;
-  for (const RankClass& c : rank_classes(plan, options.layout)) {
+  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages)) {
     const Program p = lower(plan, runtime, options, c, Phase::Decode);
     const Binding b = bind(p, step);
     for (const Op& op : p.ops()) {
@@ -168,7 +169,8 @@ TEST(B2, AGemmDoesTwoFlopsPerRowAndWeightOnItsRank) {
   const Step step{{.sequences = 64, .new_tokens = 1, .context = 500}};
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Decode);
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Decode);
     const Binding b = bind(p, step);
     for (const Op& op : p.ops()) {
       if (op.kind != OpKind::Gemm || op.rows != Rows::Tokens || op.layers == 0) continue;
@@ -187,7 +189,7 @@ TEST(B4, LinesSumToTheTotalAndClassesToTheRanks) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
     Count ranks = 0;
-    for (const RankClass& rc : rank_classes(plan, c.layout)) {
+    for (const RankClass& rc : rank_classes(plan, c.layout, runtime.sharding.stages)) {
       ranks += rc.ranks;
       const Program p = lower(plan, runtime, options, rc, Phase::Prefill);
       const Residency r{.context = 5000, .sequences = 3, .step_tokens = 512, .logit_rows = 7};
@@ -231,7 +233,7 @@ TEST(B4, EveryVerdictAddsUpOnEveryDevice) {
       Count ranks = 0;
       for (const RankResult& rank : r.ranks) {
         ranks += rank.rank_class.ranks;
-        EXPECT_EQ(rank.margin, q.device.budget() - rank.ledger.total) << device_id << " " << id;
+        EXPECT_EQ(rank.margin, rank.budget(q.device) - rank.ledger.total) << device_id << " " << id;
         EXPECT_GE(rank.margin, r.margin) << device_id << " " << id;
       }
       EXPECT_EQ(ranks * q.layout.replicas, 2) << device_id << " " << id;
@@ -244,7 +246,8 @@ TEST(B4, TheFoldedLedgerAgreesWithTheLinesAtEveryLoad) {
   const Admission admission{.kv_block = 16, .chunk = 8192, .row_limit = 100};
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Prefill);
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Prefill);
     const Allowances allowances{
         .runtime_context = kMiB, .context_band = 0.5, .activation_band = 0.25, .weight_low = 0.9, .weight_high = 1.2};
     const FoldedLedger folded = fold(p, admission, allowances);
@@ -262,9 +265,10 @@ TEST(B4, TheFoldedLedgerAgreesWithTheLinesAtEveryLoad) {
 TEST(B6, MoreContextOrMoreSequencesNeverFreeMemory) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Prefill);
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Prefill);
     const FoldedLedger folded =
-        fold(p, {.kv_block = runtime.kv_block_tokens, .chunk = runtime.chunk_tokens, .row_limit = 0}, {});
+        fold(p, {.kv_block = runtime.kv_block_tokens, .chunk = runtime.tiers.front().chunk_tokens, .row_limit = 0}, {});
     Bytes before;
     for (Count context = 1; context <= 200000; context = context * 3 / 2 + 1) {
       const Bytes total = total_at(folded, context, 4);
@@ -283,9 +287,10 @@ TEST(B6, MoreContextOrMoreSequencesNeverFreeMemory) {
 TEST(B6, SolvedHeadroomIsTheLargestThatFits) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Prefill);
-    const FoldedLedger folded =
-        fold(p, {.kv_block = runtime.kv_block_tokens, .chunk = runtime.chunk_tokens, .row_limit = 64}, {});
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Prefill);
+    const FoldedLedger folded = fold(
+        p, {.kv_block = runtime.kv_block_tokens, .chunk = runtime.tiers.front().chunk_tokens, .row_limit = 64}, {});
     const Count limit = 1 << 20;
     for (const Count gib : {1, 3, 20, 37, 80, 141, 700}) {
       const Bytes budget = kGiB * gib;
@@ -400,7 +405,8 @@ TEST(B7, WithoutExpertAndDataParallelismNothingIsExchanged) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     if (c.layout.dp != 1) return;
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Decode);
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Decode);
     for (const Op& op : p.ops()) {
       EXPECT_NE(op.name, OpName::Dispatch) << label(c);
       EXPECT_NE(op.name, OpName::Combine) << label(c);
@@ -413,7 +419,8 @@ TEST(B7, WithoutExpertAndDataParallelismNothingIsExchanged) {
 TEST(B7, AnEmptyContextHoldsNoCacheAndOneTokenDoesTheSmallestStep) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     const LowerOptions options = options_for(plan, runtime, c.layout);
-    const Program p = lower(plan, runtime, options, rank_classes(plan, c.layout).front(), Phase::Decode);
+    const Program p =
+        lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Decode);
     const MemoryLedger empty = ledger_of(p, {.context = 0, .sequences = 1, .step_tokens = 1, .logit_rows = 1}, {});
     for (const LedgerLine& line : empty.lines())
       EXPECT_TRUE(line.cls != TensorClass::Kv || line.bytes == Bytes(0)) << label(c);

@@ -25,11 +25,25 @@ RuntimeSpec sound_runtime() {
   r.context_source = "a document";
   r.kv_block_tokens = 16;
   r.window_slack_tokens = 512;
-  r.max_sequences = {{Bytes(0), 256}, {70 * kGiB, 1024}};
-  r.chunk_tokens = 8192;
-  r.small_chunk_tokens = 2048;
-  r.chunk_memory = 70 * kGiB;
+  r.layouts.source = "a document";
+  r.layouts.partial_attention_dp = false;
+  r.sharding = {StageSplit::First, Spread::Stage, Spread::Attention, Spread::Stage, "a document"};
+  r.cache_formats = {"bf16", "fp8"};
+  r.kv_source = "a document";
+  r.tiers = {{.min_memory = Bytes(0), .sequences = 256, .chunk_tokens = 2048},
+             {.min_memory = 70 * kGiB,
+              .sequences = 1024,
+              .chunk_tokens = 8192,
+              .context = 4096,
+              .graph_sequences = 8,
+              .graph_sequences_wide = 16,
+              .prefill_graphs = 42}};
   r.small_devices = {"a100-80"};
+  r.admission_source = "a document";
+  r.logits_for_limit = false;
+  r.kernels = {{"moe", "fp8", "hopper", "triton", "a document"}, {"moe", "", "", "cutlass", "a document"}};
+  r.vocab_per_rank = true;
+  r.command_line = "vllm";
   r.sampler_bytes = 38.23;
   r.sampler_source = "a document";
   r.dispatch = DispatchKind::DeepEpLowLatency;
@@ -71,7 +85,13 @@ TEST(RuntimeJson, WritingThenReadingGivesAnEqualSpec) {
   EXPECT_EQ(read_runtime(write_runtime(runtime), "again"), runtime);
   runtime.aliases.clear();
   runtime.padding.clear();
-  runtime.layouts = {false, false, false, true, false, false};
+  runtime.layouts = {false, false, false, true, false, false, true, "a document"};
+  runtime.kernels.clear();
+  runtime.cache_formats.clear();
+  runtime.reserve = ReserveKind::Static;
+  runtime.reserve_fixed = Bytes(0);
+  runtime.reserve_fraction = 0;
+  runtime.auto_reserve = {.fixed = kMiB, .per_chunk_token = kKiB, .more_from = 7, .least = kGiB, .draft = Bytes(3)};
   runtime.dispatch = DispatchKind::AllGather;
   runtime.logits_for_chunk = true;
   runtime.host_offload = true;
@@ -98,26 +118,56 @@ TEST(RuntimeJson, ReserveFractionIsAFractionNotAPercentage) {
 
 TEST(RuntimeChecks, SoundRuntimeHasNoViolations) { EXPECT_EQ(only_violation(sound_runtime()), ""); }
 
-TEST(RuntimeChecks, SequenceTiersStartAtZeroAndRise) {
+TEST(RuntimeChecks, AdmissionTiersStartAtZeroAndRise) {
   RuntimeSpec r = sound_runtime();
-  r.max_sequences[0].min_memory = Bytes(1);
+  r.tiers[0].min_memory = Bytes(1);
   EXPECT_TRUE(mentions(only_violation(r), "must hold from 0 B"));
   r = sound_runtime();
-  r.max_sequences[1].min_memory = Bytes(0);
+  r.tiers[1].min_memory = Bytes(0);
   EXPECT_TRUE(mentions(only_violation(r), "must rise"));
-  r.max_sequences.clear();  // no admission limit
-  EXPECT_TRUE(violations(r).empty());
+  r.tiers.clear();
+  EXPECT_EQ(only_violation(r), "admission has no tier");
 }
 
-TEST(RuntimeChecks, SmallChunkNeedsItsThresholdAndIsTheSmallerOne) {
+TEST(RuntimeChecks, AReserveHasOneKindOfRule) {
   RuntimeSpec r = sound_runtime();
-  r.chunk_memory = Bytes(0);
-  EXPECT_TRUE(mentions(only_violation(r), "chunk_memory"));
-  r = sound_runtime();
-  r.small_chunk_tokens = 8192;
+  r.reserve = ReserveKind::Free;
+  EXPECT_EQ(only_violation(r), "a fixed reserve belongs to reserve kind total only");
+  r.reserve_fixed = Bytes(0);
   EXPECT_EQ(only_violation(r), "");
-  r.small_chunk_tokens = 8193;
-  EXPECT_EQ(only_violation(r), "small_chunk_tokens 8193 exceeds chunk_tokens 8192");
+  r.auto_reserve.fixed = kMiB;
+  EXPECT_EQ(only_violation(r), "an auto rule belongs to reserve kind static only");
+  r.reserve = ReserveKind::Static;
+  EXPECT_EQ(only_violation(r), "reserve kind static follows its auto rule, fraction must be 0");
+}
+
+TEST(RuntimeChecks, KernelRulesNameAKnownOperator) {
+  RuntimeSpec r = sound_runtime();
+  r.kernels[0].op = "conv";
+  EXPECT_TRUE(mentions(only_violation(r), "must be one of gemm, moe, attention, mla, dispatch"));
+}
+
+TEST(RuntimeTiers, TheLastTierADeviceReachesHolds) {
+  const RuntimeSpec r = sound_runtime();
+  EXPECT_EQ(tier_of(r, "h100", 70 * kGiB).chunk_tokens, 8192);
+  EXPECT_EQ(tier_of(r, "h100", 70 * kGiB - Bytes(1)).chunk_tokens, 2048);
+  EXPECT_EQ(tier_of(r, "a100-80", 80 * kGiB).chunk_tokens, 2048);  // one of small_devices
+}
+
+TEST(RuntimeKernels, TheFirstRuleThatMatchesHolds) {
+  const Catalog catalog = Catalog::embedded();
+  const RuntimeSpec vllm = catalog.runtime("vllm");
+  const auto kernel = [](const RuntimeSpec& r, const char* op, const char* format, const char* architecture) {
+    const KernelRule* rule = kernel_of(r, op, format, architecture);
+    return rule != nullptr ? rule->kernel : "none";
+  };
+  EXPECT_EQ(kernel(vllm, "moe", "mxfp4", "hopper"), "triton_oai");
+  EXPECT_EQ(kernel(vllm, "moe", "mxfp4", "ada"), "marlin");
+  EXPECT_EQ(kernel(vllm, "moe", "int4_g128", "blackwell-ultra"), "marlin");  // int4 is a prefix
+  EXPECT_EQ(kernel(vllm, "moe", "bf16", "ada"), "triton");
+  EXPECT_EQ(kernel(catalog.runtime("trtllm"), "moe", "fp8_block", "blackwell"), "deepgemm");
+  EXPECT_EQ(kernel(catalog.runtime("sglang"), "mla", "bf16", "blackwell"), "trtllm_mla");
+  EXPECT_EQ(kernel(catalog.runtime("generic"), "moe", "bf16", "hopper"), "none");
 }
 
 TEST(RuntimeChecks, ReserveFractionStaysBelowNineTenths) {
