@@ -52,8 +52,8 @@ std::string vllm_flags(const FitResult& result) {
 }  // namespace
 
 std::string runtime_flags(const FitResult& result) {
-  if (result.question.runtime.id == "llama.cpp") return llama_cpp_flags(result);
-  if (result.question.runtime.id == "vllm") return vllm_flags(result);
+  if (result.question.runtime.command_line == "llama.cpp") return llama_cpp_flags(result);
+  if (result.question.runtime.command_line == "vllm") return vllm_flags(result);
   return "";
 }
 

@@ -134,7 +134,8 @@ TEST(EmbeddedNodes, Nvl72IsTraysOfFourInOneDomain) {
 }
 
 TEST(EmbeddedRuntimes, ReadObeyTheRulesAndRoundTrip) {
-  EXPECT_EQ(catalog().runtime_ids(), (std::vector<std::string>{"generic", "llama.cpp", "vllm"}));
+  EXPECT_EQ(catalog().runtime_ids(), (std::vector<std::string>{"generic", "llama.cpp", "megatron", "mlx", "ollama",
+                                                               "sglang", "trtllm", "vllm", "vllm-0.19"}));
   for (const std::string& id : catalog().runtime_ids()) {
     SCOPED_TRACE(id);
     const RuntimeSpec runtime = catalog().runtime(id);
@@ -146,7 +147,7 @@ TEST(EmbeddedRuntimes, ReadObeyTheRulesAndRoundTrip) {
 
 TEST(EmbeddedRuntimes, VllmSamplerMatchesTheLoggedPeak) {
   // 39,150 B x vocabulary at 1,024 sequences: 39,150 / 1,024 = 38.23 B per logit
-  EXPECT_NEAR(catalog().runtime("vllm").sampler_bytes, 39150.0 / 1024, 0.005);
+  EXPECT_NEAR(catalog().runtime("vllm-0.19").sampler_bytes, 39150.0 / 1024, 0.005);
 }
 
 TEST(Catalog, NamesAreUniqueAmongIdsAndAliasesOfOneKind) {
@@ -174,6 +175,8 @@ TEST(Catalog, LooksUpByAliasAndIgnoresCase) {
   EXPECT_EQ(catalog().device("nvidia geforce rtx 4090").id, "rtx-4090");
   EXPECT_EQ(catalog().node("DGX-H200").id, "h200-x8");
   EXPECT_EQ(catalog().runtime("llamacpp").id, "llama.cpp");
+  EXPECT_EQ(catalog().runtime("vLLM@0.19").id, "vllm-0.19");
+  EXPECT_EQ(catalog().runtime("TensorRT-LLM").id, "trtllm");
 }
 
 TEST(Catalog, TextOutsideTheAliasesIsNoName) {
