@@ -11,6 +11,7 @@
 #include "cli/verb.h"
 #include "reports/models.h"
 #include "sim/base/error.h"
+#include "sim/base/text.h"
 
 namespace moeplan {
 namespace {
@@ -42,10 +43,25 @@ ModelReport report_of(const Catalog& catalog, const ModelSpec& model, const Argu
                       arguments.text("kv").value_or(""), context, batch);
 }
 
+// The pattern is a part of the id, the name or an alias, in any case; "" is a part of everything.
+bool is_named_like(const ModelSpec& model, const std::string& pattern) {
+  std::vector<std::string> names = model.aliases;
+  names.push_back(model.id);
+  names.push_back(model.name);
+  const std::string part = lower_case(pattern);
+  return std::any_of(names.begin(), names.end(),
+                     [&part](const std::string& name) { return lower_case(name).find(part) != std::string::npos; });
+}
+
 int list(Session& session, const Arguments& arguments) {
-  expect_positionals(arguments, "models list", 1, 1);
+  expect_positionals(arguments, "models list [PATTERN]", 1, 2);
+  const std::string pattern = arguments.positionals().size() > 1 ? arguments.positionals()[1] : "";
   std::vector<ModelSpec> models;
-  for (const std::string& id : session.catalog().model_ids()) models.push_back(session.catalog().model(id));
+  for (const std::string& id : session.catalog().model_ids()) {
+    ModelSpec model = session.catalog().model(id);
+    if (is_named_like(model, pattern)) models.push_back(std::move(model));
+  }
+  if (models.empty()) throw_unknown_name("model", pattern, session.catalog().model_ids(), "moeplan models list");
   session.write({.document = [&models] { return list_models(models); },
                  .rows = [&models] { return list_models(models); },
                  .json = [&models] { return json_of_models(models); }});
@@ -120,7 +136,8 @@ Verb models_verb() {
   return {.name = "models",
           .question = "what is known of a model: parameters, cache, work per token?",
           .usage =
-              "models list\nmodels show NAME|FILE [OPTIONS]\nmodels check NAME|FILE\nmodels diff NAME|FILE NAME|FILE\n"
+              "models list [PATTERN]\nmodels show NAME|FILE [OPTIONS]\nmodels check NAME|FILE\nmodels diff NAME|FILE "
+              "NAME|FILE\n"
               "models import FILE [-o OUT]",
           .about =
               "Lists the known models; shows one in full; checks a model file; puts two side by side;\n"

@@ -88,6 +88,7 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
   const FitResult& f = report.result;
   const RuntimeSpec& runtime = f.question.runtime;
   std::vector<std::string> notes;
+  if (f.question.model.basis != ShapeBasis::Published) notes.push_back(basis_note(f.question.model));
   add_weight_note(notes, f);
   notes.push_back(fmt::format(
       "Activations are an estimate, +-{}; the runtime context too, +-{}. Nothing here is calibrated on this machine.",

@@ -90,6 +90,7 @@ void write_summary(JsonWriter& out, const ModelSpec& model) {
   out.member("layers", layer_count(model)).member("hidden", model.hidden).member("vocab", model.vocab);
   out.member("max_context_tokens", model.max_context).member("attention", describe_attention(model));
   out.member("experts", moe.experts).member("top_k", moe.top_k);
+  out.member("basis", describe_basis(model.basis));
 }
 
 }  // namespace

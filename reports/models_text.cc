@@ -54,6 +54,9 @@ KeyValues shape_of(const ModelSpec& model) {
     block.entries.push_back(
         {"mtp", {fmt::format("{} for multi-token prediction", plural(model.mtp.modules, "module"))}});
   if (model.tied_embeddings) block.entries.push_back({"tables", {"the output head is the embedding table"}});
+  if (model.basis != ShapeBasis::Published)
+    block.entries.push_back(
+        {"basis", {basis_note(model)}, model.basis == ShapeBasis::Rumour ? Tone::Bad : Tone::Plain});
   if (!model.note.empty()) block.entries.push_back({"note", {model.note}});
   if (!model.source.empty()) block.entries.push_back({"source", {model.source}});
   return block;
@@ -129,8 +132,9 @@ KeyValues flops_of(const ModelReport& report) {
   KeyValues block;
   block.entries.push_back(
       {"work", {FlopCount{f.weights}, " per token in the weights (2 per active parameter that multiplies)"}});
-  block.entries.push_back(
-      {"decode", {FlopCount{f.decode_total}, " per token, of it attention ", FlopCount{f.decode_attention}, at}});
+  if (!is_encoder_only(report.model))
+    block.entries.push_back(
+        {"decode", {FlopCount{f.decode_total}, " per token, of it attention ", FlopCount{f.decode_attention}, at}});
   block.entries.push_back(
       {"prefill",
        {FlopCount{f.prefill_mean_total}, " per token on average over a prompt of " + plural(report.context, "token")}});
@@ -184,6 +188,7 @@ Document list_models(const std::vector<ModelSpec>& models) {
                    {"experts", "experts", false, 1},
                    {"top_k", "top-k", false, 1},
                    {"max_context_tokens", "context", false, 2},
+                   {"basis", "shape", true, 2},
                    {"attention", "attention", true, 3}};
   for (const ModelSpec& model : models) {
     const ParameterCounts counts = count_parameters(model);
@@ -194,6 +199,7 @@ Document list_models(const std::vector<ModelSpec>& models) {
                            moe ? Phrase{moe->experts} : Phrase{"-"},
                            moe ? Phrase{moe->top_k} : Phrase{"-"},
                            {model.max_context},
+                           {std::string(describe_basis(model.basis))},
                            {describe_attention(model)}},
                           Tone::Plain});
   }

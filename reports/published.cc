@@ -11,6 +11,8 @@ std::optional<Count> ours(const ModelReport& report, const std::string& quantity
   const ParameterCounts& p = report.parameters;
   if (quantity == "total") return p.total;
   if (quantity == "total_with_mtp") return p.total_with_mtp;
+  // A token touches both tables whole.
+  if (quantity == "total_no_embedding_head") return p.total - (p.active - p.active_no_embedding_head);
   if (quantity == "checkpoint_elements") return p.checkpoint_elements;
   if (quantity == "checkpoint_bytes" && report.weights == "native") return report.checkpoint.bytes.count();
   if (quantity == "active") return p.active;

@@ -5,7 +5,7 @@ namespace moeplan {
 
 const std::string_view kModelSchema = R"(  "type": "object",
   "required": ["schema", "id", "name", "aliases", "layers", "hidden", "vocab", "max_context_tokens",
-               "attention", "experts", "top_k", "parameters", "checkpoint", "kv_cache", "flops_per_token",
+               "attention", "experts", "top_k", "basis", "parameters", "checkpoint", "kv_cache", "flops_per_token",
                "published", "source", "note"],
   "additionalProperties": false,
   "properties": {
@@ -20,6 +20,7 @@ const std::string_view kModelSchema = R"(  "type": "object",
     "attention": {"$ref": "#/definitions/text"},
     "experts": {"$ref": "#/definitions/count"},
     "top_k": {"$ref": "#/definitions/count"},
+    "basis": {"enum": ["published", "closed form", "rumour", "solved"]},
     "parameters": {"$ref": "#/definitions/parameters"},
     "checkpoint": {"$ref": "#/definitions/checkpoint"},
     "kv_cache": {"$ref": "#/definitions/kv_cache"},
@@ -38,7 +39,7 @@ const std::string_view kModelListSchema = R"(  "type": "object",
     "models": {"type": "array", "minItems": 1, "items": {
       "type": "object",
       "required": ["id", "name", "aliases", "layers", "hidden", "vocab", "max_context_tokens", "attention",
-                   "experts", "top_k", "total_parameters", "active_parameters"],
+                   "experts", "top_k", "basis", "total_parameters", "active_parameters"],
       "additionalProperties": false,
       "properties": {
         "id": {"$ref": "#/definitions/text"},
@@ -51,6 +52,7 @@ const std::string_view kModelListSchema = R"(  "type": "object",
         "attention": {"$ref": "#/definitions/text"},
         "experts": {"$ref": "#/definitions/count"},
         "top_k": {"$ref": "#/definitions/count"},
+        "basis": {"enum": ["published", "closed form", "rumour", "solved"]},
         "total_parameters": {"$ref": "#/definitions/count"},
         "active_parameters": {"$ref": "#/definitions/count"}
       }

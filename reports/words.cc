@@ -57,7 +57,8 @@ struct MixerName {
   std::string operator()(const LinearAttention& a) const {
     return a.kind == LinearKind::GatedDelta ? "linear (gated delta)" : "linear (lightning)";
   }
-  std::string operator()(const MambaMixer&) const { return "Mamba-2"; }
+  std::string operator()(const MambaMixer& m) const { return m.dt_rank > 0 ? "Mamba-1" : "Mamba-2"; }
+  std::string operator()(const LstmLayer&) const { return "LSTM"; }
   std::string operator()(const DenseFfn&) const { return ""; }
   std::string operator()(const MoeFfn&) const { return ""; }
 };
@@ -79,8 +80,16 @@ struct BlockText {
                        grouped(a.key_dim), plural(a.value_heads, "value head"), grouped(a.value_dim));
   }
   std::string operator()(const MambaMixer& m) const {
+    if (m.dt_rank > 0)
+      return fmt::format("Mamba-1 mixer: {} channels, state {}, step rank {}", grouped(m.heads), grouped(m.state),
+                         grouped(m.dt_rank));
     return fmt::format("Mamba-2 mixer: {} of {}, state {}", plural(m.heads, "head"), grouped(m.head_dim),
                        grouped(m.state));
+  }
+  std::string operator()(const LstmLayer& l) const {
+    std::string text = fmt::format("LSTM layer: {} units", grouped(l.units));
+    if (l.projection != 0) text += fmt::format(", projected to {}", grouped(l.projection));
+    return text;
   }
   std::string operator()(const DenseFfn& f) const {
     return fmt::format("dense FFN: {} wide{}", grouped(f.width), f.gated ? ", gated" : "");
@@ -91,6 +100,8 @@ struct BlockText {
     if (f.shared_width != 0) text += fmt::format(", shared {} wide", grouped(f.shared_width));
     if (f.zero_experts != 0) text += fmt::format(", {} that compute nothing", grouped(f.zero_experts));
     if (f.groups > 1) text += fmt::format(", from {} of {} groups", f.top_groups, f.groups);
+    if (f.group_router) text += ", each with its router";
+    if (f.router_noise) text += ", noisy gating";
     return text;
   }
 };
@@ -155,7 +166,29 @@ std::string describe_attention(const ModelSpec& model) {
 std::string describe_block(const Block& block) { return std::visit(BlockText(), block.kind); }
 
 std::string_view active_convention(const ModelSpec& model) {
-  return expand_layers(model, Stack::Encoder).empty() ? "one token" : "one encoder plus one decoder token";
+  const bool one_stack = expand_layers(model, Stack::Encoder).empty() || is_encoder_only(model);
+  return one_stack ? "one token" : "one encoder plus one decoder token";
+}
+
+std::string_view describe_basis(ShapeBasis basis) {
+  switch (basis) {
+    case ShapeBasis::Published: return "published";
+    case ShapeBasis::ClosedForm: return "closed form";
+    case ShapeBasis::Rumour: return "rumour";
+    case ShapeBasis::Solved: return "solved";
+  }
+  return "";
+}
+
+std::string basis_note(const ModelSpec& model) {
+  switch (model.basis) {
+    case ShapeBasis::Published: return "";
+    case ShapeBasis::ClosedForm:
+      return "The shape is a closed form: no weights were published, and what the paper leaves open is assumed.";
+    case ShapeBasis::Rumour: return "The shape is a RUMOUR that its maker never confirmed.";
+    case ShapeBasis::Solved: return "The shape was made from asked totals; no such model exists.";
+  }
+  return "";
 }
 
 std::string describe_native(const ModelSpec& model) {

@@ -33,4 +33,10 @@ std::string describe_native(const ModelSpec& model);
 // encoder "one encoder plus one decoder token".
 std::string_view active_convention(const ModelSpec& model);
 
+// "published", "closed form", "rumour", "solved"
+std::string_view describe_basis(ShapeBasis basis);
+
+// What to think of a shape that is not published, a sentence; "" for one that is.
+std::string basis_note(const ModelSpec& model);
+
 }  // namespace moeplan

@@ -146,6 +146,7 @@ void lower_block(Builder& b, const SoftmaxAttention& a);
 void lower_block(Builder& b, const LatentAttention& a);
 void lower_block(Builder& b, const LinearAttention& a);
 void lower_block(Builder& b, const MambaMixer& m);
+void lower_block(Builder& b, const LstmLayer& l);
 void lower_block(Builder& b, const DenseFfn& f);
 void lower_block(Builder& b, const MoeFfn& f);
 

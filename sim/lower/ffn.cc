@@ -100,6 +100,14 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
   b.add(t);
 }
 
+// With a router for the groups, a token multiplies that one and those within its groups.
+void lower_routers(Builder& b, const MoeFfn& f) {
+  const std::uint16_t router = b.gemm(OpName::Router, Part::Router, b.weights(kRouter));
+  if (!f.group_router) return;
+  const Count choices = f.experts + f.zero_experts;
+  b.op(router).n = dim((f.router_noise ? 2 : 1) * (f.groups + choices / f.groups * f.top_groups));
+}
+
 }  // namespace
 
 void lower_block(Builder& b, const DenseFfn&) {
@@ -120,7 +128,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   const Count width = f.latent > 0 ? f.latent : b.hidden();
   b.use_experts(f);
   const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
-  b.gemm(OpName::Router, Part::Router, b.weights(kRouter));
+  lower_routers(b, f);
   b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k);
   const WeightRange latent_down = b.weights(kLatentDown);
   if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down);

@@ -24,6 +24,7 @@ constexpr std::string_view kNodes = "hw_profiles/nodes/";
 constexpr std::string_view kRuntimes = "hw_profiles/runtimes/";
 constexpr std::array<std::string_view, 4> kFolders = {kModels, kDevices, kNodes, kRuntimes};
 constexpr std::string_view kFormatsPath = "models/formats.json";
+constexpr std::string_view kUndisclosedPath = "models/undisclosed.json";
 constexpr std::string_view kSuffix = ".json";
 constexpr Bytes kMaxFileSize = 16 * kMiB;
 
@@ -41,7 +42,8 @@ bool contains_ignoring_case(std::string_view text, std::string_view part) {
 
 // The id a path stands for if it lies directly in folder; "" otherwise.
 std::string_view stem_in(std::string_view folder, std::string_view path) {
-  if (!path.starts_with(folder) || !path.ends_with(kSuffix) || path == kFormatsPath) return {};
+  if (!path.starts_with(folder) || !path.ends_with(kSuffix)) return {};
+  if (path == kFormatsPath || path == kUndisclosedPath) return {};
   const std::string_view stem = path.substr(folder.size(), path.size() - folder.size() - kSuffix.size());
   return stem.find('/') == std::string_view::npos ? stem : std::string_view{};
 }
@@ -110,6 +112,38 @@ std::vector<std::string> names_in(std::initializer_list<std::string_view> folder
   throw InputError(ErrorKind::InvalidInput, problem);
 }
 
+// A model whose maker published no sizes: known, and refused with what is said of it.
+[[noreturn]] void throw_undisclosed(std::string_view asked, const std::string& name, const std::string& said,
+                                    const std::string& source) {
+  Problem problem;
+  problem.found = fmt::format("the model \"{}\" ({}), whose shape is undisclosed", asked, name);
+  problem.expected = "a model whose sizes are published";
+  problem.hint = fmt::format(
+      "publicly said: {} ({}). To plan for a shape of your own: \"moeplan models make --total 600B --active 40B\" "
+      "writes one, or give your own model file",
+      said, source);
+  throw InputError(ErrorKind::UnknownName, std::move(problem));
+}
+
+void throw_if_undisclosed(std::string_view name, const std::vector<DataFile>& files) {
+  for (const DataFile& file : files) {
+    if (file.path != kUndisclosedPath) continue;
+    const JsonDocument document = parse_json(file.text, file.path);
+    Complaints complaints(document);
+    for (const auto& [id, node] : document.root.members) {
+      ObjectReader entry(node, id, complaints);
+      std::vector<std::string> names = entry.texts_or_empty("aliases");
+      names.push_back(id);
+      const std::string full = entry.text("name"), said = entry.text("said"), source = entry.text("source");
+      entry.finish();
+      complaints.throw_if_any();
+      if (std::any_of(names.begin(), names.end(),
+                      [name](const std::string& n) { return equal_ignoring_case(n, name); }))
+        throw_undisclosed(name, full, said, source);
+    }
+  }
+}
+
 // A file whose content calls itself something else than its name would be found
 // under one name and printed under another.
 template <class Spec>
@@ -176,6 +210,7 @@ std::vector<std::string> Catalog::runtime_ids() const { return ids_in(kRuntimes,
 
 ModelSpec Catalog::model(std::string_view name) const {
   const DataFile* file = find_file(kModels, name, files_);
+  if (file == nullptr) throw_if_undisclosed(name, files_);
   if (file == nullptr) throw_unknown_name("model", name, names_in({kModels}, files_), "moeplan models list");
   return named_as_file(read_model(file->text, file->path), *file, kModels);
 }

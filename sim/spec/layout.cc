@@ -66,6 +66,7 @@ struct BlockRules {
     // Engines can replicate groups; that is not modelled.
     require_multiple(out, block, "mamba groups", m.groups, "tp", layout.tp);
   }
+  void operator()(const LstmLayer&) const {}  // whole on every rank
   void operator()(const DenseFfn& f) const {
     require_spread(f.width, "columns of the dense FFN", runtime.sharding.dense);
   }
@@ -221,7 +222,7 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
   }
   // An encoder is not cut: every stage would need its output.
   const Count layers = decoder_layers_of(model);
-  if (layout.pp > layers) {
+  if (layout.pp > std::max<Count>(layers, 1)) {
     const bool encoder = layers != layer_count(model);
     out.push_back(fmt::format("pp {} exceeds {}{} layers", layout.pp, layers, encoder ? " decoder" : ""));
   }

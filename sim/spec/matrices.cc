@@ -124,7 +124,29 @@ MatrixList linear_matrices(const LinearAttention& a, const ModelSpec& model) {
   return list;
 }
 
+// Mamba-1 as in Jamba: x and the gate z from one projection; dt, B and C from x.
+MatrixList mamba1_matrices(const MambaMixer& m, const ModelSpec& model) {
+  const Count h = model.hidden;
+  const Count inner = m.heads * m.head_dim;
+  MatrixList list;
+  list.add(weight(MatrixRole::LinearQkvz, Part::Attention, Cut::Rows, 2 * inner, h));
+  list.add(weight(MatrixRole::LinearX, Part::Attention, Cut::Cols, m.dt_rank + 2 * m.state, inner));
+  list.add(weight(MatrixRole::LinearDt, Part::Attention, Cut::Rows, inner, m.dt_rank));
+  list.add(weight(MatrixRole::LinearOut, Part::Attention, Cut::Cols, h, inner));
+  list.add(fixed_weight(MatrixRole::LinearConv, Part::Attention, Cut::Rows, inner, m.conv_kernel));
+  if (m.conv_bias) list.add(vector_of(MatrixRole::Bias, Part::Attention, Cut::Rows, inner));
+  list.add(vector_of(MatrixRole::Bias, Part::Attention, Cut::Rows, inner));  // of the step
+  if (m.proj_bias) {
+    list.add(vector_of(MatrixRole::Bias, Part::Attention, Cut::Rows, 2 * inner));
+    list.add(vector_of(MatrixRole::Bias, Part::Attention, Cut::None, h));
+  }
+  list.add(vector_of(MatrixRole::LinearState, Part::Attention, Cut::Rows, inner * (m.state + 1)));  // A_log, D
+  list.add(vector_of(MatrixRole::LinearNorm, Part::Norm, Cut::None, m.dt_rank + 2 * m.state));
+  return list;
+}
+
 MatrixList mamba_matrices(const MambaMixer& m, const ModelSpec& model) {
+  if (m.dt_rank > 0) return mamba1_matrices(m, model);
   const Count h = model.hidden;
   const Count inner = m.heads * m.head_dim;
   const Count channels = inner + 2 * m.groups * m.state;  // x, B, C
@@ -142,6 +164,15 @@ MatrixList mamba_matrices(const MambaMixer& m, const ModelSpec& model) {
   state.f32 = true;
   list.add(state);
   list.add(vector_of(MatrixRole::LinearNorm, Part::Norm, Cut::Rows, inner));
+  return list;
+}
+
+// Every rank holds the whole layer: its output feeds the next step of all four gates.
+MatrixList lstm_matrices(const LstmLayer& l, const ModelSpec& model) {
+  MatrixList list;
+  list.add(weight(MatrixRole::LinearQkvz, Part::Attention, Cut::None, 4 * l.units, model.hidden + l.output()));
+  list.add(vector_of(MatrixRole::Bias, Part::Attention, Cut::None, 4 * l.units));
+  if (l.projection > 0) list.add(weight(MatrixRole::LinearOut, Part::Attention, Cut::None, l.projection, l.units));
   return list;
 }
 
@@ -177,13 +208,26 @@ void add_experts(MatrixList& list, const MoeFfn& f, Count width_in) {
   }
 }
 
+// With a router for the groups, only the routers within the chosen groups are used.
+void add_routers(MatrixList& list, const MoeFfn& f, Count hidden) {
+  const Count twice = f.router_noise ? 2 : 1;
+  Matrix router =
+      fixed_weight(MatrixRole::Router, Part::Router, Cut::None, twice * (f.experts + f.zero_experts), hidden);
+  router.f32 = f.router_f32;
+  if (f.group_router) {
+    Matrix primary = router;
+    primary.rows = twice * f.groups;
+    list.add(primary);
+    router.active_share = static_cast<double>(f.top_groups) / static_cast<double>(f.groups);
+  }
+  list.add(router);
+}
+
 MatrixList moe_matrices(const MoeFfn& f, const ModelSpec& model) {
   const Count h = model.hidden;
   const Count choices = f.experts + f.zero_experts;
   MatrixList list;
-  Matrix router = fixed_weight(MatrixRole::Router, Part::Router, Cut::None, choices, h);
-  router.f32 = f.router_f32;
-  list.add(router);
+  add_routers(list, f, h);
   if (f.router_bias) list.add(vector_of(MatrixRole::RouterBias, Part::Router, Cut::None, choices));
   if (f.correction_bias) {
     Matrix bias = vector_of(MatrixRole::CorrectionBias, Part::Router, Cut::None, choices);
@@ -210,6 +254,7 @@ struct MatricesOfKind {
   MatrixList operator()(const LatentAttention& a) const { return latent_matrices(a, model); }
   MatrixList operator()(const LinearAttention& a) const { return linear_matrices(a, model); }
   MatrixList operator()(const MambaMixer& m) const { return mamba_matrices(m, model); }
+  MatrixList operator()(const LstmLayer& l) const { return lstm_matrices(l, model); }
   MatrixList operator()(const DenseFfn& f) const { return dense_matrices(f, model); }
   MatrixList operator()(const MoeFfn& f) const { return moe_matrices(f, model); }
 };

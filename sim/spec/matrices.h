@@ -58,6 +58,8 @@ enum class MatrixRole : std::uint8_t {
   LinearBa,
   LinearConv,
   LinearOut,
+  LinearX,   // Mamba-1: channels -> step, B and C
+  LinearDt,  // Mamba-1: step -> channels
   LinearState,
   LinearNorm,  // linear attention, mamba
   FfnGate,
@@ -83,7 +85,7 @@ enum class MatrixRole : std::uint8_t {
   Extra
 };
 
-inline constexpr std::array<std::string_view, 45> kRoleWords = {"q",
+inline constexpr std::array<std::string_view, 47> kRoleWords = {"q",
                                                                 "q_a",
                                                                 "q_b",
                                                                 "k",
@@ -105,6 +107,8 @@ inline constexpr std::array<std::string_view, 45> kRoleWords = {"q",
                                                                 "linear_ba",
                                                                 "linear_conv",
                                                                 "linear_out",
+                                                                "linear_x",
+                                                                "linear_dt",
                                                                 "linear_state",
                                                                 "linear_norm",
                                                                 "ffn_gate",

@@ -14,9 +14,15 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<std::string_view, 8> kPublishedQuantities = {
-    "total",  "total_with_mtp",      "checkpoint_elements",      "checkpoint_bytes",
-    "active", "active_no_embedding", "active_no_embedding_head", "mtp"};
+constexpr std::array<std::string_view, 9> kPublishedQuantities = {"total",
+                                                                  "total_with_mtp",
+                                                                  "total_no_embedding_head",
+                                                                  "checkpoint_elements",
+                                                                  "checkpoint_bytes",
+                                                                  "active",
+                                                                  "active_no_embedding",
+                                                                  "active_no_embedding_head",
+                                                                  "mtp"};
 
 // Collects the broken rules of one subject ("moe").
 class Rules {
@@ -89,8 +95,16 @@ void check(const MambaMixer& m, Rules& rules) {
   rules.within("state", m.state, kHeadDimRange);
   rules.within("groups", m.groups, kHeadsRange);
   rules.within("conv_kernel", m.conv_kernel, at_least_one(kKernelRange));
+  rules.within("dt_rank", m.dt_rank, kLoraRange);
+  rules.require(m.dt_rank == 0 || (m.head_dim == 1 && m.groups == 1),
+                "dt_rank (Mamba-1) needs head_dim 1 and one group");
   rules.require(m.groups <= 0 || m.heads % m.groups == 0,
                 fmt::format("heads {} is not a multiple of groups {}", m.heads, m.groups));
+}
+
+void check(const LstmLayer& l, Rules& rules) {
+  rules.within("units", l.units, kWidthRange);
+  rules.within("projection", l.projection, or_none(kWidthRange));
 }
 
 void check(const DenseFfn& f, Rules& rules) { rules.within("width", f.width, kWidthRange); }
@@ -115,6 +129,11 @@ void check(const MoeFfn& f, Rules& rules) {
   rules.require(f.groups == 1 || f.top_k <= f.experts / f.groups * f.top_groups,
                 fmt::format("top_k {} exceeds the {} experts of top_groups {}", f.top_k,
                             f.experts / f.groups * f.top_groups, f.top_groups));
+  if (!f.group_router) return;
+  rules.require(f.groups > 1, "group_router needs more than one of groups");
+  rules.require(
+      f.top_groups < 1 || f.top_k % f.top_groups == 0,
+      fmt::format("top_k {} is not a multiple of top_groups {}, as group_router needs", f.top_k, f.top_groups));
 }
 
 bool is_cross(const Block& block) {
@@ -168,7 +187,8 @@ void check_runs(const ModelSpec& model, std::vector<std::string>& out) {
       for (BlockIndex b : layer) uses[b] += run.repeat;
     }
   }
-  rules.require(decoder, "there are none (a model needs a decoder stack)");
+  rules.require(decoder || encoder, "there are none");
+  rules.require(decoder || model.mtp.modules == 0, "multi-token prediction needs a decoder stack");
   rules.require(layers <= kLayersRange.max, fmt::format("there are {}, expected at most {}", layers, kLayersRange.max));
   for (BlockIndex b : model.mtp.shape) uses[b] += 1;
   for (std::size_t b = 0; b < model.blocks.size(); ++b) {
@@ -251,6 +271,7 @@ Remembered remembered_by(const Block& block) {
   if (const auto* a = std::get_if<LinearAttention>(&block.kind))
     return {.state = a->value_heads * a->key_dim * a->value_dim};
   if (const auto* m = std::get_if<MambaMixer>(&block.kind)) return {.state = m->heads * m->head_dim * m->state};
+  if (const auto* l = std::get_if<LstmLayer>(&block.kind)) return {.state = l->units + l->output()};
   return {};  // latent: at most kLoraRange + kHeadDimRange
 }
 
@@ -302,6 +323,11 @@ Count layer_count(const ModelSpec& model) {
   Count layers = 0;
   for (const LayerRun& run : model.runs) layers += run.repeat * static_cast<Count>(run.layers.size());
   return layers;
+}
+
+bool is_encoder_only(const ModelSpec& model) {
+  return std::all_of(model.runs.begin(), model.runs.end(),
+                     [](const LayerRun& run) { return run.stack == Stack::Encoder; });
 }
 
 std::vector<std::string> violations(const ModelSpec& model) {

@@ -86,7 +86,9 @@ struct LinearAttention {
   friend bool operator==(const LinearAttention&, const LinearAttention&) = default;
 };
 
-// Mamba-2 mixer (Nemotron-H).
+// Mamba-2 mixer (Nemotron-H), or with a dt_rank Mamba-1 (Jamba): there every channel is a
+// head of width 1, B, C and the step come from the convolved input by a projection of
+// their own, and each of the three has a norm.
 struct MambaMixer {
   Count heads = 0;
   Count head_dim = 0;
@@ -95,7 +97,17 @@ struct MambaMixer {
   Count conv_kernel = 0;
   bool conv_bias = false;
   bool proj_bias = false;
+  Count dt_rank = 0;
   friend bool operator==(const MambaMixer&, const MambaMixer&) = default;
+};
+
+// A recurrent layer: four gates over [input, previous output], a cell of `units`, and
+// where `projection` is set an output of that width (Sak 2014; Shazeer 2017).
+struct LstmLayer {
+  Count units = 0;
+  Count projection = 0;  // 0 = the cell's own width
+  Count output() const { return projection > 0 ? projection : units; }
+  friend bool operator==(const LstmLayer&, const LstmLayer&) = default;
 };
 
 struct DenseFfn {
@@ -121,10 +133,13 @@ struct MoeFfn {
   Count zero_experts = 0;           // experts that compute nothing (LongCat)
   Count groups = 1;                 // group-limited routing: of `groups`, `top_groups` may be used
   Count top_groups = 1;
+  bool group_router = false;  // hierarchical: a router for the groups, then one within each chosen group (Shazeer 2017)
+  bool router_noise = false;  // a second matrix beside every router, for noisy top-k gating (Shazeer 2017)
   friend bool operator==(const MoeFfn&, const MoeFfn&) = default;
 };
 
-using BlockKind = std::variant<SoftmaxAttention, LatentAttention, LinearAttention, MambaMixer, DenseFfn, MoeFfn>;
+using BlockKind =
+    std::variant<SoftmaxAttention, LatentAttention, LinearAttention, MambaMixer, LstmLayer, DenseFfn, MoeFfn>;
 
 struct Block {
   std::string name;
@@ -192,6 +207,14 @@ struct PublishedTotal {
   friend bool operator==(const PublishedTotal&, const PublishedTotal&) = default;
 };
 
+// What a shape rests on.
+enum class ShapeBasis {
+  Published,   // a configuration file or a paper that gives every size
+  ClosedForm,  // sizes of a paper that leaves some open; the source names which
+  Rumour,      // nobody responsible confirmed it
+  Solved       // made by `models make` from asked totals; no such model exists
+};
+
 struct StoredWeights;  // sim/spec/stored.h
 
 struct ModelSpec {
@@ -200,6 +223,7 @@ struct ModelSpec {
   std::vector<std::string> aliases;  // Hugging Face ids and short names
   std::string source;
   std::string note;
+  ShapeBasis basis = ShapeBasis::Published;
   Count hidden = 0;
   Count vocab = 0;
   Count max_context = 0;
@@ -221,6 +245,7 @@ struct ModelSpec {
 // Layer shapes of one stack in order, runs expanded.
 std::vector<LayerShape> expand_layers(const ModelSpec& model, Stack stack);
 Count layer_count(const ModelSpec& model);
+bool is_encoder_only(const ModelSpec& model);  // BERT: nothing is decoded, nothing cached
 
 // Every rule a model must obey, all violations at once, as plain sentences
 // ("moe: top_k 9 exceeds experts 8"); empty = sound.

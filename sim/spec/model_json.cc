@@ -19,9 +19,10 @@ const std::vector<std::string> kQkNormWords = {"none", "per_dim", "full_width", 
 const std::vector<std::string> kIndexerWords = {"none", "full", "shared"};
 const std::vector<std::string> kLinearWords = {"gated_delta", "lightning"};
 const std::vector<std::string> kNormWords = {"rms", "layer", "layer_no_bias"};
+const std::vector<std::string> kBasisWords = {"published", "closed_form", "rumour", "solved"};
 const std::vector<std::string> kStackWords = {"decoder", "encoder"};
 // In the order of BlockKind's alternatives.
-const std::vector<std::string> kKindWords = {"softmax", "latent", "linear", "mamba", "dense", "moe"};
+const std::vector<std::string> kKindWords = {"softmax", "latent", "linear", "mamba", "lstm", "dense", "moe"};
 
 // ---- the keys of each block kind: required without, optional with a default ----
 
@@ -80,8 +81,15 @@ void fields(Visitor& v, MambaMixer& m) {
   v.count("state", m.state, kHeadDimRange);
   v.count("groups", m.groups, kExpertsRange, 1);
   v.count("conv_kernel", m.conv_kernel, at_least_one(kKernelRange));
+  v.count("dt_rank", m.dt_rank, kLoraRange, 0);
   v.flag("conv_bias", m.conv_bias, false);
   v.flag("proj_bias", m.proj_bias, false);
+}
+
+template <class Visitor>
+void fields(Visitor& v, LstmLayer& l) {
+  v.count("units", l.units, kWidthRange);
+  v.count("projection", l.projection, or_none(kWidthRange), 0);
 }
 
 template <class Visitor>
@@ -108,6 +116,8 @@ void fields(Visitor& v, MoeFfn& f) {
   v.count("zero_experts", f.zero_experts, or_none(kExpertsRange), 0);
   v.count("groups", f.groups, kExpertsRange, 1);
   v.count("top_groups", f.top_groups, kExpertsRange, f.groups);
+  v.flag("group_router", f.group_router, false);
+  v.flag("router_noise", f.router_noise, false);
 }
 
 // ---- reading ----
@@ -127,8 +137,8 @@ struct FieldReader {
 };
 
 BlockKind empty_kind(std::size_t index) {
-  static const std::array<BlockKind, 6> kKinds = {SoftmaxAttention{}, LatentAttention{}, LinearAttention{},
-                                                  MambaMixer{},       DenseFfn{},        MoeFfn{}};
+  static const std::array<BlockKind, 7> kKinds = {
+      SoftmaxAttention{}, LatentAttention{}, LinearAttention{}, MambaMixer{}, LstmLayer{}, DenseFfn{}, MoeFfn{}};
   return kKinds[index];
 }
 
@@ -411,6 +421,7 @@ ModelSpec read_model(std::string text, const std::string& file) {
   model.aliases = reader.texts_or_empty("aliases");
   model.source = reader.text_or("source", "");
   model.note = reader.text_or("note", "");
+  model.basis = static_cast<ShapeBasis>(reader.choice_or("basis", kBasisWords, 0));
   model.hidden = reader.count("hidden", kHiddenRange);
   model.vocab = reader.count("vocab", kVocabRange);
   model.max_context = reader.count("max_context", kContextRange);
@@ -439,6 +450,8 @@ std::string write_model(const ModelSpec& model) {
   write_texts(out, "aliases", model.aliases);
   write_text(out, "source", model.source);
   write_text(out, "note", model.note);
+  if (model.basis != ShapeBasis::Published)
+    out.member("basis", std::string_view(kBasisWords[static_cast<std::size_t>(model.basis)]));
   out.member("hidden", model.hidden).member("vocab", model.vocab).member("max_context", model.max_context);
   if (model.tied_embeddings) out.member("tied_embeddings", true);
   if (model.head_bias) out.member("head_bias", true);

@@ -66,8 +66,10 @@ ModelReport report_model(const ModelSpec& model, const FormatTable& formats, con
   report.batch = batch;
   read_caches(decode, report);
 
-  // The decoded token is the last of the context.
-  const SplitFlops one = flops_of(decode, {{.sequences = 1, .new_tokens = 1, .context = context - 1}});
+  // The decoded token is the last of the context; of an encoder alone, a token of the input.
+  const SplitFlops one = is_encoder_only(model)
+                             ? flops_of(prefill, {{.sequences = 1, .new_tokens = 1, .context = 0}})
+                             : flops_of(decode, {{.sequences = 1, .new_tokens = 1, .context = context - 1}});
   const SplitFlops prompt = flops_of(prefill, {{.sequences = 1, .new_tokens = context, .context = 0}});
   report.flops.weights = one.weights;
   report.flops.decode_attention = one.attention;

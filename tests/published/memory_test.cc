@@ -28,6 +28,39 @@ TEST(KvCache, MixtralKeeps131072BytesPerToken) {
   EXPECT_EQ(report("mixtral-8x7b", 32768).kv_at_context, 4 * kGiB);
 }
 
+TEST(KvCache, Llama405bKeeps516096BytesPerToken) {
+  // 126 layers x 8 kv heads x 128 dims x 2 (K and V) x 2 B (DeepSeek hardware paper, table 1)
+  EXPECT_EQ(report("llama-3.1-405b", 32768).kv_per_token, Bytes(516'096));
+}
+
+TEST(KvCache, JambaKeeps4GibAt256kAndLlama2Keeps128) {
+  // 4 of 32 layers attend; Jamba paper, table 1: 4 GB, Mixtral 32 GB, Llama-2-7B 128 GB
+  EXPECT_EQ(report("jamba-v0.1", 262'144).kv_at_context, 4 * kGiB);
+  EXPECT_EQ(report("mixtral-8x7b", 262'144).kv_at_context, 32 * kGiB);
+  EXPECT_EQ(report("llama-2-7b", 262'144).kv_at_context, 128 * kGiB);
+}
+
+TEST(KvCache, AnEncoderCachesNothing) {
+  EXPECT_EQ(report("bert-base", 512).kv_per_token, Bytes(0));
+  EXPECT_EQ(report("bert-base", 512).kv_at_context, Bytes(0));
+}
+
+TEST(State, AnLstmKeepsCellAndOutput) {
+  // 2 layers x (4096 units + 1024 outputs) x 4 B
+  EXPECT_EQ(report("shazeer-2017-moe-143m", 8192).state_bytes, Bytes(2 * (4096 + 1024) * 4));
+}
+
+TEST(Work, AnEncoderMultipliesEveryWeightOfItsLayers) {
+  // 12 layers of 4 x 768^2 + 2 x 768 x 3072, and the output table 30,522 x 768
+  EXPECT_DOUBLE_EQ(report("bert-base", 512).flops.weights, 2.0 * (12 * 12 * 768 * 768 + 30'522 * 768));
+}
+
+TEST(Work, HierarchicalRoutersMultiplyOnlyTheChosenGroups) {
+  // MoE-4096-h: 2 LSTM, 4 experts, gate and noise of 16 groups and of 2 x 256 experts, the output table
+  const double expected = 2.0 * (2 * 2'097'152 + 4 * 1'048'576 + 2 * 512 * (16 + 2 * 256) + 793'471.0 * 512);
+  EXPECT_DOUBLE_EQ(report("shazeer-2017-moe-4096-h", 8192).flops.weights, expected);
+}
+
 TEST(KvCache, DeepSeekV3CachesTheLatentOnly) {
   // 61 layers x (512 + 64) x 2 B
   EXPECT_EQ(report("deepseek-v3", 32768).kv_per_token, Bytes(70'272));

@@ -249,6 +249,8 @@ TEST_F(FromPreset, EveryPublishedFigureInAPresetHolds) {
         ours = counts.total_with_mtp;
       else if (p.quantity == "checkpoint_elements")
         ours = counts.checkpoint_elements;
+      else if (p.quantity == "total_no_embedding_head")
+        ours = counts.total - (counts.active - counts.active_no_embedding_head);
       else if (p.quantity == "active")
         ours = counts.active;
       else if (p.quantity == "active_no_embedding")
@@ -303,6 +305,26 @@ TEST_F(FromPreset, RoutingToAllExpertsMakesEveryParameterActive) {
   EXPECT_TRUE(violations(m).empty());
   const ParameterCounts counts = count_parameters(m);
   EXPECT_EQ(counts.active, counts.total);
+}
+
+// All four experts of MoE-4 see every word (Shazeer 2017, appendix C).
+TEST_F(FromPreset, ADenselyGatedPresetUsesEveryParameter) {
+  const ParameterCounts counts = count_parameters(model("shazeer-2017-moe-4"));
+  EXPECT_EQ(counts.active, counts.total);
+}
+
+// The routed layer alone: 131,072 experts of 512 x 1024 + 1024 x 512.
+TEST_F(FromPreset, Shazeer2017Has137BillionInItsExperts) {
+  const ParameterCounts counts = count_parameters(model("moe-131072-h"));
+  EXPECT_EQ(counts.by_part[static_cast<std::size_t>(Part::Experts)], Count{131'072} * 1'048'576);
+}
+
+TEST_F(FromPreset, ARumourIsMarkedInNameNoteAndBasis) {
+  const ModelSpec m = model("gpt-4");
+  EXPECT_EQ(m.id, "gpt-4-rumour");
+  EXPECT_EQ(m.basis, ShapeBasis::Rumour);
+  EXPECT_NE(m.name.find("rumour"), std::string::npos);
+  EXPECT_NE(m.note.find("RUMOUR"), std::string::npos);
 }
 
 }  // namespace

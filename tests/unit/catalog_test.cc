@@ -237,5 +237,15 @@ TEST(Catalog, FileNamedOtherThanItsIdIsRefused) {
   }
 }
 
+TEST(Catalog, AnUndisclosedModelIsKnownAndRefusedWithWhatIsSaid) {
+  for (const char* name : {"gemini-1.5", "Gemini-1.5-Pro", "gpt-4o"}) {
+    const std::string said = unknown_name_error([name] { catalog().model(name); });
+    EXPECT_TRUE(mentions(said, "undisclosed")) << said;
+    EXPECT_TRUE(mentions(said, "models make")) << said;
+  }
+  EXPECT_TRUE(mentions(unknown_name_error([] { catalog().model("gemini-1.5"); }), "sparse mixture-of-experts"));
+  EXPECT_FALSE(contains(catalog().model_ids(), "undisclosed"));
+}
+
 }  // namespace
 }  // namespace moeplan

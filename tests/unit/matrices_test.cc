@@ -167,6 +167,47 @@ TEST(MambaMatrices, MixerOfNemotronNano) {
   EXPECT_EQ(elements(matrices(m, 2688)), 10304 * 2688 + 6144 * 5 + 3 * 64 + 4096 + 2688 * 4096 + 2688);
 }
 
+// Jamba: in 2 x 8192, convolution and bias, x to 256 + 2 x 16, step back to 8192 with bias,
+// A_log and D, norms of step, B and C, out.
+TEST(MambaMatrices, Mamba1OfJamba) {
+  const MambaMixer m{
+      .heads = 8192, .head_dim = 1, .state = 16, .groups = 1, .conv_kernel = 4, .conv_bias = true, .dt_rank = 256};
+  EXPECT_EQ(elements(matrices(m, 4096)),
+            16384 * 4096 + 8192 * 5 + 288 * 8192 + 8192 * 257 + 8192 * 17 + 288 + 4096 * 8192 + 4096);
+}
+
+// Four gates over [input 512, own output 512], each with a bias.
+TEST(LstmMatrices, FourGatesSeeInputAndOutput) {
+  const MatrixList list = matrices(LstmLayer{.units = 512}, 512);
+  EXPECT_EQ(elements(list), 4 * 512 * (512 + 512) + 4 * 512 + 512);
+}
+
+// MoE-143M of Shazeer 2017: 4096 units projected to 1024, which is what comes back.
+TEST(LstmMatrices, AProjectionIsWhatComesBack) {
+  const MatrixList list = matrices(LstmLayer{.units = 4096, .projection = 1024}, 1024);
+  EXPECT_EQ(elements(list), 4 * 4096 * (1024 + 1024) + 4 * 4096 + 1024 * 4096 + 1024);
+}
+
+// MoE-4096-h: 2 matrices (gate and noise) of 16 groups, and of 16 x 256 experts of which 2 groups are used.
+TEST(MoeMatrices, AHierarchyHasARouterForTheGroupsAndOneInEach) {
+  const MoeFfn f{.experts = 4096,
+                 .top_k = 4,
+                 .width = 32,
+                 .groups = 16,
+                 .top_groups = 2,
+                 .group_router = true,
+                 .router_noise = true};
+  Count routers = 0;
+  double active = 0;
+  for (const Matrix& m : matrices(f, 512)) {
+    if (m.role != MatrixRole::Router) continue;
+    routers += m.elements();
+    active += static_cast<double>(m.elements()) * m.active_share;
+  }
+  EXPECT_EQ(routers, 2 * 512 * (16 + 4096));
+  EXPECT_EQ(active, 2 * 512 * (16 + 2 * 256));
+}
+
 TEST(FfnMatrices, GatedHasThreeMatricesAndPlainHasTwo) {
   EXPECT_EQ(elements(matrices(DenseFfn{.width = 256})), 3 * 256 * 64 + 64);
   EXPECT_EQ(elements(matrices(DenseFfn{.width = 256, .gated = false})), 2 * 256 * 64 + 64);

@@ -107,10 +107,12 @@ TEST(WriteModel, RoundTripsAModelWithEveryFieldSet) {
                                     QkNorm::PerHead, 2, 8, 64}},
                   {"b", 0, LatentAttention{8, 16, 32, 8, 4, 8, true, Indexer::Shared, 2, 8, 64}},
                   {"c", 1, LinearAttention{LinearKind::Lightning, 2, 4, 8, 16, 4}},
-                  {"d", 1, MambaMixer{8, 8, 16, 2, 4, true, true}},
+                  {"d", 1, MambaMixer{8, 1, 16, 1, 4, true, true, 12}},
                   {"e", 1, DenseFfn{32, false, true}},
-                  {"f", 3, MoeFfn{16, 2, 32, false, true, 8, 64, false, true, true, true, true, 4, 4, 2}}};
-  model.runs = {{Stack::Encoder, 2, {{0, 4}}}, {Stack::Decoder, 1, {{1, 5}, {2, 5}}}, {Stack::Decoder, 1, {{3}}}};
+                  {"f", 3, MoeFfn{16, 2, 32, false, true, 8, 64, false, true, true, true, true, 4, 4, 2, true, true}},
+                  {"g", 0, LstmLayer{64, 32}}};
+  model.basis = ShapeBasis::Rumour;
+  model.runs = {{Stack::Encoder, 2, {{0, 4}}}, {Stack::Decoder, 1, {{1, 5}, {2, 5}}}, {Stack::Decoder, 1, {{3, 6}}}};
   model.extras = {{"table", "embedding", 12, true, "x"}, {"tower", "vision", 34, false, ""}};
   model.mtp = {2, {1, 5}, 4, 1, true, true};
   model.quant = {"fp16", "fp8", {"experts"}, {"q_a"}};
@@ -177,12 +179,23 @@ TEST(Violations, ARuleEachBreaksAlone) {
   broken([](ModelSpec& m) { m.blocks[1].name = "attention"; }, "used twice");
   broken([](ModelSpec& m) { m.runs[1].repeat = 1024; }, "expected at most 1024");
   broken([](ModelSpec& m) { m.runs[1].repeat = 0; }, "repeat is 0");
-  broken([](ModelSpec& m) { m.runs.clear(); }, "decoder");
+  broken([](ModelSpec& m) { m.runs.clear(); }, "layers: there are none");
   broken([](ModelSpec& m) { m.runs[0].layers[0] = {7}; }, "does not exist");
   broken([](ModelSpec& m) { m.mtp.modules = 1; }, "needs a layer");
   broken([](ModelSpec& m) { m.extras = {{"x", "eyes", 1, true, ""}}; }, "\"eyes\" is not a part");
   broken([](ModelSpec& m) { m.published = {{"weight", 1, 0.0, ""}}; }, "\"weight\" is not a quantity");
   broken([](ModelSpec& m) { std::get<MoeFfn>(m.blocks[1].kind).groups = 3; }, "groups 3 do not divide experts 8");
+  broken([](ModelSpec& m) { std::get<MoeFfn>(m.blocks[1].kind).group_router = true; }, "group_router needs");
+  broken(
+      [](ModelSpec& m) {
+        MoeFfn& f = std::get<MoeFfn>(m.blocks[1].kind);
+        f.groups = 4;
+        f.top_groups = 2;
+        f.top_k = 3;
+        f.group_router = true;
+      },
+      "top_k 3 is not a multiple of top_groups 2");
+  broken([](ModelSpec& m) { m.blocks[0].kind = MambaMixer{8, 8, 16, 1, 4, false, false, 4}; }, "dt_rank (Mamba-1)");
   broken([](ModelSpec& m) { std::get<SoftmaxAttention>(m.blocks[0].kind).cross = true; }, "encoder");
   broken([](ModelSpec& m) { std::get<MoeFfn>(m.blocks[1].kind).top_k = 0; }, "top_k is 0");
 }
