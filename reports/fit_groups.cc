@@ -22,8 +22,8 @@ void add_weight_note(std::vector<std::string>& notes, const FitResult& f) {
   }
   if (low == high) return;
   notes.push_back(
-      fmt::format("Files labelled {} differ from build to build; weights here follow llama.cpp's rules and may be "
-                  "{:.1f} % smaller to {:.1f} % larger.",
+      fmt::format("Files labelled {} differ from build to build; weights here follow llama.cpp's rules, and eight in "
+                  "ten files are between {:.1f} % smaller and {:.1f} % larger.",
                   f.question.weights, 100 * (1 - low.size() / value.size()), 100 * (high.size() / value.size() - 1)));
 }
 
@@ -91,7 +91,8 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
   if (f.question.model.basis != ShapeBasis::Published) notes.push_back(basis_note(f.question.model));
   add_weight_note(notes, f);
   notes.push_back(fmt::format(
-      "Activations are an estimate, +-{}; the runtime context too, +-{}. Nothing here is calibrated on this machine.",
+      "Ranges are 80 % intervals: activations +-{}, runtime context +-{}, each independent of the others. Nothing here "
+      "is calibrated on this machine.",
       percent(runtime.activation_band), percent(runtime.context_band)));
   if (report.origins.host_rate_assumed && f.question.runtime.host_offload)
     notes.push_back("Host memory is taken as a desktop's, 89.6 GB/s (two channels of DDR5-5600): --host-bandwidth.");

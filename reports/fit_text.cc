@@ -266,14 +266,23 @@ std::string host_content(const FitResult& f) {
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
+// "P(fits) 97 %"
+std::string chance_text(double p) {
+  if (p > 0 && p < 0.01) return "P(fits) < 1 %";
+  if (p < 1 && p > 0.99) return "P(fits) > 99 %";
+  return fmt::format("P(fits) {:.0f} %", 100 * p);
+}
+
 KeyValue verdict_line(const FitResult& f) {
   if (f.verdict == Verdict::Yes)
     return {"verdict",
-            {"YES: fits with ", f.margin, f.ranks.size() > 1 ? " to spare on the tightest device" : " to spare"},
+            {"YES: fits with ", f.margin,
+             (f.ranks.size() > 1 ? " to spare on the tightest device; " : " to spare; ") + chance_text(f.probability)},
             Tone::Good};
   if (f.verdict == Verdict::Tight)
     return {"verdict",
-            {"TIGHT: fits with ", f.margin, " to spare, less than the estimate's own uncertainty of ", f.uncertainty},
+            {"TIGHT: fits with ", f.margin, " to spare, less than the estimate's own uncertainty of ", f.uncertainty,
+             "; " + chance_text(f.probability)},
             Tone::Caution};
   if (f.host_short)
     return {"verdict",
@@ -284,7 +293,7 @@ KeyValue verdict_line(const FitResult& f) {
     if (line.place == Place::Device && ledger_kind(line.cls, line.part) == limiting_kind(f))
       return {"verdict",
               {"NO: short by ", -f.margin, fmt::format("; most of it is {} with ", name_of_line(line.cls, line.part)),
-               line.bytes},
+               line.bytes, "; " + chance_text(f.probability)},
               Tone::Bad};
   return {"verdict", {"NO: short by ", -f.margin}, Tone::Bad};
 }

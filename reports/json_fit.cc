@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "reports/fit.h"
 #include "reports/words.h"
 #include "sim/base/json.h"
@@ -115,6 +117,9 @@ void write_headroom(JsonWriter& out, const FitResult& f) {
   out.end_object();
 }
 
+// Four decimals: more would be pretence.
+double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
+
 // A bound from memory bandwidth; null where a bandwidth is not known.
 void write_decode(JsonWriter& out, const DecodeFloor& decode) {
   out.key("decode_tokens_per_s");
@@ -134,6 +139,7 @@ void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
     const FitResult& f = change.result;
     out.begin_object();
     out.member("change", change.text).member("fits", f.verdict != Verdict::No).member("verdict", word_of(f.verdict));
+    out.member("probability_fits", rounded_probability(f.probability));
     out.member("device_bytes", f.ranks.front().ledger.total.count()).member("host_bytes", f.host_bytes.count());
     out.member("gpus", f.question.layout.gpus());
     write_decode(out, change.decode);
@@ -152,6 +158,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   out.begin_object();
   out.member("schema", "moeplan.fit/1");
   out.member("verdict", word_of(f.verdict)).member("margin_bytes", f.margin.count());
+  out.member("probability_fits", rounded_probability(f.probability));
   out.member("uncertainty_bytes", f.uncertainty.count()).member("limiting", limiting_kind(f));
   write_model(out, q.model);
   write_hardware(out, report);

@@ -4,7 +4,7 @@
 namespace moeplan {
 
 const std::string_view kFitSchema = R"(  "type": "object",
-  "required": ["schema", "verdict", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
+  "required": ["schema", "verdict", "probability_fits", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
                "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences",
                "devices", "host_bytes", "host_short", "headroom", "decode_tokens_per_s",
                "solutions", "flags", "assumptions"],
@@ -12,6 +12,7 @@ const std::string_view kFitSchema = R"(  "type": "object",
   "properties": {
     "schema": {"const": "moeplan.fit/1"},
     "verdict": {"$ref": "#/definitions/verdict"},
+    "probability_fits": {"$ref": "#/definitions/probability"},
     "margin_bytes": {"type": "integer", "description": "budget minus total of the tightest device; negative: short by"},
     "uncertainty_bytes": {"$ref": "#/definitions/bytes"},
     "limiting": {"type": "string", "description": "kind of the largest line of the tightest device, or host memory"},
@@ -81,6 +82,10 @@ const std::string_view kFitSchema = R"(  "type": "object",
 )";
 
 const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
+    "probability": {
+      "type": "number", "minimum": 0, "maximum": 1,
+      "description": "that the total is at most the budget: every low..high is an 80 % interval; below 0.5 is no, from 0.9 on is yes; 0 or 1 where nothing is estimated"
+    },
     "kind": {
       "type": "string",
       "pattern": "^(weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state)|kv|state|activation|workspace|comm|runtime|padding|gradient|optimizer)$"
@@ -156,13 +161,14 @@ const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no"
     },
     "solution": {
       "type": "object",
-      "required": ["change", "fits", "verdict", "device_bytes", "host_bytes", "gpus", "decode_tokens_per_s",
+      "required": ["change", "fits", "verdict", "probability_fits", "device_bytes", "host_bytes", "gpus", "decode_tokens_per_s",
                    "flags"],
       "additionalProperties": false,
       "properties": {
         "change": {"$ref": "#/definitions/text"},
         "fits": {"type": "boolean"},
         "verdict": {"$ref": "#/definitions/verdict"},
+        "probability_fits": {"$ref": "#/definitions/probability"},
         "device_bytes": {"$ref": "#/definitions/bytes"},
         "host_bytes": {"$ref": "#/definitions/bytes"},
         "gpus": {"type": "integer", "minimum": 1},

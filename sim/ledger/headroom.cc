@@ -2,6 +2,7 @@
 #include "sim/ledger/headroom.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/error.h"
 
@@ -107,7 +108,7 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
   f.activation = activation_profile(program);
   f.activation_band = allowances.activation_band;
   for (const Tensor& t : program.tensors()) {
-    if (t.place == Place::Host) continue;
+    if (t.place != Place::Device) continue;
     switch (t.cls) {
       case TensorClass::Kv: add_window(f.kv, f.kv_count, t.repeat * t.per_token, t.window); break;
       case TensorClass::State: f.state += t.repeat * t.per_sequence; break;
@@ -130,7 +131,8 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
   }
   f.fixed += allowances.runtime_context.count();
   const MemoryLedger empty = ledger_of(program, {}, allowances);
-  f.fixed_high = (empty.high - empty.total).count();
+  const double above = static_cast<double>((empty.high - empty.total).count());
+  f.fixed_variance = above * above;
   return f;
 }
 
@@ -143,7 +145,8 @@ Bytes total_at(const FoldedLedger& f, Count context, Count sequences) {
 Bytes high_at(const FoldedLedger& f, Count context, Count sequences) {
   const Residency r = residency_of(f.admission, context, sequences);
   const Count peak = activation_peak(f, r);
-  return Bytes(f.fixed + f.fixed_high + variable_part(f, r) + peak) + scaled(Bytes(peak), f.activation_band);
+  const double above = static_cast<double>(peak) * f.activation_band;
+  return Bytes(f.fixed + variable_part(f, r) + peak + std::llround(std::sqrt(f.fixed_variance + above * above)));
 }
 
 Count max_context(const FoldedLedger& f, Bytes budget, Count sequences, Count limit) {

@@ -39,7 +39,7 @@ struct FoldedLedger {
   ActivationProfile activation;
   Count fixed_dynamic = 0;  // of fixed: workspace and buffers
   Holdback holdback;
-  Count fixed_high = 0;  // high - value of the parts that do not depend on the load
+  double fixed_variance = 0;  // square of how far above the parts may be that do not depend on the load
   double activation_band = 0;
 };
 

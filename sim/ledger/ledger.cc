@@ -2,6 +2,7 @@
 #include "sim/ledger/ledger.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/error.h"
 
@@ -17,7 +18,30 @@ bool same_line(const LedgerLine& line, const Tensor& t) {
   return line.cls == t.cls && line.place == t.place && (t.cls != TensorClass::Weight || line.part == t.part);
 }
 
-void add_to_line(MemoryLedger& ledger, const Tensor& t, Bytes bytes, Bytes low, Bytes high) {
+// Bytes that may be off, all from one source.
+struct Estimate {
+  Bytes bytes;
+  ErrorWidth spread;
+  ErrorSource source = ErrorSource::Label;
+};
+
+Estimate estimate(Bytes bytes, double low, double high, ErrorSource source) {
+  return {bytes, {(bytes - scaled(bytes, low)).count(), (scaled(bytes, high) - bytes).count()}, source};
+}
+
+Estimate estimate_of(const Tensor& t, Bytes bytes, const Allowances& a) {
+  if (t.cls == TensorClass::Activation)
+    return estimate(bytes, 1 - a.activation_band, 1 + a.activation_band, ErrorSource::Activations);
+  if (t.estimated) return estimate(bytes, a.weight_low, a.weight_high, ErrorSource::Label);
+  return {bytes, {}, ErrorSource::Label};
+}
+
+void add_spread(ErrorWidth& to, const ErrorWidth& spread) {
+  to.below = saturating_sum(to.below, spread.below);
+  to.above = saturating_sum(to.above, spread.above);
+}
+
+void add_to_line(MemoryLedger& ledger, const Tensor& t, const Estimate& e) {
   LedgerLine* found = nullptr;
   for (std::size_t i = 0; i < ledger.line_count; ++i)
     if (same_line(ledger.line_array[i], t)) found = &ledger.line_array[i];
@@ -26,9 +50,20 @@ void add_to_line(MemoryLedger& ledger, const Tensor& t, Bytes bytes, Bytes low, 
     found = &ledger.line_array[ledger.line_count++];
     *found = LedgerLine{.cls = t.cls, .part = t.part, .place = t.place, .bytes = {}, .low = {}, .high = {}};
   }
-  found->bytes += bytes;
-  found->low += low;
-  found->high += high;
+  found->bytes += e.bytes;
+  found->low += e.bytes - Bytes(e.spread.below);
+  found->high += e.bytes + Bytes(e.spread.above);
+  switch (t.place) {
+    case Place::Device:
+      ledger.total += e.bytes;
+      add_spread(ledger.spreads[static_cast<std::size_t>(e.source)], e.spread);
+      break;
+    case Place::Host:
+      ledger.host += e.bytes;
+      add_spread(ledger.host_spread, e.spread);
+      break;
+    case Place::Ssd: ledger.ssd += e.bytes; break;
+  }
 }
 
 bool dominates(const ActivationForm& a, const ActivationForm& b) {
@@ -51,15 +86,11 @@ Count value_of(const ActivationForm& f, const Residency& r) {
          saturating_sum(saturating_product(f.per_token, r.step_tokens), saturating_product(f.per_row, r.logit_rows));
 }
 
-Bytes held_back_at(const MemoryLedger& ledger, const Holdback& h, Bytes LedgerLine::*end) {
-  Bytes dynamic;
-  Bytes caches;
-  for (const LedgerLine& line : ledger.lines()) {
-    if (line.place == Place::Host) continue;
-    if (is_dynamic(line.cls)) dynamic += line.*end;
-    if (is_cache(line.cls)) caches += line.*end;
-  }
-  return h.fixed + std::max(Bytes(0), h.floor - dynamic) + scaled(caches, h.per_cache);
+Bytes device_sum(const MemoryLedger& ledger, bool (*belongs)(TensorClass)) {
+  Bytes sum;
+  for (const LedgerLine& line : ledger.lines())
+    if (line.place == Place::Device && belongs(line.cls)) sum += line.bytes;
+  return sum;
 }
 
 }  // namespace
@@ -69,9 +100,19 @@ bool is_dynamic(TensorClass cls) {
 }
 bool is_cache(TensorClass cls) { return cls == TensorClass::Kv || cls == TensorClass::State; }
 
-Bytes held_back(const MemoryLedger& ledger, const Holdback& h) { return held_back_at(ledger, h, &LedgerLine::bytes); }
-Bytes held_back_high(const MemoryLedger& ledger, const Holdback& h) {
-  return held_back_at(ledger, h, &LedgerLine::high);
+Bytes held_back(const MemoryLedger& ledger, const Holdback& h) {
+  return h.fixed + std::max(Bytes(0), h.floor - device_sum(ledger, is_dynamic)) +
+         scaled(device_sum(ledger, is_cache), h.per_cache);
+}
+
+ErrorWidth spread_of(const MemoryLedger& ledger, const Holdback& h) {
+  std::array<ErrorWidth, kErrorSources> spreads = ledger.spreads;
+  ErrorWidth& activations = spreads[static_cast<std::size_t>(ErrorSource::Activations)];
+  const Count dynamic = device_sum(ledger, is_dynamic).count();
+  const auto taken = [&h](Count bytes) { return std::max(bytes, h.floor.count()); };
+  activations = {taken(dynamic) - taken(dynamic - activations.below),
+                 taken(dynamic + activations.above) - taken(dynamic)};
+  return in_quadrature(spreads);
 }
 
 ActivationProfile activation_profile(const Program& program) {
@@ -126,6 +167,27 @@ Bytes bytes_at(const Tensor& t, const Residency& r, std::uint16_t peak_op) {
   return Bytes(t.repeat * t.fixed);
 }
 
+ErrorWidth in_quadrature(std::span<const ErrorWidth> spreads) {
+  double below = 0;
+  double above = 0;
+  for (const ErrorWidth& s : spreads) {
+    below += static_cast<double>(s.below) * static_cast<double>(s.below);
+    above += static_cast<double>(s.above) * static_cast<double>(s.above);
+  }
+  return {std::llround(std::sqrt(below)), std::llround(std::sqrt(above))};
+}
+
+double probability_within(Bytes margin, const ErrorWidth& spread) {
+  constexpr double kNinetieth = 1.2815515655446004;  // of the standard normal
+  // No part is smaller than nothing: with bands up to a quarter, four widths are all there is.
+  constexpr double kMostWidths = 4;
+  const double m = static_cast<double>(margin.count());
+  const double width = static_cast<double>(m < 0 ? spread.below : spread.above);
+  if (width <= 0) return m >= 0 ? 1 : 0;
+  if (m < -kMostWidths * width) return 0;
+  return 0.5 * std::erfc(-kNinetieth * m / width / std::sqrt(2.0));
+}
+
 MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances) {
   MemoryLedger ledger;
   const ActivationProfile profile = activation_profile(program);
@@ -136,33 +198,16 @@ MemoryLedger ledger_of(const Program& program, const Residency& residency, const
     peak = value;
     ledger.peak_op = profile.forms[i].op;
   }
-  for (const Tensor& t : program.tensors()) {
-    const Bytes bytes = bytes_at(t, residency, ledger.peak_op);
-    Bytes low = bytes;
-    Bytes high = bytes;
-    if (t.cls == TensorClass::Activation) {
-      low = scaled(bytes, 1 - allowances.activation_band);
-      high = scaled(bytes, 1 + allowances.activation_band);
-    } else if (t.estimated) {
-      low = scaled(bytes, allowances.weight_low);
-      high = scaled(bytes, allowances.weight_high);
-    }
-    add_to_line(ledger, t, bytes, low, high);
-  }
+  for (const Tensor& t : program.tensors())
+    add_to_line(ledger, t, estimate_of(t, bytes_at(t, residency, ledger.peak_op), allowances));
   Tensor context;
   context.cls = TensorClass::Runtime;
-  add_to_line(ledger, context, allowances.runtime_context,
-              scaled(allowances.runtime_context, 1 - allowances.context_band),
-              scaled(allowances.runtime_context, 1 + allowances.context_band));
-  for (const LedgerLine& line : ledger.lines()) {
-    if (line.place == Place::Host) {
-      ledger.host += line.bytes;
-      continue;
-    }
-    ledger.total += line.bytes;
-    ledger.low += line.low;
-    ledger.high += line.high;
-  }
+  add_to_line(ledger, context,
+              estimate(allowances.runtime_context, 1 - allowances.context_band, 1 + allowances.context_band,
+                       ErrorSource::Context));
+  const ErrorWidth spread = in_quadrature(ledger.spreads);
+  ledger.low = ledger.total - Bytes(spread.below);
+  ledger.high = ledger.total + Bytes(spread.above);
   return ledger;
 }
 

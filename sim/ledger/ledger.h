@@ -2,6 +2,13 @@
 // What lies in the memory of one rank: a line per kind of byte, which sum exactly to
 // the total. The ledger knows nothing of models or engines; it reads a Program's
 // tensors at one residency.
+//
+// Every low..high is an 80 % interval around a median. Errors have three sources: how a
+// file label was built, the activations, the engine's own context. All lines of one
+// source err together; the sources are independent. Each is normal on either side of its
+// median with its own width there (two-piece normal), so widths of sources add in
+// quadrature, and P(total <= budget) has a closed form: exact for symmetric sources, within
+// 0.055 for most labels and 0.125 for the most one-sided ones (tests/unit/ledger_test.cc).
 #pragma once
 
 #include <array>
@@ -21,7 +28,7 @@ struct Residency {
 };
 
 // Per rank and outside the Program: the engine's own context, and how sure the
-// estimates are.
+// estimates are (80 % intervals).
 struct Allowances {
   Bytes runtime_context;
   double context_band = 0;  // relative, both ways
@@ -38,6 +45,16 @@ struct Holdback {
   double per_cache = 0;  // empty bytes for each byte of a cache
 };
 
+// How far the 10th and the 90th percentile lie from the median.
+struct ErrorWidth {
+  Count below = 0;  // bytes
+  Count above = 0;
+};
+
+// Sources of error that are independent of each other.
+enum class ErrorSource : std::uint8_t { Label, Activations, Context };
+inline constexpr std::size_t kErrorSources = 3;
+
 struct LedgerLine {
   TensorClass cls = TensorClass::Weight;
   Part part = Part::Attention;
@@ -53,12 +70,22 @@ struct MemoryLedger {
   std::array<LedgerLine, kMaxLines> line_array;
   std::size_t line_count = 0;
   Bytes total;  // device lines
-  Bytes low;
+  Bytes low;    // 10th and 90th percentile of the total
   Bytes high;
-  Bytes host;                 // host lines
+  std::array<ErrorWidth, kErrorSources> spreads{};  // of the device lines, by source
+  Bytes host;                                       // host lines, and how far their labels may be off
+  ErrorWidth host_spread;
+  Bytes ssd;
   std::uint16_t peak_op = 0;  // where activations peak
   std::span<const LedgerLine> lines() const { return {line_array.data(), line_count}; }
 };
+
+// Independent widths together.
+ErrorWidth in_quadrature(std::span<const ErrorWidth> spreads);
+
+// P(median + error <= budget) where the error has these 10th and 90th percentiles: 0.5 at
+// a margin of nothing, 0.9 at a margin of spread.above, 1 or 0 where nothing is estimated.
+double probability_within(Bytes margin, const ErrorWidth& spread);
 
 MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances);
 
@@ -66,8 +93,8 @@ bool is_dynamic(TensorClass cls);  // activations, workspace, buffers
 bool is_cache(TensorClass cls);    // kv and state
 
 Bytes held_back(const MemoryLedger& ledger, const Holdback& holdback);
-// The same with every line at its high end.
-Bytes held_back_high(const MemoryLedger& ledger, const Holdback& holdback);
+// Of total + held_back: what fits into the floor the engine sets aside errs for free.
+ErrorWidth spread_of(const MemoryLedger& ledger, const Holdback& holdback);
 
 // Bytes of one tensor, all its layers, at a residency (0 for activations not alive at peak_op).
 Bytes bytes_at(const Tensor& tensor, const Residency& residency, std::uint16_t peak_op);

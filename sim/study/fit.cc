@@ -56,8 +56,11 @@ Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
   a.runtime_context = runtime_context_of(q);
   a.context_band = q.runtime.context_band;
   a.activation_band = q.runtime.activation_band;
-  a.weight_low = weights.low;
-  a.weight_high = weights.high;
+  // A label's band is the range of all published files; the middle 80 % of these lie
+  // within this share of it (tests/published/band_coverage_test.cc: 33 of 41).
+  constexpr double kMiddleFiles = 0.7;
+  a.weight_low = 1 - kMiddleFiles * (1 - weights.low);
+  a.weight_high = 1 + kMiddleFiles * (weights.high - 1);
   return a;
 }
 
@@ -71,6 +74,7 @@ RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Adm
   r.residency = residency_of(admission, q.workload.context, sequences);
   r.ledger = ledger_of(program, r.residency, allowances);
   r.held = held_back(r.ledger, holdback);
+  r.spread = spread_of(r.ledger, holdback);
   r.margin = q.device.capacity - r.held - r.ledger.total;
   return r;
 }
@@ -93,15 +97,35 @@ void evaluate_class(const FitQuestion& q, const Program& program, const Admissio
         evaluate_rank(q, program, admission, allowances, holdback, fewer, (count - more_here) * c.stages));
 }
 
-Bytes host_bytes_of(const std::vector<RankResult>& ranks) {
-  Bytes total;
-  for (const RankResult& r : ranks) total += r.ledger.host * r.rank_class.ranks;
-  return total;
+void add_up_host(FitResult& f) {
+  for (const RankResult& r : f.ranks) {
+    f.host_bytes += r.ledger.host * r.rank_class.ranks;
+    f.host_spread.below += r.ledger.host_spread.below * r.rank_class.ranks;
+    f.host_spread.above += r.ledger.host_spread.above * r.rank_class.ranks;
+  }
+  if (!f.question.device.host) {
+    f.host_spread = {};  // nothing known to compare with
+    return;
+  }
+  f.host_margin = *f.question.device.host - f.host_bytes;
+  f.host_short = f.host_margin < Bytes(0);
 }
 
+// No is P < 0.5, yes is P >= 0.9, tight is between.
 Verdict verdict_of(const FitResult& f) {
   if (f.margin < Bytes(0) || f.host_short) return Verdict::No;
-  return f.margin < f.uncertainty ? Verdict::Tight : Verdict::Yes;
+  if (f.host_margin < Bytes(f.host_spread.above)) return Verdict::Tight;
+  for (const RankResult& r : f.ranks)
+    if (r.margin < Bytes(r.spread.above)) return Verdict::Tight;
+  return Verdict::Yes;
+}
+
+// Every rank and the host hold parts of the same files and run the same engine: their
+// errors go together, and what is least likely to fit decides.
+double probability_of(const FitResult& f) {
+  double least = probability_within(f.host_margin, f.host_spread);
+  for (const RankResult& r : f.ranks) least = std::min(least, probability_within(r.margin, r.spread));
+  return least;
 }
 
 void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances, const Holdback& holdback) {
@@ -156,12 +180,10 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
                      [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
   // The ranks are in order of tightness from here on.
   f.margin = f.ranks.front().margin;
-  const RankResult& tightest = f.ranks.front();
-  f.uncertainty =
-      tightest.ledger.high + held_back_high(tightest.ledger, holdback) - tightest.ledger.total - tightest.held;
-  f.host_bytes = host_bytes_of(f.ranks);
-  f.host_short = q.device.host.has_value() && f.host_bytes > *q.device.host;
+  f.uncertainty = Bytes(f.ranks.front().spread.above);
+  add_up_host(f);
   f.verdict = verdict_of(f);
+  f.probability = probability_of(f);
   solve_headroom(f, admission, allowances, holdback);
   f.cache_room = cache_room_of(f);
   return f;

@@ -57,8 +57,9 @@ struct RankResult {
   Program program;  // of a prefill step, the larger one
   Residency residency;
   MemoryLedger ledger;
-  Bytes held;    // left empty by the engine
-  Bytes margin;  // capacity - held - total
+  Bytes held;         // left empty by the engine
+  Bytes margin;       // capacity - held - total
+  ErrorWidth spread;  // of held + total
   Bytes budget(const DeviceBudget& device) const { return device.capacity - held; }
 };
 
@@ -66,11 +67,14 @@ struct FitResult {
   FitQuestion question;
   FormatId kv_format = 0;
   Verdict verdict = Verdict::No;
+  double probability = 0;         // that it fits: at least 0.9 for yes, 0.5 for tight
   std::vector<RankResult> ranks;  // tightest first
   Bytes host_bytes;
+  ErrorWidth host_spread;   // of host_bytes, where the size of the host is known
+  Bytes host_margin;        // host memory - host_bytes; 0 where the size is not known
   bool host_short = false;  // the host memory is what is missing
   Bytes margin;             // of the tightest rank
-  Bytes uncertainty;        // high - total of the tightest rank
+  Bytes uncertainty;        // from the median to the 90th percentile of the tightest rank
   // Solved with everything else held; -1: not even an empty one fits.
   Count max_context = 0;  // at most the model's maximum
   bool context_at_model_limit = false;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "sim/ledger/headroom.h"
 
 namespace moeplan {
@@ -75,8 +77,75 @@ TEST(MemoryLedger, BandsApplyToTheLinesTheyBelongTo) {
                      .weight_high = 1.1};
   const MemoryLedger l = ledger_of(p, {.context = 0, .sequences = 0, .step_tokens = 100}, a);
   // weights +-10 % of 4,000, activations +-20 % of 1,100, context +-50 % of 1,000
-  EXPECT_EQ(l.high - l.total, Bytes(400 + 220 + 500));
-  EXPECT_EQ(l.total - l.low, Bytes(400 + 220 + 500));
+  EXPECT_EQ(l.lines()[0].high - l.lines()[0].bytes, Bytes(400));
+  // Three independent sources: sqrt(400^2 + 220^2 + 500^2) = 677.1
+  EXPECT_EQ(l.high - l.total, Bytes(677));
+  EXPECT_EQ(l.total - l.low, Bytes(677));
+}
+
+// 1/2, 9/10 and 1/10 by the definition of the widths.
+TEST(Probability, IsFiveNineAndOneTenthsAtTheMedianAndThePercentiles) {
+  const ErrorWidth s{.below = 60, .above = 30};
+  EXPECT_NEAR(probability_within(Bytes(0), s), 0.5, 1e-12);
+  EXPECT_NEAR(probability_within(Bytes(30), s), 0.9, 1e-12);
+  EXPECT_NEAR(probability_within(Bytes(-60), s), 0.1, 1e-12);
+  EXPECT_EQ(probability_within(Bytes(-241), s), 0);  // beyond four widths a part would be below nothing
+}
+
+TEST(Probability, IsZeroOrOneWhereNothingIsEstimated) {
+  EXPECT_EQ(probability_within(Bytes(0), {}), 1);
+  EXPECT_EQ(probability_within(Bytes(-1), {}), 0);
+}
+
+TEST(Probability, NeverFallsAsTheBudgetGrows) {
+  const ErrorWidth s{.below = 600, .above = 300};
+  double before = 0;
+  for (Count margin = -3000; margin <= 3000; ++margin) {
+    const double p = probability_within(Bytes(margin), s);
+    EXPECT_GE(p, before) << margin;
+    before = p;
+  }
+  EXPECT_GT(before, 0.999);
+}
+
+// z with P(Z <= z) = p.
+double normal_quantile(double p) {
+  double low = -8, high = 8;
+  for (int i = 0; i < 60; ++i) {
+    const double z = (low + high) / 2;
+    (0.5 * std::erfc(-z / std::sqrt(2.0)) < p ? low : high) = z;
+  }
+  return low;
+}
+
+// Quadrature against every combination of equally likely values of the three sources. The
+// sum of skewed sources has another median than the sum of their medians: 0.12 for the most
+// one-sided label, near the median.
+TEST(Probability, WidthsInQuadratureAgreeWithTheConvolution) {
+  constexpr int kSteps = 60;
+  const ErrorWidth cases[][3] = {{{420, 210}, {50, 50}, {200, 200}},  // a label, activations, a context
+                             {{420, 210}, {400, 400}, {200, 200}},
+                             {{0, 0}, {1800, 1800}, {280, 280}},
+                             {{1270, 150}, {45, 45}, {200, 200}}};  // q3_k_m: files are smaller, seldom larger
+  for (const auto& sources : cases) {
+    const ErrorWidth both = in_quadrature(sources);
+    for (const double share : {-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5}) {
+      const Count margin = std::llround(share * static_cast<double>(share < 0 ? both.below : both.above));
+      int within = 0;
+      double values[3][kSteps];
+      for (int s = 0; s < 3; ++s)
+        for (int i = 0; i < kSteps; ++i) {
+          const double z = normal_quantile((i + 0.5) / kSteps) / 1.2815515655446004;
+          values[s][i] = z * static_cast<double>(z < 0 ? sources[s].below : sources[s].above);
+        }
+      for (const double a : values[0])
+        for (const double b : values[1])
+          for (const double c : values[2]) within += a + b + c <= static_cast<double>(margin) ? 1 : 0;
+      EXPECT_NEAR(probability_within(Bytes(margin), both), within / std::pow(kSteps, 3),
+                  4 * both.above < both.below ? 0.125 : 0.055)
+          << margin;
+    }
+  }
 }
 
 TEST(Headroom, ContextIsSolvedAcrossWindowsAndBlocks) {
