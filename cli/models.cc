@@ -7,6 +7,7 @@
 
 #include "cli/exit_status.h"
 #include "cli/model_argument.h"
+#include "cli/models_make.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/models.h"
@@ -20,17 +21,31 @@ constexpr Count kUsualContext = 8192;
 constexpr Count kMostSequences = Count{1} << 24;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 
-constexpr std::array<Option, 5> kOptions = {{
+constexpr std::array<Option, 16> kOptions = {{
     {"weights", "FORMAT", "format of the checkpoint: native (default), fp8, int4, q4_k_m, ..."},
     {"kv", "FORMAT", "format of the kv cache (default: the model's own)"},
     {"context", "N", "tokens, for the cache and the attention work (default: 8192 or the maximum)"},
     {"batch", "N", "sequences, for the cache (default: 1)"},
     {"sequences", "N", "", "batch"},
+    {"total", "N", "make: parameters in all, such as 600B"},
+    {"active", "N", "make: parameters one token uses, input and output tables included, such as 40B"},
+    {"like", "MODEL", "make: keep this model's attention, ratios, shared experts and vocabulary"},
+    {"experts", "N", "make: routed experts of a layer"},
+    {"top-k", "N", "make: experts a token uses"},
+    {"shared", "N", "make: shared experts, each as wide as a routed one"},
+    {"hidden", "N", "make: width of the model"},
+    {"layers", "N", "make: layers, dense ones included"},
+    {"dense-layers", "N", "make: leading layers without experts"},
+    {"expert-width", "N", "make: width of one expert"},
+    {"vocab", "N", "make: rows of the tables"},
 }};
 
-constexpr std::array<std::string_view, 3> kExamples = {"moeplan models show deepseek-v3 --context 32k --batch 16",
-                                                       "moeplan models diff qwen3-30b-a3b gpt-oss-20b",
-                                                       "moeplan models import path/to/config.json -o my-model.json"};
+// What only `make` reads: every option from --total on.
+constexpr std::size_t kFirstMakeOption = 5;
+
+constexpr std::array<std::string_view, 3> kExamples = {
+    "moeplan models show deepseek-v3 --context 32k --batch 16", "moeplan models diff qwen3-30b-a3b gpt-oss-20b",
+    "moeplan models make --total 600B --active 40B --like deepseek-v3"};
 
 ModelReport report_of(const Catalog& catalog, const ModelSpec& model, const Arguments& arguments) {
   const Count usual = model.max_context > 0 ? std::min(kUsualContext, model.max_context) : kUsualContext;
@@ -121,12 +136,17 @@ int import(Session& session, const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  const std::string action = action_of(arguments, "models", {"list", "show", "check", "diff", "import"});
+  const std::string action = action_of(arguments, "models", {"list", "show", "check", "diff", "import", "make"});
+  for (std::size_t i = 0; i < kOptions.size(); ++i)
+    if ((i >= kFirstMakeOption) != (action == "make") && arguments.has(kOptions[i].name))
+      throw_usage(kOptions[i].name, "the option with models " + action,
+                  i >= kFirstMakeOption ? "it with models make" : "it with models show, diff or check");
   Session session(arguments);
   if (action == "list") return list(session, arguments);
   if (action == "show") return show(session, arguments);
   if (action == "check") return check(session, arguments);
   if (action == "diff") return diff(session, arguments);
+  if (action == "make") return make_model(session, arguments);
   return import(session, arguments);
 }
 
@@ -138,10 +158,11 @@ Verb models_verb() {
           .usage =
               "models list [PATTERN]\nmodels show NAME|FILE [OPTIONS]\nmodels check NAME|FILE\nmodels diff NAME|FILE "
               "NAME|FILE\n"
-              "models import FILE [-o OUT]",
+              "models import FILE [-o OUT]\nmodels make --total N [--active N] [--like MODEL] [OPTIONS] [-o OUT]",
           .about =
               "Lists the known models; shows one in full; checks a model file; puts two side by side;\n"
-              "turns a Hugging Face config.json into a model file. FILE is a model file, or a\n"
+              "turns a Hugging Face config.json into a model file; makes a shape from asked totals. FILE is a model "
+              "file, or a\n"
               "config.json or its folder.",
           .options = kOptions,
           .examples = kExamples,

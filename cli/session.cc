@@ -74,6 +74,10 @@ Session::Session(const Arguments& arguments)
   if (!find_byte_unit(unit, style_.unit)) throw_usage("units", in_quotes(unit), "one of GiB, MiB, TiB, GB, MB, TB");
 }
 
+void Session::say(std::string_view text) const {
+  if (!quiet_) std::fprintf(stderr, "%s\n", printable(text).c_str());
+}
+
 void Session::warn(std::string_view text) const {
   if (!quiet_) std::fprintf(stderr, "warning: %s\n", printable(text).c_str());
 }

@@ -32,7 +32,8 @@ class Session {
   bool verbose() const { return verbose_; }
   bool explain() const { return explain_; }
 
-  // To stderr, unless --quiet.
+  // To stderr, unless --quiet: a remark, and one that is marked as a warning.
+  void say(std::string_view text) const;
   void warn(std::string_view text) const;
 
   // The answer in the asked-for format. A document for people, one for
