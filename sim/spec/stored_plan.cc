@@ -161,7 +161,8 @@ class StoredPlanner {
     return slots;
   }
 
-  // Those of the role: of this part where there are any (biases belong to several), else of any.
+  // Those of the role: of this part where there are any (biases belong to several), else of
+  // any. What is in an MTP module is of that part in the file.
   static Slots matching(Slots slots, MatrixRole role, Part part) {
     Slots of_role;
     std::copy_if(slots.begin(), slots.end(), std::back_inserter(of_role),
@@ -169,7 +170,8 @@ class StoredPlanner {
     Slots of_part;
     std::copy_if(of_role.begin(), of_role.end(), std::back_inserter(of_part),
                  [part](const Slot& s) { return s.matrix->part == part; });
-    return of_part.empty() && role != MatrixRole::Bias ? of_role : of_part;
+    const bool of_any = of_part.empty() && (role != MatrixRole::Bias || part == Part::Mtp);
+    return of_any ? of_role : of_part;
   }
 
   // The n-th occurrence goes to the n-th block that has the role, the last one to all that remain.
