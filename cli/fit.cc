@@ -15,6 +15,7 @@
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/base/unit_text.h"
+#include "sim/spec/stored.h"
 
 namespace moeplan {
 namespace {
@@ -61,18 +62,30 @@ struct Asked {
   FitOrigins origins;
 };
 
-RuntimeSpec choose_runtime(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
-                           FitOrigins& origins) {
-  if (const std::optional<std::string> asked = arguments.text("runtime")) {
-    origins.runtime_reason = "asked for";
-    return catalog.runtime(*asked);
-  }
+// The weights of a GGUF file and an engine that reads only safetensors.
+bool cannot_read(const RuntimeSpec& runtime, const FitQuestion& q) {
+  return runtime.formats == "tensors" && q.weights == "native" && q.model.stored != nullptr && q.model.stored->gguf;
+}
+
+RuntimeSpec default_runtime(const Catalog& catalog, const HardwareChoice& hardware, FitOrigins& origins) {
   if (hardware.device && !hardware.device->default_runtime.empty()) {
     origins.runtime_reason = "the default of " + hardware.device->id;
     return catalog.runtime(hardware.device->default_runtime);
   }
   origins.runtime_reason = "the default without --hardware";
   return catalog.runtime("generic");
+}
+
+RuntimeSpec choose_runtime(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
+                           const FitQuestion& q, FitOrigins& origins) {
+  if (const std::optional<std::string> asked = arguments.text("runtime")) {
+    origins.runtime_reason = "asked for";
+    return catalog.runtime(*asked);
+  }
+  RuntimeSpec runtime = default_runtime(catalog, hardware, origins);
+  if (!cannot_read(runtime, q)) return runtime;
+  origins.runtime_reason = runtime.id + ", " + origins.runtime_reason + ", does not read GGUF";
+  return catalog.runtime("llama.cpp");
 }
 
 bool is_named(const QuantFormat& format, const std::string& name) {
@@ -105,7 +118,6 @@ std::string kv_format(const FormatTable& formats, const std::string& asked) {
 
 void set_formats(Asked& asked, const Arguments& arguments) {
   FitQuestion& q = asked.question;
-  q.weights = arguments.text("weights").value_or("native");
   asked.origins.default_weights = !arguments.has("weights");
   q.kv = kv_format(q.formats, arguments.text("kv").value_or("auto"));
   asked.origins.default_kv = !arguments.has("kv");
@@ -115,6 +127,13 @@ void set_formats(Asked& asked, const Arguments& arguments) {
     problem.file = "--runtime " + q.runtime.id;
     problem.path = sentence;
     problem.hint = "name the format for this engine, or another engine with --runtime";
+    problems.push_back(problem);
+  }
+  if (cannot_read(q.runtime, q)) {
+    Problem problem;
+    problem.file = "--runtime " + q.runtime.id;
+    problem.found = "a GGUF file, which it does not read";
+    problem.hint = "use --runtime llama.cpp, or name the format of other files with --weights";
     problems.push_back(problem);
   }
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
@@ -264,7 +283,8 @@ Asked ask(Session& session, const Arguments& arguments) {
   const HardwareChoice hardware = choose_hardware(catalog, arguments);
   q.model = load_model(catalog, arguments.positionals().front());
   q.formats = catalog.formats();
-  q.runtime = choose_runtime(catalog, arguments, hardware, asked.origins);
+  q.weights = arguments.text("weights").value_or("native");
+  q.runtime = choose_runtime(catalog, arguments, hardware, q, asked.origins);
   set_formats(asked, arguments);
   set_memory(asked, arguments, hardware);
   set_rates(asked, catalog, arguments, hardware);
@@ -305,8 +325,8 @@ Verb fit_verb() {
           .about =
               "Adds up what lies in the memory of each device (weights, kv cache, activations, buffers,\n"
               "the runtime itself) and says whether it fits, with how much to spare, and what would\n"
-              "make it fit. MODEL is a name of \"moeplan models list\", a model file, or a Hugging Face\n"
-              "config.json or its folder.",
+              "make it fit. MODEL is a name of \"moeplan models list\", a model file, a Hugging Face\n"
+              "config.json or its folder, or a GGUF file.",
           .options = kOptions,
           .examples = kExamples,
           .run = run};

@@ -6,6 +6,7 @@
 #include "sim/base/error.h"
 #include "sim/base/json.h"
 #include "sim/base/text.h"
+#include "sim/spec/import/gguf.h"
 #include "sim/spec/import/hf_config.h"
 
 namespace moeplan {
@@ -40,11 +41,11 @@ std::string file_of(const std::string& path) {
 
 }  // namespace
 
-ModelSpec load_model_file(const std::string& path) {
-  for (const char* ending : {".gguf", ".safetensors"})
-    if (path.ends_with(ending))
-      refuse(path, std::string("a ") + ending + " file", "a model file or a Hugging Face config.json",
-             "weight files are not read yet: give the config.json and --weights");
+ModelSpec load_model_file(const Catalog& catalog, const std::string& path) {
+  if (path.ends_with(".gguf")) return import_gguf(path, catalog.formats());
+  if (path.ends_with(".safetensors"))
+    refuse(path, "a .safetensors file", "a model file or a Hugging Face config.json",
+           "these files are not read yet: give the config.json and --weights");
   const std::string file = file_of(path);
   std::string text = read_text_file(file, kLargestFile);
   return is_hf_config(text) ? import_hf_config(std::move(text), file) : read_model(std::move(text), file);
@@ -56,7 +57,7 @@ ModelSpec load_model(const Catalog& catalog, const std::string& argument) {
   } catch (const InputError& error) {
     if (error.kind() != ErrorKind::UnknownName || !looks_like_path(argument)) throw;
   }
-  return load_model_file(argument);
+  return load_model_file(catalog, argument);
 }
 
 }  // namespace moeplan

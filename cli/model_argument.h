@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MODEL on the command line: a preset or its alias; a project model file; a Hugging
-// Face config.json or the folder that holds it.
+// Face config.json or the folder that holds it; a GGUF file (of a split model any shard).
 #pragma once
 
 #include <string>
@@ -15,6 +15,6 @@ namespace moeplan {
 ModelSpec load_model(const Catalog& catalog, const std::string& argument);
 
 // A file or folder, never a name.
-ModelSpec load_model_file(const std::string& path);
+ModelSpec load_model_file(const Catalog& catalog, const std::string& path);
 
 }  // namespace moeplan

@@ -131,7 +131,7 @@ int diff(Session& session, const Arguments& arguments) {
 
 int import(Session& session, const Arguments& arguments) {
   expect_positionals(arguments, "models import FILE [-o OUT]", 2, 2);
-  session.write_text(write_model(load_model_file(arguments.positionals()[1])));
+  session.write_text(write_model(load_model_file(session.catalog(), arguments.positionals()[1])));
   return kExitYes;
 }
 

@@ -2,15 +2,39 @@
 // A deployment in the words of its engine's command line.
 #include <algorithm>
 
+#include "sim/spec/stored.h"
 #include "sim/study/fit.h"
 
 namespace moeplan {
 namespace {
 
+// As a shell reads it back.
+std::string quoted(const std::string& text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-+=:,@").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain && !text.empty()) return text;
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+// Of a split model llama.cpp wants the first shard, "-00001-of-00003.gguf".
+std::string first_shard(const StoredWeights& stored) {
+  constexpr std::size_t kEnding = 20;  // "00002-of-00003.gguf" and its hyphen
+  std::string file = stored.file;
+  if (stored.shards > 1 && file.size() >= kEnding) file.replace(file.size() - kEnding + 1, 5, "00001");
+  return file;
+}
+
 std::string llama_cpp_flags(const FitResult& result) {
   const FitQuestion& q = result.question;
   std::string flags;
-  if (q.weights != "native") flags = "-m <" + q.weights + " file> ";
+  if (q.weights != "native")
+    flags = "-m <" + q.weights + " file> ";
+  else if (q.model.stored != nullptr && q.model.stored->gguf)
+    flags = "-m " + quoted(first_shard(*q.model.stored)) + " ";
   flags += "-c " + std::to_string(q.workload.context * q.workload.sequences);
   if (q.workload.sequences > 1) flags += " -np " + std::to_string(q.workload.sequences);
   flags += " -ngl 99";

@@ -90,11 +90,10 @@ Part part_of_unknown(const Located& t) {
 
 class GgufImport {
  public:
-  GgufImport(const std::vector<GgufHeader>& shards, const std::string& path, const FormatTable& formats)
+  GgufImport(const std::vector<GgufHeader>& shards, const std::string& path)
       : shards_(shards),
         metadata_(shards.front().metadata),
         path_(path),
-        formats_(formats),
         complaints_(path),
         architecture_(text_of(metadata_, "general.architecture")),
         keys_(metadata_, architecture_, complaints_) {}
@@ -367,6 +366,7 @@ class GgufImport {
     std::map<Place, Sum> found;
     std::map<std::tuple<Count, MatrixRole, Part, std::string_view>, StoredEntry> entries;
     std::map<Part, Pool> extras;
+    auto stored = std::make_shared<StoredWeights>();
     for (const Located& t : tensors_) {
       for (Share share : shares_of(t)) {
         Count layer = t.name.layer;
@@ -383,15 +383,24 @@ class GgufImport {
           sum.elements += share.elements;
           if (sum.name.empty()) sum.name = t.tensor->name;
         }
+        if (share.role == MatrixRole::Extra) note_unplaced(*stored, t, share.bytes);
         add_entry(entries[{layer, share.role, share.part, t.tensor->dtype}], layer, share, *t.tensor);
       }
     }
     compare(expected, found);
     for (const auto& [part, pool] : extras) add_extra(model, part, pool);
-    auto stored = std::make_shared<StoredWeights>();
     for (auto& [key, entry] : entries) stored->entries.push_back(std::move(entry));
     finish(*stored);
     model.stored = std::move(stored);
+  }
+
+  // Tables of positions and angles, vision towers and spare copies have their place as extras.
+  static void note_unplaced(StoredWeights& stored, const Located& t, Bytes bytes) {
+    constexpr std::size_t kExamples = 5;
+    if (t.name.vision || t.name.stem == S::PositionEmbd || !counts_as_parameter(t)) return;
+    ++stored.unplaced_tensors;
+    stored.unplaced_bytes += bytes;
+    if (stored.unplaced_examples.size() < kExamples) stored.unplaced_examples.emplace_back(t.tensor->name);
   }
 
   // Tables of angles come from the configuration, not from training.
@@ -400,24 +409,17 @@ class GgufImport {
            !(t.name.stem == S::AttnKvB);
   }
 
-  void add_entry(StoredEntry& entry, Count layer, const Share& share, const ListedTensor& t) const {
+  static void add_entry(StoredEntry& entry, Count layer, const Share& share, const ListedTensor& t) {
     if (entry.bytes == Bytes(0)) {
       entry.layer = layer;
       entry.role = share.role;
       entry.part = share.part;
-      entry.format = format_of(t.dtype);
+      entry.format = find_ggml_type(t.dtype)->format;
       entry.tensors = 0;
     }
     entry.elements += share.elements;
     entry.bytes += share.bytes;
     ++entry.tensors;
-  }
-
-  std::string format_of(std::string_view dtype) const {
-    for (std::uint32_t id = 0; id < 512; ++id)
-      if (const GgmlType* type = find_ggml_type(id); type != nullptr && type->name == dtype)
-        return std::string(type->format);
-    return "";
   }
 
   void compare(const std::map<Place, Count>& expected, const std::map<Place, Sum>& found) {
@@ -451,6 +453,24 @@ class GgufImport {
                             .source = "tensors of " + file_name(path_)});
   }
 
+  // Tensors by type, most bytes first.
+  std::vector<StoredType> types() const {
+    std::map<std::string_view, StoredType> sums;
+    for (const Located& t : tensors_) {
+      StoredType& sum = sums[t.tensor->dtype];
+      ++sum.tensors;
+      sum.bytes += t.tensor->bytes;
+    }
+    std::vector<StoredType> sorted;
+    for (auto& [name, sum] : sums) {
+      sum.dtype = name;
+      sorted.push_back(std::move(sum));
+    }
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const StoredType& a, const StoredType& b) { return a.bytes > b.bytes; });
+    return sorted;
+  }
+
   void finish(StoredWeights& stored) const {
     stored.file = path_;
     stored.gguf = true;
@@ -458,6 +478,7 @@ class GgufImport {
     if (label != metadata_.end() && label->second.integer >= 0)
       stored.label = gguf_label_of(static_cast<std::uint64_t>(label->second.integer));
     stored.tensors = static_cast<Count>(tensors_.size());
+    stored.types = types();
     stored.shards = static_cast<Count>(shards_.size());
     for (const GgufHeader& shard : shards_) {
       stored.payload += shard.list.payload;
@@ -473,7 +494,6 @@ class GgufImport {
   const std::vector<GgufHeader>& shards_;
   const GgufMetadata& metadata_;
   const std::string& path_;
-  const FormatTable& formats_;
   GgufComplaints complaints_;
   std::string architecture_;
   GgufKeys keys_;
@@ -489,9 +509,8 @@ class GgufImport {
 
 }  // namespace
 
-ModelSpec import_gguf_headers(const std::vector<GgufHeader>& shards, const std::string& path,
-                              const FormatTable& formats) {
-  return GgufImport(shards, path, formats).run();
+ModelSpec import_gguf_headers(const std::vector<GgufHeader>& shards, const std::string& path) {
+  return GgufImport(shards, path).run();
 }
 
 }  // namespace moeplan

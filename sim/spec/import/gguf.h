@@ -16,7 +16,6 @@ namespace moeplan {
 ModelSpec import_gguf(const std::string& path, const FormatTable& formats);
 
 // The same of headers that were read: all shards in order.
-ModelSpec import_gguf_headers(const std::vector<GgufHeader>& shards, const std::string& path,
-                              const FormatTable& formats);
+ModelSpec import_gguf_headers(const std::vector<GgufHeader>& shards, const std::string& path);
 
 }  // namespace moeplan

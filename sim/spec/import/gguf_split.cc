@@ -78,7 +78,7 @@ ModelSpec import_gguf(const std::string& path, const FormatTable& formats) {
   std::vector<GgufHeader> headers;
   headers.push_back(read_gguf_header(path, formats));
   const Count shards = integer_of(headers.front(), "split.count", 0);
-  if (shards <= 1) return import_gguf_headers(headers, path, formats);
+  if (shards <= 1) return import_gguf_headers(headers, path);
   const Count number = integer_of(headers.front(), "split.no", 0);
   if (shards > kMaxShards || number < 0 || number >= shards)
     refuse(path, "split.no, split.count", fmt::format("{} of {}", number, shards), "a shard below 65536");
@@ -93,7 +93,7 @@ ModelSpec import_gguf(const std::string& path, const FormatTable& formats) {
     if (tensors > kMaxTensorsOfSplit) refuse(shard, "", fmt::format("{} tensors so far", tensors), "at most 1048576");
   }
   check_tensors(headers, path);
-  return import_gguf_headers(headers, path, formats);
+  return import_gguf_headers(headers, path);
 }
 
 }  // namespace moeplan

@@ -134,6 +134,11 @@ const GgmlType* find_ggml_type(std::uint32_t id) {
   return found == kTypes.end() ? nullptr : found;
 }
 
+const GgmlType* find_ggml_type(std::string_view name) {
+  const auto* found = std::find_if(kTypes.begin(), kTypes.end(), [name](const GgmlType& t) { return t.name == name; });
+  return found == kTypes.end() ? nullptr : found;
+}
+
 std::string_view gguf_label_of(std::uint64_t file_type) {
   const auto* found =
       std::find_if(kFileTypes.begin(), kFileTypes.end(), [file_type](const FileType& t) { return t.id == file_type; });

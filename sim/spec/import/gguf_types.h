@@ -18,6 +18,7 @@ struct GgmlType {
 
 // nullptr: never assigned.
 const GgmlType* find_ggml_type(std::uint32_t id);
+const GgmlType* find_ggml_type(std::string_view name);
 
 // "Q4_K_M" of general.file_type; "" for a number that names none.
 std::string_view gguf_label_of(std::uint64_t file_type);
