@@ -20,14 +20,14 @@ class GgufLike {
   };
 
   GgufLike(const ModelSpec& model, const FormatTable& formats, std::string_view label, std::string architecture,
-           Options options)
+           Options options, Count words)
       : out(formats),
         model_(model),
         formats_(formats),
         plan_(plan_weights(model, formats, label)),
         arch_(std::move(architecture)),
         options_(options) {
-    write_keys();
+    write_keys(words);
     write_trunk();
     std::vector<std::size_t> next(model.blocks.size(), 0);
     Count layer = 0;
@@ -44,7 +44,7 @@ class GgufLike {
   std::string key(const char* name) const { return arch_ + "." + name; }
   void integer(const char* name, Count value) { out.integer(key(name), value); }
 
-  void write_keys() {
+  void write_keys(Count words) {
     out.text("general.architecture", arch_);
     out.text("general.name", model_.name);
     out.integer("general.file_type", 15);
@@ -84,7 +84,7 @@ class GgufLike {
         integer("ssm.inner_size", b->heads * b->head_dim);
       }
     }
-    out.words("tokenizer.ggml.tokens", 1000);
+    out.words("tokenizer.ggml.tokens", words);
   }
 
   void write_heads(const SoftmaxAttention& a) {
@@ -306,8 +306,8 @@ class GgufLike {
 };
 
 inline GgufWriter gguf_like(const ModelSpec& model, const FormatTable& formats, std::string_view label,
-                            const std::string& architecture, GgufLike::Options options = {}) {
-  return GgufLike(model, formats, label, architecture, options).out;
+                            const std::string& architecture, GgufLike::Options options = {}, Count words = 1000) {
+  return GgufLike(model, formats, label, architecture, options, words).out;
 }
 
 }  // namespace moeplan

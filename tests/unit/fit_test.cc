@@ -81,6 +81,17 @@ TEST(Fit, WeightsOfAFileAreExplainedByItsTensors) {
   }
 }
 
+TEST(Fit, LlamaCppIsToldTheFirstShardOfTheFile) {
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 64 * kGiB);
+  StoredWeights stored = stored_like(q.model, q.formats, "q4_k_m");
+  stored.file = "my models/m-00002-of-00003.gguf";
+  stored.shards = 3;
+  q.model.stored = std::make_shared<const StoredWeights>(stored);
+  EXPECT_EQ(runtime_flags(evaluate(q)).find("-m 'my models/m-00001-of-00003.gguf' -c 8192"), 0U);
+  q.weights = "q5_k_m";  // other weights than the file's
+  EXPECT_EQ(runtime_flags(evaluate(q)).find("-m <q5_k_m file>"), 0U);
+}
+
 TEST(Fit, NothingIsOfferedWhenItFits) {
   EXPECT_TRUE(find_changes(question("gpt2", "generic", 24 * kGiB)).fitting.empty());
 }
