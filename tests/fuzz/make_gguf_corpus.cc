@@ -36,6 +36,8 @@ struct Shrink {
     m.groups = 2;
   }
   void operator()(DenseFfn& f) const { f.width = 256; }
+  template <class Other>
+  void operator()(Other&) const {}  // not among the seeds
   void operator()(MoeFfn& f) const {
     f.experts = 8;
     f.top_k = 2;
@@ -70,12 +72,12 @@ void write_all(const std::string& folder) {
     const char* architecture;
     GgufLike::Options options = {};
   };
-  for (const Seed& seed : {Seed{"mixtral-8x7b", "llama"}, Seed{"mixtral-8x7b", "llama", {.old_experts = true}},
-                           Seed{"deepseek-v3", "deepseek2"}, Seed{"deepseek-v3", "deepseek2", {.old_latent = true}},
-                           Seed{"gpt-oss-20b", "gpt-oss"}, Seed{"qwen3-next-80b-a3b", "qwen3next", {.mtp = true}},
-                           Seed{"glm-4.5-air", "glm4moe"}, Seed{"nemotron-3-nano-30b-a3b", "nemotron_h_moe"},
-                           Seed{"llama-4-scout", "llama4"}, Seed{"gpt2", "gpt2", {.fused_qkv = true}},
-                           Seed{"minimax-m2", "minimax-m2"}}) {
+  for (const Seed& seed :
+       {Seed{"mixtral-8x7b", "llama"}, Seed{"mixtral-8x7b", "llama", {.old_experts = true}},
+        Seed{"deepseek-v3", "deepseek2"}, Seed{"deepseek-v3", "deepseek2", {.old_latent = true}},
+        Seed{"gpt-oss-20b", "gpt-oss"}, Seed{"qwen3-next-80b-a3b", "qwen3next", {.mtp = true}},
+        Seed{"glm-4.5-air", "glm4moe"}, Seed{"nemotron-3-nano-30b-a3b", "nemotron_h_moe"},
+        Seed{"llama-4-scout", "llama4"}, Seed{"gpt2", "gpt2", {.fused_qkv = true}}, Seed{"minimax-m2", "minimax-m2"}}) {
     const ModelSpec model = shrunk(catalog.model(seed.model));
     const GgufWriter file = gguf_like(model, formats, "fp16", seed.architecture, seed.options, 3);
     const bool variant = seed.options.old_experts || seed.options.old_latent;
