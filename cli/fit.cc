@@ -25,10 +25,11 @@ constexpr Count kMostSequences = Count{1} << 24;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 23> kOptions = {{
+constexpr std::array<Option, 24> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
-    {"gpus", "N", "devices in all (default: one, or all of the machine)"},
+    {"gpus", "N", "devices in all (default: one, or all of the machine); min: the fewest that are enough"},
+    {"budget-gpus", "N", "what N devices can hold: formats, layouts, longest context, most sequences"},
     {"host-memory", "SIZE", "memory of each host that experts may use"},
     {"host-bandwidth", "RATE", "of host memory, e.g. 90GB/s, for the bound on decode speed"},
     {"reserve", "SIZE", "kept free on each device (default: the runtime's; 0 is fine)"},
@@ -305,8 +306,9 @@ int run(const Arguments& arguments) {
   expect_positionals(arguments, "fit MODEL (--memory SIZE | --hardware NAME) [OPTIONS]", 1, 1);
   Session session(arguments);
   const Asked asked = ask(session, arguments);
-  FitReport report{evaluate(asked.question), {}, asked.origins, {}};
+  FitReport report{evaluate(asked.question), {}, asked.origins, {}, {}};
   report.decode = decode_floor(report.result, asked.question.rates);
+  if (arguments.has("budget-gpus")) report.budget = within_budget(asked.question, asked.question.layout.gpus());
   if (report.result.verdict == Verdict::No) report.changes = find_changes(asked.question);
   const Detail detail = session.explain() ? Detail::Explain : session.verbose() ? Detail::Verbose : Detail::Normal;
   session.write({.document = [&report, detail] { return describe_fit(report, detail); },

@@ -8,11 +8,13 @@
 #include <algorithm>
 
 #include "sim/base/error.h"
+#include "sim/study/budget.h"
 
 namespace moeplan {
 namespace {
 
 constexpr Count kMostGpus = 65536;
+constexpr Count kMostFewest = 256;  // devices that "min" tries
 
 struct Degrees {
   std::optional<Count> gpus, tp, dp, moe_tp, ep, pp;
@@ -21,9 +23,15 @@ struct Degrees {
   bool any() const { return tp || dp || moe_tp || ep || pp; }
 };
 
+bool wants_fewest(const Arguments& arguments) { return arguments.text("gpus") == "min"; }
+
 Degrees read_degrees(const Arguments& arguments) {
   const auto degree = [&arguments](const char* option) { return arguments.count(option, 1, kMostGpus); };
-  return {.gpus = degree("gpus"),
+  if (arguments.has("gpus") && arguments.has("budget-gpus"))
+    throw_usage("budget-gpus", "it beside --gpus", "one of them", "--budget-gpus N answers for N devices");
+  return {.gpus = arguments.has("budget-gpus") ? degree("budget-gpus")
+                  : wants_fewest(arguments)    ? std::nullopt
+                                               : degree("gpus"),
           .tp = degree("tp"),
           .dp = degree("attention-dp"),
           .moe_tp = degree("moe-tp"),
@@ -130,6 +138,15 @@ LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& q
   const Degrees degrees = read_degrees(arguments);
   const Count gpus = degrees.gpus.value_or(implied_gpus(degrees, default_gpus));
   LayoutChoice choice;
+  if (wants_fewest(arguments)) {
+    if (degrees.any() || degrees.named_replicas)
+      throw_usage("gpus", "min beside degrees of parallelism", "either", "min chooses the layout itself");
+    choice.chosen = true;
+    if (const std::optional<Layout> found = fewest_devices(question, kMostFewest)) {
+      choice.layout = *found;
+      return choice;
+    }
+  }
   if (degrees.any()) {
     choice.layout = derive(degrees, gpus, has_experts(question.model));
     std::vector<std::string> broken = violations(choice.layout, question.model, question.runtime);

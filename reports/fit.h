@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "reports/document.h"
-#include "sim/study/fit.h"
+#include "sim/study/budget.h"
 
 namespace moeplan {
 
@@ -34,6 +34,7 @@ struct FitReport {
   Changes changes;  // empty unless the verdict is no
   FitOrigins origins;
   DecodeFloor decode;
+  std::vector<BudgetRow> budget;  // what was asked to be listed
 };
 
 enum class Detail {

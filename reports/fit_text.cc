@@ -393,16 +393,16 @@ void add_changes(Document& document, const FitReport& report) {
   if (report.result.verdict != Verdict::No) return;
   if (report.changes.fitting.empty()) {
     ItemList list;
-    list.title = "no single change makes it fit";
+    list.title = "no change makes it fit, nor any two";
     if (report.changes.closest)
       list.items.push_back({"Closest: " + report.changes.closest->text + ", still short by ",
                             -report.changes.closest->result.margin, "."});
-    list.items.push_back({"Combine several: a smaller weight format, more devices, a shorter context."});
+    list.items.push_back({"Combine more: a smaller weight format, more devices, a shorter context."});
     document.add(list);
     return;
   }
   Table table;
-  table.caption = "ways to make it fit, each alone, smallest change first";
+  table.caption = "ways to make it fit, smallest change first";
   const bool uses_host = std::any_of(report.changes.fitting.begin(), report.changes.fitting.end(),
                                      [](const Change& c) { return c.result.question.host_expert_layers > 0; });
   if (uses_host && !report.result.question.device.host)
@@ -431,6 +431,31 @@ void add_changes(Document& document, const FitReport& report) {
   if (!runtime_flags(report.changes.fitting.front().result).empty()) document.add(flags);
 }
 
+// ---- what a number of devices can hold ----
+
+void add_budget(Document& document, const FitReport& report) {
+  if (report.budget.empty()) return;
+  const FitQuestion& q = report.result.question;
+  Table table;
+  table.caption = fmt::format("what {} can hold, finest weights first", plural(q.layout.gpus(), "device"));
+  table.columns = {{"weights", "weights", true, 0},
+                   {"layout", "layout", true, 1},
+                   {"verdict", "as asked", true, 0},
+                   {"max_context_tokens", "context of 1", false, 0},
+                   {"max_sequences", fmt::format("sequences of {}", grouped(q.workload.context)), false, 0},
+                   {"decode_at_most_tokens_per_s", "tok/s <=", false, 2}};
+  const auto or_none = [](Count n) { return n < 1 ? std::string("none") : grouped(n); };
+  for (const BudgetRow& row : report.budget)
+    table.rows.push_back({{{row.weights},
+                           {describe(row.layout)},
+                           {std::string(word_of(row.result.verdict))},
+                           {or_none(row.max_context)},
+                           {or_none(row.result.max_sequences)},
+                           {row.decode.known() ? speed_text(row.decode.value) : "-"}},
+                          Tone::Plain});
+  document.add(table);
+}
+
 // ---- every tensor ----
 
 void add_explanations(Document& document, const FitResult& f) {
@@ -457,6 +482,7 @@ Document describe_fit(const FitReport& report, Detail detail) {
   document.add(header_of(report));
   document.add(memory_table(report, detail));
   document.add(verdict_of(report));
+  add_budget(document, report);
   add_changes(document, report);
   if (detail == Detail::Explain) add_explanations(document, report.result);
   ItemList notes{"assumptions", {}};

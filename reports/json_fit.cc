@@ -149,6 +149,22 @@ void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
   out.end_array();
 }
 
+void write_budget(JsonWriter& out, const std::vector<BudgetRow>& rows) {
+  out.key("budget").begin_array();
+  for (const BudgetRow& row : rows) {
+    out.begin_object();
+    out.member("weights", row.weights);
+    write_layout(out, row.layout);
+    out.member("verdict", word_of(row.result.verdict));
+    out.member("probability_fits", rounded_probability(row.result.probability));
+    write_solved(out, "max_context_tokens", row.max_context);
+    write_solved(out, "max_sequences", row.result.max_sequences);
+    write_decode(out, row.decode);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 }  // namespace
 
 std::string json_of_fit(const FitReport& report, bool terms) {
@@ -171,6 +187,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   write_headroom(out, f);
   write_decode(out, report.decode);
   write_solutions(out, report.changes.fitting);
+  if (!report.budget.empty()) write_budget(out, report.budget);
   out.member("flags", runtime_flags(f));
   out.key("assumptions").begin_array();
   for (const std::string& note : assumptions_of(report, Detail::Verbose)) out.value(note);

@@ -49,6 +49,30 @@ const std::string_view kFitSchema = R"(  "type": "object",
         "host_is_device": {"type": "boolean"}
       }
     },
+    "layout": {"$ref": "#/definitions/layout"},
+    "runtime": {"$ref": "#/definitions/text"},
+    "runtime_version": {"type": "string"},
+    "weights": {"$ref": "#/definitions/text"},
+    "kv": {"$ref": "#/definitions/text"},
+    "context_tokens": {"type": "integer", "minimum": 1},
+    "sequences": {"type": "integer", "minimum": 1, "description": "of each replica"},
+    "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
+    "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
+    "host_short": {"type": "boolean"},
+    "headroom": {"$ref": "#/definitions/headroom"},
+    "decode_tokens_per_s": {"$ref": "#/definitions/speed"},
+    "solutions": {"type": "array", "items": {"$ref": "#/definitions/solution"}},
+    "budget": {"type": "array", "items": {"$ref": "#/definitions/budget_row"}, "description": "with --budget-gpus: finest weights first"},
+    "flags": {"type": "string"},
+    "assumptions": {"$ref": "#/definitions/names"}
+  },
+)";
+
+const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
+    "probability": {
+      "type": "number", "minimum": 0, "maximum": 1,
+      "description": "that the total is at most the budget: every low..high is an 80 % interval; below 0.5 is no, from 0.9 on is yes; 0 or 1 where nothing is estimated"
+    },
     "layout": {
       "type": "object",
       "required": ["text", "gpus", "tp", "dp", "moe_tp", "ep", "pp", "replicas"],
@@ -64,27 +88,20 @@ const std::string_view kFitSchema = R"(  "type": "object",
         "replicas": {"type": "integer", "minimum": 1}
       }
     },
-    "runtime": {"$ref": "#/definitions/text"},
-    "runtime_version": {"type": "string"},
-    "weights": {"$ref": "#/definitions/text"},
-    "kv": {"$ref": "#/definitions/text"},
-    "context_tokens": {"type": "integer", "minimum": 1},
-    "sequences": {"type": "integer", "minimum": 1, "description": "of each replica"},
-    "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
-    "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
-    "host_short": {"type": "boolean"},
-    "headroom": {"$ref": "#/definitions/headroom"},
-    "decode_tokens_per_s": {"$ref": "#/definitions/speed"},
-    "solutions": {"type": "array", "items": {"$ref": "#/definitions/solution"}},
-    "flags": {"type": "string"},
-    "assumptions": {"$ref": "#/definitions/names"}
-  },
-)";
-
-const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
-    "probability": {
-      "type": "number", "minimum": 0, "maximum": 1,
-      "description": "that the total is at most the budget: every low..high is an 80 % interval; below 0.5 is no, from 0.9 on is yes; 0 or 1 where nothing is estimated"
+    "budget_row": {
+      "type": "object",
+      "required": ["weights", "layout", "verdict", "probability_fits", "max_context_tokens", "max_sequences",
+                   "decode_tokens_per_s"],
+      "additionalProperties": false,
+      "properties": {
+        "weights": {"$ref": "#/definitions/text"},
+        "layout": {"$ref": "#/definitions/layout"},
+        "verdict": {"$ref": "#/definitions/verdict"},
+        "probability_fits": {"$ref": "#/definitions/probability"},
+        "max_context_tokens": {"type": ["integer", "null"], "minimum": 0, "description": "of one sequence on each data-parallel rank"},
+        "max_sequences": {"type": ["integer", "null"], "minimum": 0, "description": "of the asked context"},
+        "decode_tokens_per_s": {"$ref": "#/definitions/speed"}
+      }
     },
     "kind": {
       "type": "string",

@@ -21,8 +21,8 @@ double lost_share(double after, double before) { return before > 0 ? 1.0 - after
 // Searches for changes of one kind; each appends what it finds.
 class ChangeSearch {
  public:
-  ChangeSearch(const FitQuestion& question, const FitResult& base)
-      : q_(question), base_(base), plan_(plan_model(question.model, question.formats, question.weights)) {}
+  ChangeSearch(const FitQuestion& question, const FitResult& base, ModelPlan plan)
+      : q_(question), base_(base), plan_(std::move(plan)) {}
 
   void layouts() {
     const Count gpus = q_.layout.gpus() / q_.layout.replicas;
@@ -69,15 +69,11 @@ class ChangeSearch {
   }
 
   void kv_formats() {
-    const Count now = token_bytes(base_.kv_format);
-    for (const char* name : {"fp8", "q8_0", "q4_0"}) {
-      if (!format_violations(q_.runtime, plan_.formats, "native", name).empty()) continue;
-      if (token_bytes(plan_.formats.id_of(name)) >= now) continue;
+    for (const std::string& name : smaller_caches()) {
       FitQuestion q = q_;
       q.kv = name;
       FitResult result = evaluate_planned(plan_, q);
-      const double share = lost_share(static_cast<double>(token_bytes(result.kv_format)), static_cast<double>(now));
-      if (keep(ChangeKind::KvFormat, std::string("--kv ") + name, share, std::move(result))) return;
+      if (keep(ChangeKind::KvFormat, "--kv " + name, cache_share(result.kv_format), std::move(result))) return;
     }
   }
 
@@ -107,29 +103,6 @@ class ChangeSearch {
     }
   }
 
-  // The finest format whose experts fit the host and whose rest fits the device, for
-  // models that neither change alone can place.
-  void formats_on_host() {
-    if (!host_helps() || !q_.device.host.has_value() || has(ChangeKind::HostExperts)) return;
-    const double now = static_cast<double>(weight_bytes_of(base_).count());
-    const std::vector<std::string> labels = weight_labels();
-    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
-      FitQuestion q = q_;
-      q.weights = *label;
-      if (!fewest_host_layers(plan, q)) continue;
-      FitResult result = evaluate_planned(plan, q);
-      const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()), now);
-      const double moved =
-          static_cast<double>(result.host_bytes.count()) / static_cast<double>(weight_bytes_of(result).count());
-      // What is given up by both: the bytes lost, and of the rest the share that moves.
-      if (share > kWorthwhile)
-        keep(ChangeKind::FormatAndHost, "--weights " + *label + ", " + host_text(q.host_expert_layers),
-             share + (1 - share) * moved, std::move(result));
-      return;
-    }
-  }
-
   void more_gpus() {
     const Count now = q_.layout.gpus() / q_.layout.replicas;
     if (q_.device.host_is_device) return;  // a laptop is one device
@@ -150,7 +123,20 @@ class ChangeSearch {
     }
   }
 
+  // Two changes, neither enough alone: the whole of one, then the least of the other that is
+  // enough. What is given up: the first share, and of the rest the second; it is less than
+  // a single change of the first kind gives up.
+  void pairs() {
+    pairs_with_caches();
+    pairs_with_weights();
+    pairs_with_host();
+    std::stable_sort(pairs_.begin(), pairs_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
+    if (pairs_.size() > kMostPairs) pairs_.erase(pairs_.begin() + kMostPairs, pairs_.end());
+    for (Change& pair : pairs_) found_.push_back(std::move(pair));
+  }
+
   Changes take() {
+    for (Change& change : found_) change.decode = decode_floor(change.result, change.result.question.rates);
     std::stable_sort(found_.begin(), found_.end(), [](const Change& a, const Change& b) { return a.size < b.size; });
     Changes changes{std::move(found_), std::nullopt};
     if (changes.fitting.empty()) changes.closest = std::move(closest_);
@@ -163,16 +149,113 @@ class ChangeSearch {
   static constexpr double kWorthwhile = 0.1;  // a format that saves less is not worth its loss
   static constexpr Count kUsefulContext = 256;
   static constexpr Count kMostGpus = 1024;
+  static constexpr std::size_t kMostPairs = 3;
 
   bool keep(ChangeKind kind, std::string text, double size, FitResult result) {
     if (fits(result)) {
-      const DecodeFloor decode = decode_floor(result, result.question.rates);
-      found_.push_back({kind, std::move(text), size, std::move(result), decode});
+      found_.push_back({kind, std::move(text), size, std::move(result), {}});
       return true;
     }
     if (!closest_.has_value() || result.margin > closest_->result.margin)
       closest_ = Change{kind, std::move(text), size, std::move(result), {}};
     return false;
+  }
+
+  void search(ChangeKind kind) {
+    switch (kind) {
+      case ChangeKind::Layout: return layouts();
+      case ChangeKind::Reserve: return reserve();
+      case ChangeKind::Context: return context();
+      case ChangeKind::Sequences: return sequences();
+      case ChangeKind::KvFormat: return kv_formats();
+      case ChangeKind::HostExperts: return host_experts();
+      case ChangeKind::WeightFormat: return weight_formats();
+      case ChangeKind::MoreGpus: return more_gpus();
+      case ChangeKind::FormatAndHost:
+      case ChangeKind::Pair: return;
+    }
+  }
+
+  void pairs_with_caches() {
+    if (has(ChangeKind::KvFormat)) return;
+    std::vector<ChangeKind> open = {ChangeKind::Context, ChangeKind::Sequences, ChangeKind::HostExperts};
+    for (const std::string& name : smaller_caches()) {
+      FitQuestion q = q_;
+      q.kv = name;
+      combine(plan_, q, {ChangeKind::KvFormat, "--kv " + name, cache_share(plan_.formats.id_of(name))}, open);
+    }
+  }
+
+  // Of each second change the finest format that it makes fit; finer than the one that
+  // fits alone.
+  void pairs_with_weights() {
+    std::vector<ChangeKind> open = {ChangeKind::HostExperts, ChangeKind::KvFormat, ChangeKind::Context,
+                                    ChangeKind::Sequences};
+    if (!q_.device.host.has_value()) open.erase(open.begin());  // any format would do
+    const double now = static_cast<double>(weight_bytes_of(base_).count());
+    const std::vector<std::string> labels = weight_labels();
+    for (auto label = labels.rbegin(); label != labels.rend() && !open.empty(); ++label) {
+      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      FitQuestion q = q_;
+      q.weights = *label;
+      const double bytes = static_cast<double>(weight_bytes_of(evaluate_planned(plan, q)).count());
+      const double share = lost_share(bytes, now);
+      if (share > kWorthwhile) combine(plan, q, {ChangeKind::WeightFormat, "--weights " + *label, share}, open);
+    }
+  }
+
+  void pairs_with_host() {
+    if (!host_helps() || has(ChangeKind::HostExperts)) return;
+    std::vector<ChangeKind> open = {ChangeKind::Context, ChangeKind::Sequences};
+    FitQuestion q = q_;
+    q.host_expert_layers = static_cast<Count>(plan_.layers.size());
+    const FitResult moved = evaluate_planned(plan_, q);
+    if (moved.host_bytes <= base_.host_bytes) return;  // no experts
+    const double share = moved.host_bytes.size() / weight_bytes_of(base_).size();
+    combine(plan_, q, {ChangeKind::HostExperts, host_text(q.host_expert_layers), share}, open);
+  }
+
+  struct FirstChange {
+    ChangeKind kind;
+    std::string text;
+    double size;
+  };
+
+  // Tries the open kinds of second changes after a first; what is found is open no longer.
+  void combine(const ModelPlan& plan, const FitQuestion& q, const FirstChange& first, std::vector<ChangeKind>& open) {
+    const FitResult base = evaluate_planned(plan, q);
+    if (fits(base)) return;
+    ChangeSearch inner(q, base, plan);
+    std::erase_if(open, [&](ChangeKind second) {
+      if (has(second)) return true;
+      inner.search(second);
+      return inner.has(second);
+    });
+    for (Change& second : inner.found_) {
+      const double size = first.size + (1 - first.size) * second.size;
+      if (std::any_of(found_.begin(), found_.end(),
+                      [&](const Change& c) { return c.kind == first.kind && c.size <= size; }))
+        continue;
+      const bool host = first.kind == ChangeKind::WeightFormat && second.kind == ChangeKind::HostExperts;
+      pairs_.push_back({host ? ChangeKind::FormatAndHost : ChangeKind::Pair,
+                        first.text + ", " + second.text,
+                        size,
+                        std::move(second.result),
+                        {}});
+    }
+  }
+
+  // Cache formats the engine has that are smaller than the one in use, largest first.
+  std::vector<std::string> smaller_caches() const {
+    std::vector<std::string> names;
+    for (const char* name : {"fp8", "q8_0", "q4_0"})
+      if (format_violations(q_.runtime, plan_.formats, "native", name).empty() &&
+          token_bytes(plan_.formats.id_of(name)) < token_bytes(base_.kv_format))
+        names.emplace_back(name);
+    return names;
+  }
+  double cache_share(FormatId format) const {
+    return lost_share(static_cast<double>(token_bytes(format)), static_cast<double>(token_bytes(base_.kv_format)));
   }
 
   bool has(ChangeKind kind) const {
@@ -210,15 +293,17 @@ class ChangeSearch {
   const FitResult& base_;
   ModelPlan plan_;
   std::vector<Change> found_;
+  std::vector<Change> pairs_;
   std::optional<Change> closest_;
 };
 
 }  // namespace
 
 Changes find_changes(const FitQuestion& question) {
-  const FitResult base = evaluate(question);
+  ModelPlan plan = plan_model(question.model, question.formats, question.weights);
+  const FitResult base = evaluate_planned(plan, question);
   if (fits(base)) return {};
-  ChangeSearch search(question, base);
+  ChangeSearch search(question, base, std::move(plan));
   search.layouts();
   search.reserve();
   search.context();
@@ -226,8 +311,8 @@ Changes find_changes(const FitQuestion& question) {
   search.kv_formats();
   search.host_experts();
   search.weight_formats();
-  search.formats_on_host();
   search.more_gpus();
+  search.pairs();
   return search.take();
 }
 

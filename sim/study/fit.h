@@ -96,7 +96,8 @@ enum class ChangeKind {
   HostExperts,
   WeightFormat,
   MoreGpus,
-  FormatAndHost
+  FormatAndHost,
+  Pair
 };
 struct Change {
   ChangeKind kind = ChangeKind::Layout;
@@ -111,8 +112,8 @@ struct Changes {
   std::optional<Change> closest;  // when none fits: the one that came nearest
 };
 
-// Single changes that make a "no" a "yes" or "tight"; where experts may move to the
-// host, also the finest weight format that fits together with moving all of them.
+// Single changes that make a "no" a "yes" or "tight", and the best few pairs of changes
+// of kinds that are not enough alone.
 Changes find_changes(const FitQuestion& question);
 
 // The layout for a number of devices when the user names none: the first legal one that

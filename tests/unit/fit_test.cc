@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/study/fit.h"
 
+#include "sim/study/budget.h"
+
 #include <gtest/gtest.h>
 
 #include "sim/study/explain.h"
@@ -134,6 +136,69 @@ TEST(Fit, HostExpertsAreTheFewestLayersThatFit) {
     return;
   }
   FAIL() << "no experts were moved to the host";
+}
+
+TEST(Fit, PairsAreOfferedWhereNeitherHalfIsEnough) {
+  // 24 GiB, no host to move to: neither q8_0 caches nor any context make bf16 weights fit;
+  // with 64 GiB of host memory the weights need a smaller format as well.
+  for (const char* model : {"mixtral-8x7b", "gpt-oss-120b", "qwen3-235b-a22b", "glm-4.5-air"}) {
+    FitQuestion q = question(model, "llama.cpp", 12 * kGiB);
+    q.workload.context = 32768;
+    q.device.host = 48 * kGiB;
+    const std::vector<Change> changes = find_changes(q).fitting;
+    Count pairs = 0;
+    for (const Change& change : changes) {
+      EXPECT_NE(change.result.verdict, Verdict::No) << model << " " << change.text;
+      if (change.kind != ChangeKind::Pair && change.kind != ChangeKind::FormatAndHost) continue;
+      ++pairs;
+      // Take back either half: no longer fits.
+      const FitQuestion& both = change.result.question;
+      Count halves = 0;
+      const auto without = [&](auto member) {
+        if (both.*member == q.*member) return;
+        FitQuestion half = both;
+        half.*member = q.*member;
+        EXPECT_EQ(evaluate(half).verdict, Verdict::No) << model << " " << change.text;
+        ++halves;
+      };
+      without(&FitQuestion::weights);
+      without(&FitQuestion::kv);
+      without(&FitQuestion::host_expert_layers);
+      without(&FitQuestion::workload);
+      EXPECT_EQ(halves, 2) << model << " " << change.text;
+    }
+    EXPECT_LE(pairs, 3) << model;
+  }
+}
+
+TEST(Budget, EveryRowIsReachedAndFinerFormatsHoldLess) {
+  FitQuestion q = question("deepseek-r1", "vllm", 139 * kGiB);
+  q.workload.context = 32768;
+  const std::vector<BudgetRow> rows = within_budget(q, 8);
+  ASSERT_GE(rows.size(), 3U);
+  for (const BudgetRow& row : rows) {
+    EXPECT_EQ(row.layout.gpus(), 8);
+    FitQuestion asked = q;
+    asked.weights = row.weights;
+    asked.layout = row.layout;
+    asked.workload.sequences = row.result.max_sequences;
+    EXPECT_NE(evaluate(asked).verdict, Verdict::No) << row.weights;
+    asked.workload.sequences += row.layout.dp;
+    EXPECT_EQ(evaluate(asked).verdict, Verdict::No) << row.weights;
+  }
+}
+
+TEST(Budget, TheFewestDevicesAreOneMoreThanTooFew) {
+  FitQuestion q = question("deepseek-r1", "vllm", 139 * kGiB);
+  const std::optional<Layout> found = fewest_devices(q, 64);
+  ASSERT_TRUE(found.has_value());
+  q.layout = *found;
+  EXPECT_NE(evaluate(q).verdict, Verdict::No);
+  for (const Layout& layout : legal_layouts(q.model, q.runtime, found->gpus() - 1)) {
+    q.layout = layout;
+    EXPECT_EQ(evaluate(q).verdict, Verdict::No) << describe(layout);
+  }
+  EXPECT_FALSE(fewest_devices(q, found->gpus() - 1).has_value());
 }
 
 TEST(Fit, HostMemoryThatIsTooSmallIsANo) {
