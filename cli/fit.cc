@@ -218,7 +218,7 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
     device.reserve_asked = true;
   }
   device.host_is_device = hardware.host_is_device;
-  if (hardware.node) device.fast_domain = hardware.node->scaleup_domain;
+  if (hardware.node) device.fast_domain = hardware.scaleup ? hardware.scaleup->domain : 1;
   asked.origins.hardware = hardware.name;
   asked.origins.visible = hardware.visible;
   asked.origins.unallocatable = hardware.unallocatable;

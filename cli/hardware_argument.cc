@@ -94,7 +94,11 @@ bool HardwareChoice::is_shared() const {
   return device && (device->device_class == DeviceClass::IntegratedGpu || device->device_class == DeviceClass::Cpu);
 }
 
-Count HardwareChoice::default_gpus() const { return node ? std::max(node->devices(), node->scaleup_domain) : 1; }
+Count HardwareChoice::default_gpus() const {
+  if (!node) return 1;
+  // A torus is a pod of many machines, not something one asks for by naming one.
+  return scaleup && scaleup->is_crossbar() ? std::max(node->devices(), scaleup->domain) : node->devices();
+}
 
 Count HardwareChoice::node_devices(Count gpus) const { return node ? node->devices() : gpus; }
 
@@ -107,6 +111,7 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
                 "e.g. --memory 24GiB or --hardware rtx-4090; \"moeplan hardware list\" lists the known");
   if (name) {
     if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
+    if (choice.node && !choice.node->scaleup.empty()) choice.scaleup = catalog.scaleup(choice.node->scaleup);
     if (choice.node && choice.node->is_mixed())
       throw_usage("hardware", choice.node->id + " with its unequal devices", "a machine with devices of one kind");
     choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);

@@ -15,7 +15,8 @@ struct HardwareChoice {
   std::string name;  // as found in the catalogue; "" = a bare --memory
   std::optional<DeviceSpec> device;
   std::optional<NodeSpec> node;
-  Bytes visible;  // to the driver, of one device
+  std::optional<ScaleupSpec> scaleup;  // the fast fabric of the node
+  Bytes visible;                       // to the driver, of one device
   Bytes unallocatable;
   std::string memory_source;
   std::string memory_note;  // what --memory replaced; "" when it was not given or there is no profile

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reports/hardware.h"
+#include "reports/hardware_figures.h"
 #include "sim/base/json.h"
 
 namespace moeplan {
@@ -33,7 +34,18 @@ void write_names(JsonWriter& out, const std::string& id, const std::string& name
   out.end_array().compact(false);
 }
 
-void write_device(JsonWriter& out, const DeviceSpec& d) {
+void write_measured(JsonWriter& out, const DeviceSpec& d) {
+  out.key("measured_bytes_per_s").begin_object();
+  for (const EffectiveBandwidth& e : d.effective_bandwidth) write_sourced(out, e.access, e.rate);
+  out.end_object().key("measured_flop_per_s").begin_object();
+  for (const EffectiveRate& e : d.effective_rates) write_sourced(out, e.format + "_" + e.regime, e.rate);
+  out.end_object();
+  write_sourced(out, "launch_stream_s", d.launch.stream);
+  write_sourced(out, "launch_graph_s", d.launch.graph);
+  write_sourced(out, "launch_gemm_s", d.launch.gemm);
+}
+
+void put_device(JsonWriter& out, const DeviceSpec& d) {
   out.begin_object();
   write_names(out, d.id, d.name, d.aliases);
   out.member("vendor", d.vendor).member("architecture", d.architecture).member("class", word_of(d.device_class));
@@ -50,10 +62,14 @@ void write_device(JsonWriter& out, const DeviceSpec& d) {
   out.end_array();
   write_sourced(out, "bandwidth_bytes_per_s", d.bandwidth);
   write_sourced(out, "last_level_cache_bytes", d.last_level_cache);
+  if (d.bus_bits > 0) out.member("bus_bits", d.bus_bits);
+  write_sourced(out, "memory_data_rate_hz", d.memory_data_rate);
   out.key("peaks_flop_per_s").begin_object();
   for (const PeakRate& peak : d.peaks) write_sourced(out, peak.format, peak.rate);
   out.end_object();
+  write_measured(out, d);
   write_sourced(out, "power_cap_w", d.power_cap);
+  write_sourced(out, "power_idle_w", d.power_idle);
   write_sourced(out, "clock_hz", d.clock);
   out.member("units", d.units).member("note", d.note).end_object();
 }
@@ -83,45 +99,91 @@ void write_ssds(JsonWriter& out, const std::vector<SsdSpec>& ssds) {
   out.end_array();
 }
 
-void write_node(JsonWriter& out, const NodeSpec& n) {
+void put_node(JsonWriter& out, const NodeSpec& n) {
   out.begin_object();
   write_names(out, n.id, n.name, n.aliases);
   out.key("groups").begin_array();
   for (const NodeGroup& group : n.groups) {
     out.begin_object().member("device", group.device).member("devices", group.count).end_object();
   }
-  out.end_array().member("devices", n.devices()).member("scaleup_domain", n.scaleup_domain);
-  write_sourced(out, "scaleup_bytes_per_s", n.scaleup_bandwidth);
-  write_sourced(out, "scaleout_bytes_per_s", n.scaleout_bandwidth);
+  out.end_array().member("devices", n.devices()).member("scaleup", n.scaleup).member("scaleout", n.scaleout);
+  out.member("site", n.site).member("cpu", n.cpu).member("cpus", n.cpus);
   write_sourced(out, "host_memory_bytes", n.host_memory);
   write_sourced(out, "host_dram_bytes_per_s", n.host_dram_bandwidth);
   write_links(out, n.links);
   write_ssds(out, n.ssds);
+  write_sourced(out, "static_power_w", n.static_power);
+  write_sourced(out, "max_power_w", n.max_power);
   out.member("unified", n.unified).member("note", n.note).end_object();
+}
+
+// Fabric, network, site, price: the figures under keys with units.
+void write_part(JsonWriter& out, const PartFigures& part) {
+  out.begin_object().member("kind", part.kind).member("id", part.id).member("name", part.name);
+  out.key("figures").begin_object();
+  for (const HardwareFigure& f : part.figures) {
+    out.key(f.key).begin_object().member("value", f.value).member("basis", f.basis).member("source", f.source);
+    out.end_object();
+  }
+  out.end_object().member("note", part.note).end_object();
+}
+
+template <class Spec>
+void write_parts(JsonWriter& out, std::string_view key, const std::vector<Spec>& parts) {
+  out.key(key).begin_array();
+  for (const Spec& part : parts) write_part(out, figures_of_part(part));
+  out.end_array();
 }
 
 }  // namespace
 
 std::string json_of_hardware(const HardwareReport& report) {
+  const ClusterSpec& c = report.cluster;
   JsonWriter out;
   out.begin_object().member("schema", "moeplan.hardware/1");
-  if (report.node) {
+  if (report.is_node) {
     out.key("node");
-    write_node(out, *report.node);
+    put_node(out, c.node);
   }
   out.key("devices").begin_array();
-  for (const DeviceSpec& device : report.devices) write_device(out, device);
+  for (const DeviceSpec& device : c.devices) put_device(out, device);
+  out.end_array().key("parts").begin_array();
+  if (c.scaleup) write_part(out, figures_of_part(*c.scaleup));
+  if (c.scaleout) write_part(out, figures_of_part(*c.scaleout));
+  if (c.site) write_part(out, figures_of_part(*c.site));
+  for (const std::optional<PriceSpec>& price : c.prices)
+    if (price) write_part(out, figures_of_part(*price));
+  out.end_array().key("derived").begin_array();
+  for (std::size_t i = 0; i < c.devices.size(); ++i) {
+    out.begin_object().member("device", c.devices[i].id);
+    for (const HardwareFigure& f : figures_of(report, i))
+      if (f.basis == "derived" && f.group == "worth knowing") out.member(f.key, f.value);
+    out.end_object();
+  }
   out.end_array().end_object();
   return out.take();
 }
 
-std::string json_of_hardware_list(const std::vector<DeviceSpec>& devices, const std::vector<NodeSpec>& nodes) {
+std::string json_of_part(const HardwareProfile& part) {
+  JsonWriter out;
+  out.begin_object().member("schema", "moeplan.hardware.part/1").key("part");
+  write_part(out, figures_of_part(part));
+  out.end_object();
+  return out.take();
+}
+
+std::string json_of_hardware_list(const HardwareList& list) {
   JsonWriter out;
   out.begin_object().member("schema", "moeplan.hardware.list/1").key("devices").begin_array();
-  for (const DeviceSpec& device : devices) write_device(out, device);
+  for (const DeviceSpec& device : list.devices) put_device(out, device);
   out.end_array().key("nodes").begin_array();
-  for (const NodeSpec& node : nodes) write_node(out, node);
-  out.end_array().end_object();
+  for (const NodeSpec& node : list.nodes) put_node(out, node);
+  out.end_array();
+  write_parts(out, "scaleup", list.scaleups);
+  write_parts(out, "scaleout", list.scaleouts);
+  write_parts(out, "sites", list.sites);
+  write_parts(out, "prices", list.prices);
+  out.end_object();
   return out.take();
 }
 

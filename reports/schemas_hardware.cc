@@ -4,26 +4,91 @@
 namespace moeplan {
 
 const std::string_view kHardwareSchema = R"(  "type": "object",
-  "required": ["schema", "devices"],
+  "required": ["schema", "devices", "parts", "derived"],
   "additionalProperties": false,
   "properties": {
     "schema": {"const": "moeplan.hardware/1"},
     "node": {"$ref": "#/definitions/node"},
-    "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}}
+    "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
+    "parts": {"type": "array", "items": {"$ref": "#/definitions/part"}},
+    "derived": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "required": ["device", "read_all_memory_s"],
+        "properties": {"device": {"$ref": "#/definitions/text"}},
+        "additionalProperties": {"type": "number"}
+      }
+    }
   },
 )";
 
 const std::string_view kHardwareListSchema = R"(  "type": "object",
-  "required": ["schema", "devices", "nodes"],
+  "required": ["schema", "devices", "nodes", "scaleup", "scaleout", "sites", "prices"],
   "additionalProperties": false,
   "properties": {
     "schema": {"const": "moeplan.hardware.list/1"},
     "devices": {"type": "array", "items": {"$ref": "#/definitions/device"}},
-    "nodes": {"type": "array", "items": {"$ref": "#/definitions/node"}}
+    "nodes": {"type": "array", "items": {"$ref": "#/definitions/node"}},
+    "scaleup": {"type": "array", "items": {"$ref": "#/definitions/part"}},
+    "scaleout": {"type": "array", "items": {"$ref": "#/definitions/part"}},
+    "sites": {"type": "array", "items": {"$ref": "#/definitions/part"}},
+    "prices": {"type": "array", "items": {"$ref": "#/definitions/part"}}
   },
 )";
 
-const std::string_view kHardwareDefinitions = R"(    "sourced": {
+const std::string_view kHardwarePartSchema = R"(  "type": "object",
+  "required": ["schema", "part"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.hardware.part/1"},
+    "part": {"$ref": "#/definitions/part"}
+  },
+)";
+
+const std::string_view kHardwareDiffSchema = R"(  "type": "object",
+  "required": ["schema", "first", "second", "figures"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.hardware.diff/1"},
+    "first": {"$ref": "#/definitions/text"},
+    "second": {"$ref": "#/definitions/text"},
+    "figures": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "required": ["group", "key", "first", "second"],
+        "additionalProperties": false,
+        "properties": {
+          "group": {"$ref": "#/definitions/text"},
+          "key": {"$ref": "#/definitions/text"},
+          "first": {"type": ["number", "null"]},
+          "second": {"type": ["number", "null"]}
+        }
+      }
+    }
+  },
+)";
+
+const std::string_view kHardwareDefinitions = R"(    "figure": {
+      "type": "object",
+      "required": ["value", "basis", "source"],
+      "additionalProperties": false,
+      "properties": {"value": {"type": "number"}, "basis": {"type": "string"}, "source": {"type": "string"}}
+    },
+    "part": {
+      "type": "object",
+      "required": ["kind", "id", "name", "figures", "note"],
+      "additionalProperties": false,
+      "properties": {
+        "kind": {"enum": ["scaleup", "scaleout", "site", "price"]},
+        "id": {"$ref": "#/definitions/text"},
+        "name": {"$ref": "#/definitions/text"},
+        "figures": {"type": "object", "additionalProperties": {"$ref": "#/definitions/figure"}},
+        "note": {"type": "string"}
+      }
+    },
+    "sourced": {
       "type": "object",
       "required": ["value", "basis", "source"],
       "additionalProperties": false,
@@ -55,17 +120,25 @@ const std::string_view kHardwareDefinitions = R"(    "sourced": {
         "aliases": {"$ref": "#/definitions/names"},
         "vendor": {"$ref": "#/definitions/text"},
         "architecture": {"type": "string"},
-        "class": {"enum": ["datacenter_gpu", "consumer_gpu", "integrated_gpu", "cpu"]},
-        "status": {"enum": ["shipping", "announced"]},
+        "class": {"enum": ["datacenter_gpu", "consumer_gpu", "integrated_gpu", "cpu", "accelerator"]},
+        "status": {"enum": ["shipping", "announced", "unvalidated"]},
         "default_runtime": {"type": "string"},
         "memory_bytes": {"$ref": "#/definitions/sourced"},
         "unallocatable_bytes": {"$ref": "#/definitions/sourced"},
         "marketed_bytes": {"$ref": "#/definitions/bytes"},
         "working_sets": {"type": "array", "items": {"$ref": "#/definitions/working_set"}},
         "bandwidth_bytes_per_s": {"$ref": "#/definitions/sourced"},
+        "bus_bits": {"$ref": "#/definitions/count"},
+        "memory_data_rate_hz": {"$ref": "#/definitions/sourced"},
         "last_level_cache_bytes": {"$ref": "#/definitions/sourced"},
+        "measured_bytes_per_s": {"type": "object", "additionalProperties": {"$ref": "#/definitions/sourced"}},
+        "measured_flop_per_s": {"type": "object", "additionalProperties": {"$ref": "#/definitions/sourced"}},
+        "launch_stream_s": {"$ref": "#/definitions/sourced"},
+        "launch_graph_s": {"$ref": "#/definitions/sourced"},
+        "launch_gemm_s": {"$ref": "#/definitions/sourced"},
         "peaks_flop_per_s": {"type": "object", "additionalProperties": {"$ref": "#/definitions/sourced"}},
         "power_cap_w": {"$ref": "#/definitions/sourced"},
+        "power_idle_w": {"$ref": "#/definitions/sourced"},
         "clock_hz": {"$ref": "#/definitions/sourced"},
         "units": {"$ref": "#/definitions/count"},
         "note": {"type": "string"}
@@ -108,7 +181,7 @@ const std::string_view kHardwareDefinitions = R"(    "sourced": {
     },
     "node": {
       "type": "object",
-      "required": ["id", "name", "aliases", "groups", "devices", "scaleup_domain", "links", "ssds", "unified",
+      "required": ["id", "name", "aliases", "groups", "devices", "scaleup", "scaleout", "site", "links", "ssds", "unified",
                    "note"],
       "additionalProperties": false,
       "properties": {
@@ -117,13 +190,17 @@ const std::string_view kHardwareDefinitions = R"(    "sourced": {
         "aliases": {"$ref": "#/definitions/names"},
         "groups": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/group"}},
         "devices": {"type": "integer", "minimum": 1},
-        "scaleup_domain": {"type": "integer", "minimum": 1},
-        "scaleup_bytes_per_s": {"$ref": "#/definitions/sourced"},
-        "scaleout_bytes_per_s": {"$ref": "#/definitions/sourced"},
+        "scaleup": {"type": "string"},
+        "scaleout": {"type": "string"},
+        "site": {"type": "string"},
+        "cpu": {"type": "string"},
+        "cpus": {"$ref": "#/definitions/count"},
         "host_memory_bytes": {"$ref": "#/definitions/sourced"},
         "host_dram_bytes_per_s": {"$ref": "#/definitions/sourced"},
         "links": {"type": "array", "items": {"$ref": "#/definitions/link"}},
         "ssds": {"type": "array", "items": {"$ref": "#/definitions/ssd"}},
+        "static_power_w": {"$ref": "#/definitions/sourced"},
+        "max_power_w": {"$ref": "#/definitions/sourced"},
         "unified": {"type": "boolean"},
         "note": {"type": "string"}
       }

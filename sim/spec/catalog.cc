@@ -22,7 +22,12 @@ constexpr std::string_view kModels = "models/";
 constexpr std::string_view kDevices = "hw_profiles/devices/";
 constexpr std::string_view kNodes = "hw_profiles/nodes/";
 constexpr std::string_view kRuntimes = "hw_profiles/runtimes/";
-constexpr std::array<std::string_view, 4> kFolders = {kModels, kDevices, kNodes, kRuntimes};
+constexpr std::string_view kScaleup = "hw_profiles/scaleup/";
+constexpr std::string_view kScaleout = "hw_profiles/scaleout/";
+constexpr std::string_view kSites = "hw_profiles/sites/";
+constexpr std::string_view kPrices = "hw_profiles/prices/";
+constexpr std::array<std::string_view, 8> kFolders = {kModels,   kDevices, kNodes,  kScaleup,
+                                                      kScaleout, kSites,   kPrices, kRuntimes};
 constexpr std::string_view kFormatsPath = "models/formats.json";
 constexpr std::string_view kUndisclosedPath = "models/undisclosed.json";
 constexpr std::string_view kSuffix = ".json";
@@ -170,6 +175,46 @@ std::vector<DataFile> files_of(const std::filesystem::path& directory, std::stri
   return files;
 }
 
+// A device that was named alone, as the node of one.
+NodeSpec holder_of(const DeviceSpec& device) {
+  NodeSpec holder;
+  holder.id = device.id;
+  holder.name = device.name;
+  holder.groups = {{device.id, 1}};
+  holder.unified = device.device_class == DeviceClass::IntegratedGpu || device.device_class == DeviceClass::Cpu;
+  return holder;
+}
+
+// Inherited members have no place in the file that inherits: they stand at its "like".
+void move_to(JsonNode& node, std::size_t offset) {
+  node.offset = offset;
+  node.key_offset = offset;
+  for (JsonNode& item : node.items) move_to(item, offset);
+  for (JsonMember& member : node.members) move_to(member.node, offset);
+}
+
+// Which kind of profile a document is: by a key no other kind has, else by whom it is like.
+std::string_view folder_of(const JsonDocument& document, const std::vector<DataFile>& files) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTelling = {{{"device", kNodes},
+                                                                                      {"groups", kNodes},
+                                                                                      {"class", kDevices},
+                                                                                      {"domain", kScaleup},
+                                                                                      {"topology", kScaleout},
+                                                                                      {"pue", kSites},
+                                                                                      {"rentals", kPrices},
+                                                                                      {"purchase_usd", kPrices}}};
+  for (const auto& [key, folder] : kTelling) {
+    if (document.root.find(key) != nullptr) return folder;
+  }
+  const JsonNode* like = document.root.find("like");
+  if (like != nullptr && like->kind == JsonKind::String) {
+    for (const std::string_view folder : {kNodes, kDevices, kScaleup, kScaleout, kSites, kPrices}) {
+      if (find_file(folder, like->text, files) != nullptr) return folder;
+    }
+  }
+  return kDevices;
+}
+
 }  // namespace
 
 Catalog Catalog::embedded() {
@@ -206,6 +251,10 @@ Catalog Catalog::with_override(const std::string& directory) {
 std::vector<std::string> Catalog::model_ids() const { return ids_in(kModels, files_); }
 std::vector<std::string> Catalog::device_ids() const { return ids_in(kDevices, files_); }
 std::vector<std::string> Catalog::node_ids() const { return ids_in(kNodes, files_); }
+std::vector<std::string> Catalog::scaleup_ids() const { return ids_in(kScaleup, files_); }
+std::vector<std::string> Catalog::scaleout_ids() const { return ids_in(kScaleout, files_); }
+std::vector<std::string> Catalog::site_ids() const { return ids_in(kSites, files_); }
+std::vector<std::string> Catalog::price_ids() const { return ids_in(kPrices, files_); }
 std::vector<std::string> Catalog::runtime_ids() const { return ids_in(kRuntimes, files_); }
 
 ModelSpec Catalog::model(std::string_view name) const {
@@ -220,7 +269,7 @@ DeviceSpec Catalog::device(std::string_view name) const {
   if (file == nullptr) {
     throw_unknown_name("hardware", name, names_in({kDevices, kNodes}, files_), "moeplan hardware list");
   }
-  return named_as_file(read_device(file->text, file->path), *file, kDevices);
+  return named_as_file(read_device(load(*file, kDevices)), *file, kDevices);
 }
 
 NodeSpec Catalog::node(std::string_view name) const {
@@ -228,7 +277,115 @@ NodeSpec Catalog::node(std::string_view name) const {
   if (file == nullptr) {
     throw_unknown_name("hardware", name, names_in({kNodes, kDevices}, files_), "moeplan hardware list");
   }
-  return named_as_file(read_node(file->text, file->path), *file, kNodes);
+  return named_as_file(read_node(load(*file, kNodes)), *file, kNodes);
+}
+
+ScaleupSpec Catalog::scaleup(std::string_view name) const {
+  const DataFile* file = find_file(kScaleup, name, files_);
+  if (file == nullptr) throw_unknown_name("fabric", name, names_in({kScaleup}, files_), "moeplan hardware list");
+  return named_as_file(read_scaleup(load(*file, kScaleup)), *file, kScaleup);
+}
+
+ScaleoutSpec Catalog::scaleout(std::string_view name) const {
+  const DataFile* file = find_file(kScaleout, name, files_);
+  if (file == nullptr) throw_unknown_name("network", name, names_in({kScaleout}, files_), "moeplan hardware list");
+  return named_as_file(read_scaleout(load(*file, kScaleout)), *file, kScaleout);
+}
+
+SiteSpec Catalog::site(std::string_view name) const {
+  const DataFile* file = find_file(kSites, name, files_);
+  if (file == nullptr) throw_unknown_name("site", name, names_in({kSites}, files_), "moeplan hardware list");
+  return named_as_file(read_site(load(*file, kSites)), *file, kSites);
+}
+
+std::optional<PriceSpec> Catalog::price(std::string_view device) const {
+  const DataFile* file = find_file(kPrices, device, files_);
+  if (file == nullptr) return std::nullopt;
+  return named_as_file(read_price(load(*file, kPrices)), *file, kPrices);
+}
+
+ClusterSpec Catalog::cluster(std::string_view name) const {
+  if (knows_node(name)) return cluster_of(node(name));
+  const DeviceSpec alone = device(name);
+  return cluster_of(holder_of(alone), {alone});
+}
+
+ClusterSpec Catalog::read_cluster(std::string text, const std::string& file) const {
+  const JsonDocument document = parse_json(text, file);
+  if (const JsonNode* node = document.root.find("node")) {
+    std::vector<DeviceSpec> own;
+    if (const JsonNode* devices = document.root.find("devices")) {
+      for (const JsonNode& device : devices->items) own.push_back(read_device(JsonDocument{file, text, device}));
+    }
+    return cluster_of(read_node(JsonDocument{file, text, *node}), own);
+  }
+  const HardwareProfile profile = read_profile(std::move(text), file);
+  if (const auto* node = std::get_if<NodeSpec>(&profile)) return cluster_of(*node);
+  if (const auto* alone = std::get_if<DeviceSpec>(&profile)) return cluster_of(holder_of(*alone), {*alone});
+  throw_bad_file(file, "", "what stands around devices", "a device or a machine");
+}
+
+ClusterSpec Catalog::cluster_of(const NodeSpec& node, const std::vector<DeviceSpec>& own) const {
+  const auto find = [this, &own](const std::string& id) {
+    for (const DeviceSpec& known : own) {
+      if (known.id == id) return known;
+    }
+    return device(id);
+  };
+  ClusterSpec cluster;
+  cluster.node = node;
+  for (const NodeGroup& group : node.groups) {
+    cluster.devices.push_back(find(group.device));
+    cluster.prices.push_back(price(cluster.devices.back().id));
+  }
+  if (!node.cpu.empty()) cluster.cpu = find(node.cpu);
+  if (!node.scaleup.empty()) cluster.scaleup = scaleup(node.scaleup);
+  if (!node.scaleout.empty()) cluster.scaleout = scaleout(node.scaleout);
+  if (!node.site.empty()) cluster.site = site(node.site);
+  const std::vector<std::string> broken = violations(cluster);
+  if (!broken.empty()) throw_bad_file(node.id, "", broken.front(), "parts that go together");
+  return cluster;
+}
+
+// "like": the members a document does not give come from another of its folder.
+void Catalog::inherit(JsonDocument& document, std::string_view folder) const {
+  const JsonNode* like = document.root.find("like");
+  if (like == nullptr) return;
+  const DataFile* base = like->kind == JsonKind::String ? find_file(folder, like->text, files_) : nullptr;
+  if (base == nullptr) {
+    throw_bad_file(document.file, "like", what_is(*like), fmt::format("the id of a profile in {}", folder));
+  }
+  if (base->path == document.file) throw_bad_file(document.file, "like", "itself", "another profile");
+  JsonDocument inherited = parse_json(base->text, base->path);
+  if (inherited.root.find("like") != nullptr) {
+    throw_bad_file(document.file, "like", fmt::format("\"{}\", which is itself like another", like->text),
+                   "a profile that stands alone");
+  }
+  const std::size_t place = like->offset;
+  std::erase_if(document.root.members, [](const JsonMember& member) { return member.name == "like"; });
+  for (JsonMember& member : inherited.root.members) {
+    if (member.name == "id" || member.name == "aliases" || document.root.find(member.name) != nullptr) continue;
+    move_to(member.node, place);
+    document.root.members.push_back(std::move(member));
+  }
+}
+
+JsonDocument Catalog::load(const DataFile& file, std::string_view folder) const {
+  JsonDocument document = parse_json(file.text, file.path);
+  inherit(document, folder);
+  return document;
+}
+
+HardwareProfile Catalog::read_profile(std::string text, const std::string& file) const {
+  JsonDocument document = parse_json(std::move(text), file);
+  const std::string_view folder = folder_of(document, files_);
+  inherit(document, folder);
+  if (folder == kNodes) return read_node(document);
+  if (folder == kScaleup) return read_scaleup(document);
+  if (folder == kScaleout) return read_scaleout(document);
+  if (folder == kSites) return read_site(document);
+  if (folder == kPrices) return read_price(document);
+  return read_device(document);
 }
 
 RuntimeSpec Catalog::runtime(std::string_view name) const {

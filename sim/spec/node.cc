@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of node profiles: groups, links against known PCIe rates, drives, adapters.
+// Checks of node profiles: groups, links against known PCIe rates, drives.
 #include "sim/spec/node.h"
 
 #include <fmt/format.h>
@@ -80,26 +80,6 @@ void check_link(Sentences& out, const NodeSpec& node, const LinkSpec& link) {
   check_pcie(out, link);
 }
 
-void check_fabric(Sentences& out, const NodeSpec& node) {
-  if (node.scaleup_domain < 1 || node.scaleup_domain > 100000) {
-    out.push_back(fmt::format("scaleup_domain is {}, outside 1 to 100000", node.scaleup_domain));
-  } else if (node.devices() >= 1 && node.scaleup_domain % node.devices() != 0 &&
-             node.devices() % node.scaleup_domain != 0) {
-    out.push_back(fmt::format("scaleup_domain {} and devices {}: one must be a multiple of the other",
-                              node.scaleup_domain, node.devices()));
-  }
-  if (node.scaleup_domain > 1 && !node.scaleup_bandwidth) {
-    out.push_back(fmt::format("scaleup_domain is {} but scaleup_bandwidth is not given", node.scaleup_domain));
-  }
-  if (node.scaleup_bandwidth) check_quantity(out, "scaleup_bandwidth", *node.scaleup_bandwidth, 1e8, 1e13, "B/s");
-  if (node.scaleout_bandwidth) check_quantity(out, "scaleout_bandwidth", *node.scaleout_bandwidth, 1e7, 1e13, "B/s");
-  if (node.scaleup_bandwidth && node.scaleout_bandwidth &&
-      node.scaleout_bandwidth->value > node.scaleup_bandwidth->value) {
-    out.push_back(fmt::format("scaleout_bandwidth {:g} GB/s exceeds scaleup_bandwidth {:g} GB/s: bits for bytes?",
-                              node.scaleout_bandwidth->value.base() / 1e9, node.scaleup_bandwidth->value.base() / 1e9));
-  }
-}
-
 void check_host(Sentences& out, const NodeSpec& node) {
   if ((node.cpus == 0) != node.cpu.empty()) {
     out.push_back(fmt::format("cpu \"{}\" with cpus {}: give both or neither", node.cpu, node.cpus));
@@ -114,10 +94,6 @@ void check_host(Sentences& out, const NodeSpec& node) {
     check_bytes(out, "ssds: bytes", ssd.bytes, 1e9, 1e15);
     check_quantity(out, "ssds: read_bandwidth", ssd.read_bandwidth, 1e7, 1e11, "B/s");
     if (ssd.latency) check_quantity(out, "ssds: latency", *ssd.latency, 1e-7, 1, "s");
-  }
-  for (const NicSpec& nic : node.nics) {
-    if (nic.count < 1) out.push_back(fmt::format("nics: count is {}, at least 1", nic.count));
-    check_quantity(out, "nics: rate", nic.rate, 1e7, 1e12, "B/s");
   }
   if (node.static_power) check_quantity(out, "static_power", *node.static_power, 0, 1e6, "W");
   if (node.max_power) check_quantity(out, "max_power", *node.max_power, 1, 1e6, "W");
@@ -163,7 +139,6 @@ std::vector<std::string> violations(const NodeSpec& node) {
   check_id(out, node.id);
   check_text(out, "name", node.name);
   check_groups(out, node);
-  check_fabric(out, node);
   check_host(out, node);
   for (const LinkSpec& link : node.links) check_link(out, node, link);
   return out;

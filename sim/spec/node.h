@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A machine: one host, the devices it holds (of one kind or of several), and what they
-// reach: host memory, each other, solid-state drives, the network.
+// reach: host memory, each other, solid-state drives. Fabric and network are files of their
+// own (cluster.h), named here.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,9 @@ struct NodeGroup {
 // Pcie and C2c lead from a device to its host; the others join devices.
 enum class LinkKind { Switch, Mesh, Ring, Torus, Pcie, C2c };
 std::string_view word_of(LinkKind kind);
+
+inline constexpr std::array<LinkKind, 6> kLinkKinds = {LinkKind::Switch, LinkKind::Mesh, LinkKind::Ring,
+                                                       LinkKind::Torus,  LinkKind::Pcie, LinkKind::C2c};
 
 // A way out of a device. Rates are per device and direction: half of a marketed
 // bidirectional figure.
@@ -48,28 +53,20 @@ struct SsdSpec {
   friend bool operator==(const SsdSpec&, const SsdSpec&) = default;
 };
 
-// Network adapters of one kind.
-struct NicSpec {
-  Count count = 1;
-  Sourced<BytesPerSecond> rate;  // of one, per direction
-  friend bool operator==(const NicSpec&, const NicSpec&) = default;
-};
-
 struct NodeSpec {
   std::string id;
   std::string name;
   std::vector<std::string> aliases;
-  std::vector<NodeGroup> groups;                               // never empty in a sound profile
-  Count scaleup_domain = 1;                                    // devices that reach each other over the fast fabric
-  std::optional<Sourced<BytesPerSecond>> scaleup_bandwidth;    // per device per direction
-  std::optional<Sourced<BytesPerSecond>> scaleout_bandwidth;   // per device per direction
-  std::string cpu;                                             // DeviceSpec id of one socket; "" = not stated
-  Count cpus = 0;                                              // sockets; 0 = not stated
-  std::optional<Sourced<Bytes>> host_memory;                   // usable for offload; absent = ask the user
+  std::vector<NodeGroup> groups;              // never empty in a sound profile
+  std::string scaleup;                        // ScaleupSpec id: the fast fabric; "" = PCIe at best
+  std::string scaleout;                       // ScaleoutSpec id: the network between nodes; "" = not stated
+  std::string site;                           // SiteSpec id
+  std::string cpu;                            // DeviceSpec id of one socket; "" = not stated
+  Count cpus = 0;                             // sockets; 0 = not stated
+  std::optional<Sourced<Bytes>> host_memory;  // usable for offload; absent = ask the user
   std::optional<Sourced<BytesPerSecond>> host_dram_bandwidth;  // of the whole host, peak
   std::vector<LinkSpec> links;
   std::vector<SsdSpec> ssds;
-  std::vector<NicSpec> nics;
   std::optional<Sourced<Watts>> static_power;  // all but devices and CPUs
   std::optional<Sourced<Watts>> max_power;     // of the node
   bool unified = false;                        // host memory and device memory are one pool

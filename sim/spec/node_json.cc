@@ -11,9 +11,6 @@ namespace moeplan {
 namespace {
 
 constexpr CountRange kDevicesOfANode{1, 1024};
-constexpr std::array<LinkKind, 6> kLinkKinds = {LinkKind::Switch, LinkKind::Mesh, LinkKind::Ring,
-                                                LinkKind::Torus,  LinkKind::Pcie, LinkKind::C2c};
-
 std::vector<NodeGroup> read_groups(ObjectReader& reader) {
   std::vector<NodeGroup> groups;
   if (!reader.has("groups")) {
@@ -66,18 +63,6 @@ std::vector<SsdSpec> read_ssds(ObjectReader& reader) {
   return ssds;
 }
 
-std::vector<NicSpec> read_nics(ObjectReader& reader) {
-  std::vector<NicSpec> nics;
-  for (ObjectReader& item : read_items(reader, "nics")) {
-    NicSpec nic;
-    nic.count = item.count("count", {1, 1024});
-    nic.rate = read_sourced<BytesPerSecond>(item, "rate");
-    item.finish();
-    nics.push_back(std::move(nic));
-  }
-  return nics;
-}
-
 void write_groups(JsonWriter& out, const std::vector<NodeGroup>& groups) {
   if (groups.size() == 1) {
     out.member("device", groups.front().device).member("devices", groups.front().count);
@@ -123,21 +108,9 @@ void write_ssds(JsonWriter& out, const std::vector<SsdSpec>& ssds) {
   out.end_array();
 }
 
-void write_nics(JsonWriter& out, const std::vector<NicSpec>& nics) {
-  if (nics.empty()) return;
-  out.key("nics").begin_array();
-  for (const NicSpec& nic : nics) {
-    out.begin_object().member("count", nic.count);
-    write_sourced(out, "rate", nic.rate);
-    out.end_object();
-  }
-  out.end_array();
-}
-
 }  // namespace
 
-NodeSpec read_node(std::string text, const std::string& file) {
-  const JsonDocument document = parse_json(std::move(text), file);
+NodeSpec read_node(const JsonDocument& document) {
   Complaints complaints(document);
   ObjectReader reader(document.root, "", complaints);
   NodeSpec node;
@@ -145,16 +118,15 @@ NodeSpec read_node(std::string text, const std::string& file) {
   node.name = reader.text("name");
   node.aliases = reader.texts_or_empty("aliases");
   node.groups = read_groups(reader);
-  node.scaleup_domain = reader.count_or("scaleup_domain", {1, 100000}, 1);
-  node.scaleup_bandwidth = read_sourced_if_present<BytesPerSecond>(reader, "scaleup_bandwidth");
-  node.scaleout_bandwidth = read_sourced_if_present<BytesPerSecond>(reader, "scaleout_bandwidth");
+  node.scaleup = reader.text_or("scaleup", "");
+  node.scaleout = reader.text_or("scaleout", "");
+  node.site = reader.text_or("site", "");
   node.cpu = reader.text_or("cpu", "");
   node.cpus = reader.count_or("cpus", {1, 64}, 0);
   node.host_memory = read_sourced_if_present<Bytes>(reader, "host_memory");
   node.host_dram_bandwidth = read_sourced_if_present<BytesPerSecond>(reader, "host_dram_bandwidth");
   node.links = read_links(reader);
   node.ssds = read_ssds(reader);
-  node.nics = read_nics(reader);
   node.static_power = read_sourced_if_present<Watts>(reader, "static_power");
   node.max_power = read_sourced_if_present<Watts>(reader, "max_power");
   node.unified = reader.flag_or("unified", false);
@@ -163,26 +135,41 @@ NodeSpec read_node(std::string text, const std::string& file) {
   return node;
 }
 
-std::string write_node(const NodeSpec& node) {
-  JsonWriter out;
+NodeSpec read_node(std::string text, const std::string& file) { return read_node(parse_json(std::move(text), file)); }
+
+void write_node(JsonWriter& out, const NodeSpec& node) {
   out.begin_object();
   out.member("id", node.id).member("name", node.name);
   write_texts(out, "aliases", node.aliases);
   write_groups(out, node.groups);
-  out.member("scaleup_domain", node.scaleup_domain);
-  write_sourced(out, "scaleup_bandwidth", node.scaleup_bandwidth);
-  write_sourced(out, "scaleout_bandwidth", node.scaleout_bandwidth);
+  if (!node.scaleup.empty()) out.member("scaleup", node.scaleup);
+  if (!node.scaleout.empty()) out.member("scaleout", node.scaleout);
+  if (!node.site.empty()) out.member("site", node.site);
   if (!node.cpu.empty()) out.member("cpu", node.cpu).member("cpus", node.cpus);
   write_sourced(out, "host_memory", node.host_memory);
   write_sourced(out, "host_dram_bandwidth", node.host_dram_bandwidth);
   write_links(out, node.links);
   write_ssds(out, node.ssds);
-  write_nics(out, node.nics);
   write_sourced(out, "static_power", node.static_power);
   write_sourced(out, "max_power", node.max_power);
   out.member("unified", node.unified);
   write_note(out, node.note);
   out.end_object();
+}
+
+std::string write_machine(const NodeSpec& node, const std::vector<DeviceSpec>& devices) {
+  JsonWriter out;
+  out.begin_object().key("node");
+  write_node(out, node);
+  out.key("devices").begin_array();
+  for (const DeviceSpec& device : devices) write_device(out, device);
+  out.end_array().end_object();
+  return out.take();
+}
+
+std::string write_node(const NodeSpec& node) {
+  JsonWriter out;
+  write_node(out, node);
   return out.take();
 }
 

@@ -31,6 +31,8 @@ void read_value(ObjectReader& reader, Quantity<D>& value) {
   value = reader.quantity<D>("value");
 }
 
+inline void read_value(ObjectReader& reader, double& value) { value = reader.real("value", 0, 1e9); }
+
 template <class T>
 Sourced<T> read_body(ObjectReader& reader) {
   Sourced<T> quantity;
@@ -99,6 +101,8 @@ template <Dim D>
 void write_value(JsonWriter& out, Quantity<D> value) {
   out.member("value", to_text(value));
 }
+
+inline void write_value(JsonWriter& out, double value) { out.member("value", value); }
 
 template <class T>
 void write_body(JsonWriter& out, const Sourced<T>& quantity) {

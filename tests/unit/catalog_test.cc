@@ -128,9 +128,9 @@ TEST(EmbeddedNodes, ReadObeyTheRulesRoundTripAndNameADevice) {
 }
 
 TEST(EmbeddedNodes, Nvl72IsTraysOfFourInOneDomain) {
-  const NodeSpec node = catalog().node("gb200-nvl72");
-  EXPECT_EQ(node.devices(), 4);
-  EXPECT_EQ(node.scaleup_domain, 72);
+  const ClusterSpec rack = catalog().cluster("gb200-nvl72");
+  EXPECT_EQ(rack.node.devices(), 4);
+  EXPECT_EQ(rack.fast_domain(), 72);
 }
 
 TEST(EmbeddedRuntimes, ReadObeyTheRulesAndRoundTrip) {

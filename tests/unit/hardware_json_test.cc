@@ -24,8 +24,8 @@ const std::string kDevice = R"({
 })";
 
 const std::string kNode = R"({
-  "id": "h200-x8", "name": "8 x H200", "aliases": ["dgx-h200"], "device": "h200", "devices": 8, "scaleup_domain": 8,
-  "scaleup_bandwidth": {"value": "450 GB/s", "basis": "datasheet", "source": "datasheet"},
+  "id": "h200-x8", "name": "8 x H200", "aliases": ["dgx-h200"], "device": "h200", "devices": 8, "scaleup": "nvlink-4-x8",
+  "scaleout": "ib-400g",
   "host_memory": {"value": "2 TB", "basis": "datasheet", "source": "user guide"}
 })";
 
@@ -132,7 +132,7 @@ TEST(NodeJson, WritingThenReadingGivesAnEqualSpec) {
   EXPECT_EQ(read_node(write_node(node), "again"), node);
 }
 
-TEST(NodeJson, UnequalDevicesLinksDrivesAndAdaptersRoundTrip) {
+TEST(NodeJson, UnequalDevicesLinksAndDrivesRoundTrip) {
   NodeSpec node = read_node(kNode, "h200-x8.json");
   const auto rate = [](double gb) {
     return Sourced<BytesPerSecond>{BytesPerSecond::from_base(gb * 1e9), Basis::Datasheet, "a datasheet"};
@@ -148,10 +148,26 @@ TEST(NodeJson, UnequalDevicesLinksDrivesAndAdaptersRoundTrip) {
   node.links = {pcie, mesh};
   node.ssds = {{2, {Bytes(4'000'000'000'000), Basis::Datasheet, "box"}, rate(7), {}}};
   node.ssds.front().latency = {Seconds::from_base(80e-6), Basis::Assumed, "a guess"};
-  node.nics = {{8, rate(50)}};
   node.static_power = {Watts::from_base(500), Basis::Assumed, "a guess"};
   node.max_power = {Watts::from_base(10200), Basis::Datasheet, "a datasheet"};
   EXPECT_EQ(read_node(write_node(node), "again"), node);
+}
+
+TEST(DeviceJson, MeasuredValuesPowerPointsAndBusRoundTrip) {
+  DeviceSpec device = read_device(kDevice, "h200.json");
+  const auto published = [](auto value) {
+    return Sourced<decltype(value)>{value, Basis::Published, "a paper"};
+  };
+  device.status = "unvalidated";
+  device.bus_bits = 6144;
+  device.memory_data_rate = published(Hertz::from_base(6.25e9));
+  device.effective_bandwidth = {{"weights", published(BytesPerSecond::from_base(4.068e12))}};
+  device.effective_rates = {{"bf16", "sustained", published(FlopsPerSecond::from_base(693e12))}};
+  device.launch = {published(Seconds::from_base(2.5e-6)), published(Seconds::from_base(1.3e-6)),
+                   published(Seconds::from_base(2.2e-6))};
+  device.power_points = {{Watts::from_base(130), "bf16", published(FlopsPerSecond::from_base(70.6e12))}};
+  device.power_idle = published(Watts::from_base(115));
+  EXPECT_EQ(read_device(write_device(device), "again"), device);
 }
 
 TEST(NodeJson, DeviceAndGroupsTogetherAreRefused) {

@@ -40,9 +40,6 @@ NodeSpec sound_node() {
   n.id = "test-x8";
   n.name = "8 x Test";
   n.groups = {{"test-80", 8}};
-  n.scaleup_domain = 8;
-  n.scaleup_bandwidth = sourced(BytesPerSecond::from_base(450e9));
-  n.scaleout_bandwidth = sourced(BytesPerSecond::from_base(50e9));
   n.host_memory = sourced(Bytes(2'000'000'000'000));
   return n;
 }
@@ -189,29 +186,6 @@ TEST(HardwareLint, AllProblemsAreListedAtOnce) {
   EXPECT_EQ(violations(d).size(), 3U);
 }
 
-TEST(NodeLint, AFastFabricNeedsABandwidth) {
-  NodeSpec n = sound_node();
-  n.scaleup_bandwidth.reset();
-  EXPECT_TRUE(mentions(only_violation(n), "scaleup_domain is 8"));
-  n.scaleup_domain = 1;
-  EXPECT_EQ(only_violation(n), "");
-}
-
-TEST(NodeLint, DomainAndDevicesDivideEachOther) {
-  NodeSpec n = sound_node();
-  n.groups.front().count = 4;
-  n.scaleup_domain = 72;  // 18 trays of 4
-  EXPECT_EQ(only_violation(n), "");
-  n.scaleup_domain = 70;
-  EXPECT_TRUE(mentions(only_violation(n), "one must be a multiple of the other"));
-}
-
-TEST(NodeLint, BitsTakenForBytesInTheScaleOutRateAreCaught) {
-  NodeSpec n = sound_node();
-  n.scaleout_bandwidth = sourced(BytesPerSecond::from_base(800e9));
-  EXPECT_TRUE(mentions(only_violation(n), "bits for bytes"));
-}
-
 LinkSpec pcie(Count generation, Count lanes, double gb_per_s) {
   return {.name = "PCIe",
           .peak = sourced(BytesPerSecond::from_base(gb_per_s * 1e9)),
@@ -239,7 +213,6 @@ TEST(NodeLint, ALinkBelongsToADeviceOfTheNode) {
   n.links.front().device = "rtx-3090";
   EXPECT_TRUE(mentions(only_violation(n), "the node does not hold"));
   n.groups.push_back({"rtx-3090", 8});
-  n.scaleup_domain = 16;
   EXPECT_EQ(only_violation(n), "");
 }
 
