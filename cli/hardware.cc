@@ -5,6 +5,7 @@
 #include "cli/hardware_file.h"
 #include "cli/session.h"
 #include "cli/verb.h"
+#include "reports/machine.h"
 #include "sim/base/error.h"
 #include "sim/base/json.h"
 
@@ -16,6 +17,8 @@
 
 namespace moeplan {
 namespace {
+
+constexpr std::array<Option, 1> kOptions = {{{"require-gpu", "", "detect: end with status 5 when there is no GPU"}}};
 
 constexpr Bytes kLargestFile = 64 * kMiB;
 
@@ -40,7 +43,7 @@ int list(Session& session, const Arguments& arguments) {
 
 HardwareReport report_of(const Catalog& catalog, const std::string& name) {
   HardwareReport report;
-  report.cluster = load_cluster(catalog, name);
+  report.cluster = load_hardware(catalog, name).cluster;
   report.is_node = is_machine(report.cluster);
   return report;
 }
@@ -90,6 +93,29 @@ int diff(Session& session, const Arguments& arguments) {
   return kExitYes;
 }
 
+int detect(Session& session, const Arguments& arguments) {
+  expect_positionals(arguments, "hardware detect", 1, 1);
+  const MachineFacts facts = probe_machine(probe_places());
+  if (facts.gpus.empty() && arguments.has("require-gpu")) {
+    Problem problem;
+    problem.file = "this machine";
+    problem.found = "no GPU";
+    problem.expected = "one, as --require-gpu asks";
+    for (const std::string& missing : facts.missing) problem.hint += (problem.hint.empty() ? "" : "; ") + missing;
+    throw InputError(ErrorKind::MissingResource, problem);
+  }
+  const DetectedMachine machine = machine_of(facts, session.catalog());
+  for (const std::string& warning : machine.warnings) session.warn(warning);
+  if (arguments.has("output") && session.format() != OutputFormat::Json) {
+    session.write_text(write_machine(machine.node, machine.own));
+    return kExitYes;
+  }
+  session.write({.document = [&] { return describe_machine(facts, machine); },
+                 .rows = [&] { return describe_machine(facts, machine); },
+                 .json = [&] { return json_of_machine(facts, machine); }});
+  return kExitYes;
+}
+
 // Reading a profile throws with every rule it breaks.
 int check(Session& session, const Arguments& arguments) {
   expect_positionals(arguments, "hardware check FILE", 2, 2);
@@ -110,9 +136,10 @@ int check(Session& session, const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  const std::string action = action_of(arguments, "hardware", {"list", "show", "diff", "check"});
+  const std::string action = action_of(arguments, "hardware", {"list", "show", "diff", "check", "detect"});
   Session session(arguments);
   if (action == "list") return list(session, arguments);
+  if (action == "detect") return detect(session, arguments);
   if (action == "show") return show(session, arguments);
   return action == "diff" ? diff(session, arguments) : check(session, arguments);
 }
@@ -122,11 +149,14 @@ int run(const Arguments& arguments) {
 Verb hardware_verb() {
   return {.name = "hardware",
           .question = "what is known of a device or machine?",
-          .usage = "hardware list\nhardware show NAME|FILE\nhardware diff NAME|FILE NAME|FILE\nhardware check FILE",
+          .usage =
+              "hardware list\nhardware show NAME|FILE\nhardware diff NAME|FILE NAME|FILE\nhardware check "
+              "FILE\nhardware detect [-o FILE] [--require-gpu]",
           .about =
               "Lists the known devices and machines; shows one with the basis and source of every\n"
-              "figure; puts two side by side; checks a profile of your own.",
-          .options = {},
+              "figure; puts two side by side; checks a profile of your own; finds out what this machine\n"
+              "is and, with -o, writes it as a profile.",
+          .options = kOptions,
           .examples = kExamples,
           .run = run};
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/hardware_file.h"
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/base/unit_text.h"
@@ -110,11 +111,19 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
     throw_usage("", "neither --memory nor --hardware", "one of them",
                 "e.g. --memory 24GiB or --hardware rtx-4090; \"moeplan hardware list\" lists the known");
   if (name) {
-    if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
-    if (choice.node && !choice.node->scaleup.empty()) choice.scaleup = catalog.scaleup(choice.node->scaleup);
+    if (*name == kThisMachine || is_hardware_file(*name)) {
+      const LoadedHardware loaded = load_hardware(catalog, *name);
+      if (is_machine(loaded.cluster)) choice.node = loaded.cluster.node;
+      choice.scaleup = loaded.cluster.scaleup;
+      choice.device = loaded.cluster.devices.front();
+      choice.warnings = loaded.warnings;
+    } else {
+      if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
+      if (choice.node && !choice.node->scaleup.empty()) choice.scaleup = catalog.scaleup(choice.node->scaleup);
+      choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);
+    }
     if (choice.node && choice.node->is_mixed())
       throw_usage("hardware", choice.node->id + " with its unequal devices", "a machine with devices of one kind");
-    choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);
     choice.name = choice.node ? choice.node->id : choice.device->id;
     use_device(choice, memory);
   } else {

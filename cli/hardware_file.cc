@@ -17,9 +17,20 @@ bool is_hardware_file(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".json");
 }
 
-ClusterSpec load_cluster(const Catalog& catalog, const std::string& name) {
-  if (!is_hardware_file(name)) return catalog.cluster(name);
-  return catalog.read_cluster(read_text_file(name, kLargestProfile), name);
+ProbePlaces probe_places() {
+  ProbePlaces places;
+  if (const char* root = std::getenv("MOEPLAN_PROBE_ROOT")) places.root = root;
+  if (const char* nvml = std::getenv("MOEPLAN_PROBE_NVML")) places.nvml = nvml;
+  return places;
+}
+
+LoadedHardware load_hardware(const Catalog& catalog, const std::string& name) {
+  if (name == kThisMachine) {
+    const DetectedMachine machine = machine_of(probe_machine(probe_places()), catalog);
+    return {catalog.cluster_of(machine.node, machine.own), machine.warnings};
+  }
+  if (!is_hardware_file(name)) return {catalog.cluster(name), {}};
+  return {catalog.read_cluster(read_text_file(name, kLargestProfile), name), {}};
 }
 
 bool is_machine(const ClusterSpec& cluster) {

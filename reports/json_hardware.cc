@@ -117,14 +117,16 @@ void put_node(JsonWriter& out, const NodeSpec& n) {
   out.member("unified", n.unified).member("note", n.note).end_object();
 }
 
+void put_figure(JsonWriter& out, const HardwareFigure& f) {
+  out.key(f.key).begin_object().member("value", f.value).member("basis", f.basis).member("source", f.source);
+  out.end_object();
+}
+
 // Fabric, network, site, price: the figures under keys with units.
 void write_part(JsonWriter& out, const PartFigures& part) {
   out.begin_object().member("kind", part.kind).member("id", part.id).member("name", part.name);
   out.key("figures").begin_object();
-  for (const HardwareFigure& f : part.figures) {
-    out.key(f.key).begin_object().member("value", f.value).member("basis", f.basis).member("source", f.source);
-    out.end_object();
-  }
+  for (const HardwareFigure& f : part.figures) put_figure(out, f);
   out.end_object().member("note", part.note).end_object();
 }
 
@@ -155,10 +157,10 @@ std::string json_of_hardware(const HardwareReport& report) {
     if (price) write_part(out, figures_of_part(*price));
   out.end_array().key("derived").begin_array();
   for (std::size_t i = 0; i < c.devices.size(); ++i) {
-    out.begin_object().member("device", c.devices[i].id);
+    out.begin_object().member("device", c.devices[i].id).key("figures").begin_object();
     for (const HardwareFigure& f : figures_of(report, i))
-      if (f.basis == "derived" && f.group == "worth knowing") out.member(f.key, f.value);
-    out.end_object();
+      if (f.group == "worth knowing") put_figure(out, f);
+    out.end_object().end_object();
   }
   out.end_array().end_object();
   return out.take();

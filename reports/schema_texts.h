@@ -15,6 +15,7 @@ extern const std::string_view kModelDiffSchema;
 extern const std::string_view kModelDefinitions;
 extern const std::string_view kHardwareSchema;
 extern const std::string_view kHardwareListSchema;
+extern const std::string_view kMachineSchema;
 extern const std::string_view kHardwarePartSchema;
 extern const std::string_view kHardwareDiffSchema;
 extern const std::string_view kHardwareDefinitions;

@@ -71,6 +71,7 @@ std::vector<Schema> all_schemas() {
           make("models.diff", "models diff NAME NAME", kModelDiffSchema, ""),
           make("hardware", "hardware show NAME", kHardwareSchema, kHardwareDefinitions),
           make("hardware.list", "hardware list", kHardwareListSchema, kHardwareDefinitions),
+          make("machine", "hardware detect", kMachineSchema, kHardwareDefinitions),
           make("hardware.part", "hardware show FABRIC", kHardwarePartSchema, kHardwareDefinitions),
           make("hardware.diff", "hardware diff A B", kHardwareDiffSchema, kHardwareDefinitions),
           make("runtimes", "runtimes show NAME", kRuntimeSchema, kRuntimeDefinitions),

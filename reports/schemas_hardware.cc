@@ -15,9 +15,12 @@ const std::string_view kHardwareSchema = R"(  "type": "object",
       "type": "array",
       "items": {
         "type": "object",
-        "required": ["device", "read_all_memory_s"],
-        "properties": {"device": {"$ref": "#/definitions/text"}},
-        "additionalProperties": {"type": "number"}
+        "required": ["device", "figures"],
+        "additionalProperties": false,
+        "properties": {
+          "device": {"$ref": "#/definitions/text"},
+          "figures": {"type": "object", "additionalProperties": {"$ref": "#/definitions/figure"}}
+        }
       }
     }
   },
@@ -34,6 +37,49 @@ const std::string_view kHardwareListSchema = R"(  "type": "object",
     "scaleout": {"type": "array", "items": {"$ref": "#/definitions/part"}},
     "sites": {"type": "array", "items": {"$ref": "#/definitions/part"}},
     "prices": {"type": "array", "items": {"$ref": "#/definitions/part"}}
+  },
+)";
+
+const std::string_view kMachineSchema = R"(  "type": "object",
+  "required": ["schema", "found", "missing", "matches", "warnings", "ram_bytes", "ram_available_bytes", "gpus", "groups"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.machine/1"},
+    "found": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "required": ["name", "value", "source"],
+        "additionalProperties": false,
+        "properties": {
+          "name": {"$ref": "#/definitions/text"},
+          "value": {"$ref": "#/definitions/text"},
+          "source": {"$ref": "#/definitions/text"}
+        }
+      }
+    },
+    "missing": {"type": "array", "items": {"type": "string"}},
+    "matches": {"type": "array", "items": {"type": "string"}},
+    "warnings": {"type": "array", "items": {"type": "string"}},
+    "ram_bytes": {"$ref": "#/definitions/bytes"},
+    "ram_available_bytes": {"$ref": "#/definitions/bytes"},
+    "gpus": {
+      "type": "array",
+      "items": {
+        "type": "object",
+        "required": ["name", "total_bytes", "used_bytes", "power_limit_w", "nvlinks", "source"],
+        "additionalProperties": false,
+        "properties": {
+          "name": {"$ref": "#/definitions/text"},
+          "total_bytes": {"$ref": "#/definitions/bytes"},
+          "used_bytes": {"$ref": "#/definitions/bytes"},
+          "power_limit_w": {"type": "number", "minimum": 0},
+          "nvlinks": {"$ref": "#/definitions/count"},
+          "source": {"$ref": "#/definitions/text"}
+        }
+      }
+    },
+    "groups": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/group"}}
   },
 )";
 

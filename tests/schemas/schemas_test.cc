@@ -49,7 +49,9 @@ TEST(Schemas, EveryRuntimeShown) {
 }
 
 TEST(Schemas, ListsAndFacts) {
-  for (const char* words : {"models list", "hardware list", "runtimes list", "version", "schema"}) expect_valid(words);
+  for (const char* words : {"models list", "hardware list", "hardware detect", "hardware diff rtx-4090-3090 mi300x-x8",
+                            "hardware show ib-400g", "hardware show france", "runtimes list", "version", "schema"})
+    expect_valid(words);
 }
 
 TEST(Schemas, PairsOfModels) {
@@ -108,6 +110,8 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
          {std::pair<std::string, std::string>{"NAME NAME", "mixtral-8x7b deepseek-v3"},
           {"models show NAME", "models show mixtral-8x7b"},
           {"hardware show NAME", "hardware show h200"},
+          {"hardware show FABRIC", "hardware show nvlink-4-x8"},
+          {"hardware diff A B", "hardware diff b200 h200-x8"},
           {"runtimes show NAME", "runtimes show vllm"},
           {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
       const std::size_t at = words.find(placeholder);
