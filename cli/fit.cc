@@ -183,7 +183,7 @@ TierRate host_rate(const Catalog& catalog, const Arguments& arguments, const Har
   }
   if (hardware.node && hardware.node->host_dram_bandwidth) {
     rate.peak = hardware.node->host_dram_bandwidth->value;
-  } else if (hardware.node && !hardware.node->cpu.empty()) {
+  } else if (hardware.node && catalog.knows_device(hardware.node->cpu)) {
     rate.peak = static_cast<double>(hardware.node->cpus) * catalog.device(hardware.node->cpu).bandwidth.value;
   } else if (hardware.device && hardware.device->device_class == DeviceClass::ConsumerGpu) {
     rate.peak = kDesktopHost;

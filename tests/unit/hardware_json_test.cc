@@ -155,9 +155,7 @@ TEST(NodeJson, UnequalDevicesLinksAndDrivesRoundTrip) {
 
 TEST(DeviceJson, MeasuredValuesPowerPointsAndBusRoundTrip) {
   DeviceSpec device = read_device(kDevice, "h200.json");
-  const auto published = [](auto value) {
-    return Sourced<decltype(value)>{value, Basis::Published, "a paper"};
-  };
+  const auto published = [](auto value) { return Sourced<decltype(value)>{value, Basis::Published, "a paper"}; };
   device.status = "unvalidated";
   device.bus_bits = 6144;
   device.memory_data_rate = published(Hertz::from_base(6.25e9));
