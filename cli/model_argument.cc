@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/model_argument.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <memory>
 
 #include "sim/base/error.h"
 #include "sim/base/json.h"
 #include "sim/base/text.h"
 #include "sim/spec/import/gguf.h"
 #include "sim/spec/import/hf_config.h"
+#include "sim/spec/import/hf_stored.h"
+#include "sim/spec/import/safetensors.h"
+#include "sim/spec/import/safetensors_set.h"
 
 namespace moeplan {
 namespace {
 
 constexpr Bytes kLargestFile = 64 * kMiB;
+constexpr std::string_view kIndexEnding = ".safetensors.index.json";
 
 [[noreturn]] void refuse(const std::string& path, std::string found, std::string expected, std::string hint = "") {
   Problem problem;
@@ -29,26 +36,107 @@ bool looks_like_path(const std::string& text) {
          text.ends_with(".safetensors") || std::filesystem::exists(text, error);
 }
 
-// A folder stands for the config.json in it.
-std::string file_of(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) return path;
-  const std::string config = (std::filesystem::path(path) / "config.json").string();
-  if (!std::filesystem::exists(config, error))
+// A file or folder, looked at once.
+struct Source {
+  enum class Kind { Config, Own, Tensors } kind = Kind::Own;
+  std::string text;       // of a config or a model file of ours
+  std::string file;       // it was read from
+  CheckpointFiles files;  // Tensors; with a folder that also holds weights, Config too
+  std::string header;     // Tensors: the JSON of a header saved alone
+};
+
+bool has_weights(const CheckpointFiles& files) { return !files.index.empty() || !files.weights.empty(); }
+
+Source source_of_folder(const std::string& path) {
+  Source source;
+  source.files = find_checkpoint(path);
+  source.file = source.files.config;
+  source.kind = source.file.empty() ? Source::Kind::Tensors : Source::Kind::Config;
+  if (source.file.empty() && !has_weights(source.files))
     refuse(path, "a folder without config.json", "the folder of a Hugging Face model, or a file");
-  return config;
+  if (!source.file.empty()) source.text = read_text_file(source.file, kLargestFile);
+  return source;
+}
+
+Source source_of(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return source_of_folder(path);
+  Source source;
+  source.file = path;
+  if (!path.ends_with(".safetensors")) {
+    const bool index = path.ends_with(kIndexEnding);
+    source.text = index ? "" : read_text_file(path, kMaxSafetensorsHeader);
+    const bool named = index || is_safetensors_index(source.text);
+    if (!named && !is_safetensors_header(source.text)) {
+      if (Bytes(static_cast<Count>(source.text.size())) > kLargestFile)
+        source.text = read_text_file(path, kLargestFile);
+      source.kind = is_hf_config(source.text) ? Source::Kind::Config : Source::Kind::Own;
+      return source;
+    }
+    if (!named) source.header = std::move(source.text);
+  }
+  source.kind = Source::Kind::Tensors;
+  source.files = checkpoint_of(path);
+  source.file = source.files.config;
+  source.text = source.file.empty() ? "" : read_text_file(source.file, kLargestFile);
+  return source;
+}
+
+ListedCheckpoint list_of(const Source& source, const std::string& path) {
+  if (source.header.empty()) return list_checkpoint(source.files);
+  ListedCheckpoint listed;
+  listed.list = read_safetensors_header(source.header, path);
+  return listed;
+}
+
+// A folder goes by its own name.
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+void remark(ModelSpec& model, const std::string& sentence) { model.note += (model.note.empty() ? "" : " ") + sentence; }
+
+// Exact bytes where every header is there; else the reason why not.
+void attach(ModelSpec& model, const Source& source, const std::string& path) {
+  const ListedCheckpoint listed = list_of(source, path);
+  if (!listed.list.sized) {
+    remark(model, fmt::format("Sizes follow the published rules: {} of the weight files are not there ({}).",
+                              listed.missing.size(), first_of_many(listed.missing)));
+    if (listed.index_total != Bytes(0))
+      remark(model, fmt::format("By the index the tensors take {} B.", listed.index_total.count()));
+    return;
+  }
+  model.stored = std::make_shared<const StoredWeights>(stored_weights_of(listed.list, &model, path));
+  if (listed.index_total != Bytes(0) && listed.index_total != listed.list.payload)
+    remark(model, fmt::format("The index says {} B, its files hold {} B.", listed.index_total.count(),
+                              listed.list.payload.count()));
+}
+
+ModelSpec model_of(Source source, const std::string& path) {
+  if (source.kind == Source::Kind::Own) return read_model(std::move(source.text), source.file);
+  if (source.file.empty())
+    refuse(path, "tensors without a config.json beside them", "the config.json of the model",
+           "put the config.json beside it; `moeplan models show` lists the tensors without");
+  ModelSpec model = import_hf_config(std::move(source.text), source.file);
+  if (has_weights(source.files) || !source.header.empty()) attach(model, source, path);
+  return model;
+}
+
+bool is_name(const Catalog& catalog, const std::string& argument) {
+  try {
+    static_cast<void>(catalog.model(argument));
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
 }
 
 }  // namespace
 
 ModelSpec load_model_file(const Catalog& catalog, const std::string& path) {
   if (path.ends_with(".gguf")) return import_gguf(path, catalog.formats());
-  if (path.ends_with(".safetensors"))
-    refuse(path, "a .safetensors file", "a model file or a Hugging Face config.json",
-           "these files are not read yet: give the config.json and --weights");
-  const std::string file = file_of(path);
-  std::string text = read_text_file(file, kLargestFile);
-  return is_hf_config(text) ? import_hf_config(std::move(text), file) : read_model(std::move(text), file);
+  return model_of(source_of(path), without_slash(path));
 }
 
 ModelSpec load_model(const Catalog& catalog, const std::string& argument) {
@@ -58,6 +146,19 @@ ModelSpec load_model(const Catalog& catalog, const std::string& argument) {
     if (error.kind() != ErrorKind::UnknownName || !looks_like_path(argument)) throw;
   }
   return load_model_file(catalog, argument);
+}
+
+std::optional<StoredWeights> load_tensors(const Catalog& catalog, const std::string& argument) {
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(argument, error);
+  if (!folder && !argument.ends_with(".safetensors") && !argument.ends_with(".json")) return std::nullopt;
+  if (is_name(catalog, argument)) return std::nullopt;
+  const Source source = source_of(argument);
+  if (source.kind != Source::Kind::Tensors || !source.file.empty()) return std::nullopt;
+  const ListedCheckpoint listed = list_of(source, argument);
+  StoredWeights stored = stored_weights_of(listed.list, nullptr, without_slash(argument));
+  if (!listed.list.sized) stored.payload = listed.index_total;
+  return stored;
 }
 
 }  // namespace moeplan

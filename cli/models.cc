@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "cli/exit_status.h"
 #include "cli/model_argument.h"
@@ -11,6 +12,7 @@
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/models.h"
+#include "reports/stored.h"
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 
@@ -85,12 +87,19 @@ int list(Session& session, const Arguments& arguments) {
 
 int show(Session& session, const Arguments& arguments) {
   expect_positionals(arguments, "models show NAME|FILE", 2, 2);
+  const std::string& argument = arguments.positionals()[1];
+  if (const std::optional<StoredWeights> tensors = load_tensors(session.catalog(), argument)) {
+    session.write({.document = [&] { return describe_stored(*tensors, session.verbose()); },
+                   .rows = [&] { return tabulate_stored(*tensors); },
+                   .json = [&] { return json_of_stored(*tensors); }});
+    return kExitYes;
+  }
   const FormatTable formats = session.catalog().formats();
-  const ModelReport report =
-      report_of(session.catalog(), load_model(session.catalog(), arguments.positionals()[1]), arguments);
-  session.write({.document = [&report, &formats] { return describe_model(report, formats); },
-                 .rows = [&report] { return tabulate_model(report); },
-                 .json = [&report, &formats] { return json_of_model(report, formats); }});
+  const ModelReport report = report_of(session.catalog(), load_model(session.catalog(), argument), arguments);
+  session.write(
+      {.document = [&report, &formats, &session] { return describe_model(report, formats, session.verbose()); },
+       .rows = [&report] { return tabulate_model(report); },
+       .json = [&report, &formats] { return json_of_model(report, formats); }});
   return kExitYes;
 }
 
@@ -161,9 +170,8 @@ Verb models_verb() {
               "models import FILE [-o OUT]\nmodels make --total N [--active N] [--like MODEL] [OPTIONS] [-o OUT]",
           .about =
               "Lists the known models; shows one in full; checks a model file; puts two side by side;\n"
-              "turns a Hugging Face config.json into a model file; makes a shape from asked totals. FILE is a model "
-              "file, or a\n"
-              "config.json or its folder.",
+              "turns a Hugging Face config.json into a model file; makes a shape from asked totals. FILE is a model\n"
+              "file, a config.json or its folder, a GGUF file, or a safetensors file or index (headers only are read).",
           .options = kOptions,
           .examples = kExamples,
           .run = run};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reports/models.h"
 #include "reports/models_figures.h"
+#include "reports/stored.h"
 #include "reports/words.h"
 #include "sim/base/json.h"
 
@@ -32,7 +33,9 @@ void write_checkpoint(JsonWriter& out, const ModelReport& report) {
   for (std::size_t i = 0; i < c.by_part.size(); ++i)
     if (c.by_part[i] != Bytes(0))
       out.member(ledger_kind(TensorClass::Weight, static_cast<Part>(i)), c.by_part[i].count());
-  out.end_object().end_object();
+  out.end_object();
+  if (report.model.stored != nullptr) write_stored(out, *report.model.stored);
+  out.end_object();
 }
 
 void write_cache(JsonWriter& out, const ModelReport& report, const FormatTable& formats) {

@@ -10,7 +10,8 @@
 
 namespace moeplan {
 
-Document describe_model(const ModelReport& report, const FormatTable& formats);
+// by_layer: bytes of every layer too, where the model has a file.
+Document describe_model(const ModelReport& report, const FormatTable& formats, bool by_layer = false);
 // quantity, value: every figure of the report.
 Document tabulate_model(const ModelReport& report);
 std::string json_of_model(const ModelReport& report, const FormatTable& formats);

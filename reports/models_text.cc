@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "reports/models.h"
+#include "reports/stored.h"
 #include "reports/words.h"
 #include "sim/study/explain.h"
 
@@ -97,12 +98,16 @@ Table active_table(const ModelReport& report) {
   return table;
 }
 
+std::string describe_weights(const ModelReport& report) {
+  if (report.weights != "native") return report.weights;
+  if (report.model.stored != nullptr) return "stored in " + report.model.stored->file;
+  return "native: " + describe_native(report.model);
+}
+
 KeyValues memory_of(const ModelReport& report, const FormatTable& formats) {
   KeyValues block;
   const CheckpointSize& c = report.checkpoint;
-  Phrase checkpoint = {
-      c.bytes, fmt::format(" ({} B) as {}", grouped(c.bytes.count()),
-                           report.weights == "native" ? "native: " + describe_native(report.model) : report.weights)};
+  Phrase checkpoint = {c.bytes, fmt::format(" ({} B) as {}", grouped(c.bytes.count()), describe_weights(report))};
   if (c.low != c.high) checkpoint.insert(checkpoint.end(), {", between ", BytesRange{c.low, c.high}});
   block.entries.push_back({"checkpoint", checkpoint});
   block.entries.push_back(
@@ -169,12 +174,13 @@ void add_published(Document& document, const ModelReport& report) {
 
 }  // namespace
 
-Document describe_model(const ModelReport& report, const FormatTable& formats) {
+Document describe_model(const ModelReport& report, const FormatTable& formats, bool by_layer) {
   Document document;
   document.add(shape_of(report.model));
   document.add(parameters_table(report));
   document.add(active_table(report));
   document.add(memory_of(report, formats));
+  if (report.model.stored != nullptr) add_stored(document, *report.model.stored, by_layer);
   document.add(flops_of(report));
   add_published(document, report);
   return document;

@@ -11,6 +11,7 @@ extern const std::string_view kFitSchema;
 extern const std::string_view kFitDefinitions;
 extern const std::string_view kModelSchema;
 extern const std::string_view kModelListSchema;
+extern const std::string_view kModelTensorsSchema;
 extern const std::string_view kModelDiffSchema;
 extern const std::string_view kModelDefinitions;
 extern const std::string_view kHardwareSchema;

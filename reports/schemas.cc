@@ -68,6 +68,7 @@ std::vector<Schema> all_schemas() {
   return {make("fit", "fit MODEL", kFitSchema, kFitDefinitions),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),
+          make("models.tensors", "models show HEADER", kModelTensorsSchema, kModelDefinitions),
           make("models.diff", "models diff NAME NAME", kModelDiffSchema, ""),
           make("hardware", "hardware show NAME", kHardwareSchema, kHardwareDefinitions),
           make("hardware.list", "hardware list", kHardwareListSchema, kHardwareDefinitions),

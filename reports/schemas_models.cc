@@ -60,6 +60,32 @@ const std::string_view kModelListSchema = R"(  "type": "object",
   },
 )";
 
+const std::string_view kModelTensorsSchema = R"(  "type": "object",
+  "required": ["schema", "checkpoint"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.models.tensors/1"},
+    "checkpoint": {
+      "type": "object",
+      "required": ["bytes", "bytes_by_kind", "file", "label", "files", "tensors", "file_bytes", "types", "layers",
+                   "unplaced"],
+      "additionalProperties": false,
+      "properties": {
+        "bytes": {"$ref": "#/definitions/bytes"},
+        "bytes_by_kind": {"$ref": "#/definitions/bytes_by_kind"},
+        "file": {"type": "string"},
+        "label": {"type": "string"},
+        "files": {"type": "integer", "minimum": 0},
+        "tensors": {"$ref": "#/definitions/count"},
+        "file_bytes": {"type": ["integer", "null"]},
+        "types": {"type": "array", "items": {"$ref": "#/definitions/stored_type"}},
+        "layers": {"type": "array", "items": {"$ref": "#/definitions/stored_layer"}},
+        "unplaced": {"$ref": "#/definitions/unplaced"}
+      }
+    }
+  },
+)";
+
 const std::string_view kModelDiffSchema = R"(  "type": "object",
   "required": ["schema", "a", "b", "fields"],
   "additionalProperties": false,
@@ -126,13 +152,55 @@ const std::string_view kModelDefinitions = R"(    "parameters": {
         "high_bytes": {"$ref": "#/definitions/bytes"},
         "format": {"$ref": "#/definitions/text"},
         "weights": {"$ref": "#/definitions/text"},
-        "bytes_by_kind": {
-          "type": "object",
-          "patternProperties": {
-            "^weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state)$": {"$ref": "#/definitions/bytes"}
-          },
-          "additionalProperties": false
-        }
+        "bytes_by_kind": {"$ref": "#/definitions/bytes_by_kind"},
+        "file": {"type": "string", "description": "present, with all that follow, where the weights are a file's"},
+        "label": {"type": "string"},
+        "files": {"type": "integer", "minimum": 0},
+        "tensors": {"$ref": "#/definitions/count"},
+        "file_bytes": {"type": ["integer", "null"], "description": "with headers; null: not known"},
+        "types": {"type": "array", "items": {"$ref": "#/definitions/stored_type"}},
+        "layers": {"type": "array", "items": {"$ref": "#/definitions/stored_layer"}},
+        "unplaced": {"$ref": "#/definitions/unplaced"}
+      }
+    },
+)"
+                                           R"(    "bytes_by_kind": {
+      "type": "object",
+      "patternProperties": {
+        "^weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state)$": {"$ref": "#/definitions/bytes"}
+      },
+      "additionalProperties": false
+    },
+    "stored_type": {
+      "type": "object",
+      "required": ["type", "tensors", "bytes"],
+      "additionalProperties": false,
+      "properties": {
+        "type": {"$ref": "#/definitions/text"},
+        "tensors": {"$ref": "#/definitions/count"},
+        "bytes": {"$ref": "#/definitions/bytes"}
+      }
+    },
+    "stored_layer": {
+      "type": "object",
+      "required": ["stack", "layer", "bytes", "bytes_by_kind"],
+      "additionalProperties": false,
+      "properties": {
+        "stack": {"enum": ["encoder", "decoder"]},
+        "layer": {"type": ["integer", "null"], "description": "null: outside the layers; past the last: multi-token prediction"},
+        "bytes": {"$ref": "#/definitions/bytes"},
+        "bytes_by_kind": {"$ref": "#/definitions/bytes_by_kind"}
+      }
+    },
+    "unplaced": {
+      "type": "object",
+      "description": "tensors that neither names nor the config explain; their bytes are counted",
+      "required": ["tensors", "bytes", "examples"],
+      "additionalProperties": false,
+      "properties": {
+        "tensors": {"$ref": "#/definitions/count"},
+        "bytes": {"$ref": "#/definitions/bytes"},
+        "examples": {"type": "array", "items": {"type": "string"}}
       }
     },
     "kv_cache": {

@@ -3,6 +3,9 @@
 // schemas are closed enough to notice a change.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "sim/spec/catalog.h"
 #include "tests/schemas/program.h"
 
@@ -46,6 +49,31 @@ TEST(Schemas, EveryDeviceAndMachineShown) {
 
 TEST(Schemas, EveryRuntimeShown) {
   for (const std::string& id : catalog().runtime_ids()) expect_valid("runtimes show " + id);
+}
+
+// A folder with the header of one layer; with_config: and the config it belongs to.
+std::string folder_of_header(const std::string& name, bool with_config) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / name;
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "model.safetensors") << R"({
+    "model.embed_tokens.weight": {"dtype": "BF16", "shape": [8, 4], "data_offsets": [0, 64]},
+    "model.layers.0.self_attn.qkv_proj.weight": {"dtype": "BF16", "shape": [12, 4], "data_offsets": [64, 160]},
+    "model.layers.0.self_attn.o_proj.weight": {"dtype": "BF16", "shape": [4, 4], "data_offsets": [160, 192]},
+    "model.layers.0.mlp.gate.weight": {"dtype": "BF16", "shape": [2, 4], "data_offsets": [192, 208]},
+    "model.layers.0.mlp.experts.gate_up_proj": {"dtype": "F32", "shape": [2, 4, 4], "data_offsets": [208, 336]},
+    "model.layers.0.mlp.experts.down_proj": {"dtype": "BF16", "shape": [2, 4, 2], "data_offsets": [336, 368]},
+    "surprise": {"dtype": "U8", "shape": [1], "data_offsets": [368, 369]}})";
+  if (with_config)
+    std::ofstream(folder / "config.json") << R"({"model_type": "mixtral", "hidden_size": 4, "intermediate_size": 2,
+      "num_attention_heads": 1, "num_key_value_heads": 1, "num_hidden_layers": 1, "num_local_experts": 2,
+      "num_experts_per_tok": 1, "vocab_size": 8, "max_position_embeddings": 64, "tie_word_embeddings": true})";
+  return folder.string();
+}
+
+TEST(Schemas, ModelsOfFiles) {
+  expect_valid("models show " + folder_of_header("moeplan_schema_model", true));
+  expect_valid("models show " + folder_of_header("moeplan_schema_header", false));
+  expect_valid("fit " + folder_of_header("moeplan_schema_model", true) + " --memory 4GiB");
 }
 
 TEST(Schemas, ListsAndFacts) {
@@ -109,6 +137,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
     for (const auto& [placeholder, value] :
          {std::pair<std::string, std::string>{"NAME NAME", "mixtral-8x7b deepseek-v3"},
           {"models show NAME", "models show mixtral-8x7b"},
+          {"models show HEADER", "models show " + folder_of_header("moeplan_schema_header", false)},
           {"hardware show NAME", "hardware show h200"},
           {"hardware show FABRIC", "hardware show nvlink-4-x8"},
           {"hardware diff A B", "hardware diff b200 h200-x8"},

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/base/error.h"
 #include "sim/spec/import/safetensors.h"
 #include "sim/spec/matrices.h"
 

@@ -222,7 +222,10 @@ class Sorter {
     const bool own_extra = place.roles[0] == MatrixRole::Extra;
     const bool explained =
         place.placed && group.values != nullptr && (model_ == nullptr || !takers.empty() || own_extra);
-    if (!explained) report(group, is_mtp(lead) ? Part::Mtp : place.part);
+    if (!explained)
+      report(group, is_mtp(lead)       ? word_of(Part::Mtp)
+                    : place.known_part ? word_of(place.part)
+                                       : "no known part, counted as dense");
     if (takers.empty()) {
       const MatrixRole role = explained ? place.roles[0] : MatrixRole::Extra;
       const Part part = is_mtp(lead) ? Part::Mtp : place.part;
@@ -303,13 +306,12 @@ class Sorter {
     return stored;
   }
 
-  void report(const Group& group, Part part) {
+  void report(const Group& group, std::string_view part) {
     for (const Cell* cell : group.cells) {
       out_.unplaced_tensors += cell->tensors;
       out_.unplaced_bytes += cell->bytes;
       if (out_.unplaced_examples.size() < kMostExamples)
-        out_.unplaced_examples.push_back(printable(list_.tensors[cell->example].name) + " (" +
-                                         std::string(word_of(part)) + ")");
+        out_.unplaced_examples.push_back(printable(list_.tensors[cell->example].name) + " (" + std::string(part) + ")");
     }
   }
 
@@ -457,7 +459,8 @@ class Sorter {
       sum += building.entry.bytes;
       out_.entries.push_back(std::move(building.entry));
     }
-    CHECK(sum == out_.payload);
+    CHECK(sum == out_.payload || !list_.sized);
+    if (!list_.sized) return;  // an index: names only
     std::map<std::string_view, StoredType> types;
     for (const Cell& cell : cells_) {
       if (cell.odd) continue;
@@ -505,7 +508,7 @@ class Sorter {
 }  // namespace
 
 StoredWeights stored_weights_of(const TensorList& list, const ModelSpec* model, const std::string& file) {
-  CHECK(list.sized);
+  CHECK(list.sized || model == nullptr);
   return Sorter(list, model, file).sort();
 }
 

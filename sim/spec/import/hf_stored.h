@@ -13,10 +13,10 @@
 
 namespace moeplan {
 
-// list must be sized. model: the shape from the config beside the file, nullptr when there
-// is none: then parts and layers are known, and a fused tensor stays one entry. Throws
-// InputError(InvalidInput): tensors that are not the matrices of the config, each with what
-// was found and expected, and matrices of the config that are not in the file.
+// list must be sized, or model null: an index has names alone, so entries count tensors. model: the shape from the
+// config beside the file, nullptr when there is none: then parts and layers are known, and a fused tensor stays one
+// entry. Throws InputError(InvalidInput): tensors that are not the matrices of the config, each with what was found and
+// expected, and matrices of the config that are not in the file.
 StoredWeights stored_weights_of(const TensorList& list, const ModelSpec* model, const std::string& file);
 
 }  // namespace moeplan

@@ -102,7 +102,7 @@ std::string config_for(const std::string& folder, bool native) {
 }
 
 CheckpointFiles with_index(const std::string& folder, const std::string& index) {
-  return {folder, config_for(folder, is_native(index)), index, {}};
+  return {folder, config_for(folder, is_native(index)), index, {}, false};
 }
 
 // Adds complaints about one document, the first few only.
@@ -162,13 +162,13 @@ void compare(const TensorList& index, const TensorList& files, const std::vector
 }
 
 // Headers of the files that are there, as one list.
-TensorList read_all(const std::string& folder, const std::vector<std::string>& names, std::vector<std::string>& missing,
-                    std::vector<std::size_t>& present) {
+TensorList read_all(const std::string& folder, const std::vector<std::string>& names, bool may_miss,
+                    std::vector<std::string>& missing, std::vector<std::size_t>& present) {
   TensorList all;
   Count headers = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string path = in_folder(folder, names[i]);
-    if (!exists(path) || (names.size() > 1 && is_lfs_pointer(path))) {
+    if (may_miss && (!exists(path) || is_lfs_pointer(path))) {
       missing.push_back(names[i]);
       continue;
     }
@@ -238,7 +238,7 @@ CheckpointFiles checkpoint_of(const std::string& file) {
   const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
   const std::string name = path.filename().string();
   if (!name.ends_with(kWeights)) return with_index(folder, name);
-  CheckpointFiles files{folder, config_for(folder, is_native(name)), "", {name}};
+  CheckpointFiles files{folder, config_for(folder, is_native(name)), "", {name}, true};
   const std::optional<ShardName> shard = shard_name(name);
   if (!shard || shard->count < 2) return files;
   // "model-" belongs to "model.safetensors.index.json".
@@ -246,6 +246,7 @@ CheckpointFiles checkpoint_of(const std::string& file) {
       shard->stem.substr(0, shard->stem.size() - (shard->stem.ends_with('-') ? 1 : 0)) + std::string(kIndex);
   if (exists(in_folder(folder, index))) return with_index(folder, index);
   files.weights = series_of(*shard);
+  files.named = false;
   return files;
 }
 
@@ -253,7 +254,7 @@ ListedCheckpoint list_checkpoint(const CheckpointFiles& files) {
   ListedCheckpoint out;
   std::vector<std::size_t> present;
   if (files.index.empty()) {
-    out.list = read_all(files.folder, files.weights, out.missing, present);
+    out.list = read_all(files.folder, files.weights, !files.named, out.missing, present);
     refuse_duplicates(out.list, files.folder);
     out.list.sized = out.missing.empty();
     return out;
@@ -261,7 +262,7 @@ ListedCheckpoint list_checkpoint(const CheckpointFiles& files) {
   const std::string path = in_folder(files.folder, files.index);
   TensorList index = read_safetensors_index(read_text_file(path, kMaxSafetensorsHeader), path);
   out.index_total = index.payload;
-  TensorList all = read_all(files.folder, index.shards, out.missing, present);
+  TensorList all = read_all(files.folder, index.shards, true, out.missing, present);
   compare(index, all, present, path);
   out.list = out.missing.empty() ? std::move(all) : std::move(index);
   return out;

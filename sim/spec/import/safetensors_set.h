@@ -15,6 +15,7 @@ struct CheckpointFiles {
   std::string config;                // config.json, or params.json of Mistral's own files; "" = none
   std::string index;                 // "" = none
   std::vector<std::string> weights;  // without an index: all of them
+  bool named = false;                // the user named the one file: it must be there
 };
 
 // What lies in a folder: one checkpoint, even where a repository holds two (Mistral's
