@@ -27,14 +27,14 @@ class ForeignJson {
   // Throws InputError: a NUL, not UTF-8, longer than the cap.
   ForeignJson(std::string& text, std::string file);
 
-  // Handler: rapidjson's SAX interface; returns false where it has noted a problem.
-  // Throws what was noted, or the syntax error.
+  // Handler: rapidjson's SAX interface; returns false where it has noted a problem. It
+  // bounds the nesting, so that parsing by recursion is safe: rapidjson's iterative parser
+  // is half as fast and steps off a null pointer. Throws what was noted, or the syntax error.
   template <class Handler>
   void parse(Handler& handler) {
     rapidjson::InsituStringStream stream(text_->data());
     rapidjson::Reader reader;
-    const rapidjson::ParseResult result =
-        reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, handler);
+    const rapidjson::ParseResult result = reader.Parse<rapidjson::kParseInsituFlag>(stream, handler);
     if (result) return throw_if_any();
     const std::size_t at = result.Offset() > size_ ? size_ : result.Offset();
     if (result.Code() != rapidjson::kParseErrorTermination)
