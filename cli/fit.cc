@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cli/exit_status.h"
+#include "cli/fit_list.h"
 #include "cli/hardware_argument.h"
 #include "cli/layout_argument.h"
 #include "cli/model_argument.h"
@@ -22,10 +23,11 @@ namespace {
 
 constexpr Count kUsualContext = 8192;
 constexpr Count kMostSequences = Count{1} << 24;
+constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 24> kOptions = {{
+constexpr std::array<Option, 27> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpus", "N", "devices in all (default: one, or all of the machine); min: the fewest that are enough"},
@@ -51,6 +53,9 @@ constexpr std::array<Option, 24> kOptions = {{
     {"mtp", "", "the multi-token-prediction module of the model is loaded"},
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
+    {"top", "N", "without MODEL: show the first N models (default: 20)"},
+    {"all", "", "without MODEL: show every model that runs"},
+    {"min-tokens-per-s", "N", "without MODEL: leave out what cannot decode as fast even at the bound"},
 }};
 
 constexpr std::array<std::string_view, 3> kExamples = {
@@ -277,18 +282,24 @@ void set_host_memory(FitQuestion& q, const HardwareChoice& hardware) {
   q.device.host = Bytes((*hardware.host_per_node * ceil_div(replica, q.device.node_devices)).count() / sharing);
 }
 
-Asked ask(Session& session, const Arguments& arguments) {
-  const Catalog& catalog = session.catalog();
-  Asked asked;
+// The machine and what runs on it, whatever the model.
+void set_machine(Asked& asked, const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware) {
   FitQuestion& q = asked.question;
-  const HardwareChoice hardware = choose_hardware(catalog, arguments);
-  q.model = load_model(catalog, arguments.positionals().front());
   q.formats = catalog.formats();
   q.weights = arguments.text("weights").value_or("native");
   q.runtime = choose_runtime(catalog, arguments, hardware, q, asked.origins);
   set_formats(asked, arguments);
   set_memory(asked, arguments, hardware);
   set_rates(asked, catalog, arguments, hardware);
+}
+
+Asked ask(Session& session, const Arguments& arguments) {
+  const Catalog& catalog = session.catalog();
+  Asked asked;
+  FitQuestion& q = asked.question;
+  const HardwareChoice hardware = choose_hardware(catalog, arguments);
+  q.model = load_model(catalog, arguments.positionals().front());
+  set_machine(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
@@ -302,9 +313,25 @@ Asked ask(Session& session, const Arguments& arguments) {
   return asked;
 }
 
+// Without a model: what runs on this machine?
+int run_list(Session& session, const Arguments& arguments) {
+  refuse_options_of_a_model(arguments);
+  const HardwareChoice hardware = choose_hardware(session.catalog(), arguments);
+  Asked asked;
+  set_machine(asked, session.catalog(), arguments, hardware);
+  set_load(asked, arguments, session);
+  const Count gpus = arguments.count("gpus", 1, kMostGpus).value_or(hardware.default_gpus());
+  asked.question.layout.pp = gpus;  // how many there are; each model gets its own layout
+  set_host_memory(asked.question, hardware);
+  for (const std::string& warning : hardware.warnings) session.warn(warning);
+  return list_runnable(session, arguments, asked.question, asked.origins, gpus);
+}
+
 int run(const Arguments& arguments) {
-  expect_positionals(arguments, "fit MODEL (--memory SIZE | --hardware NAME) [OPTIONS]", 1, 1);
+  expect_positionals(arguments, "fit [MODEL] (--memory SIZE | --hardware NAME) [OPTIONS]", 0, 1);
   Session session(arguments);
+  if (arguments.positionals().empty()) return run_list(session, arguments);
+  refuse_options_of_a_list(arguments);
   const Asked asked = ask(session, arguments);
   FitReport report{evaluate(asked.question), {}, asked.origins, {}, {}};
   report.decode = decode_floor(report.result, asked.question.rates);
@@ -322,13 +349,16 @@ int run(const Arguments& arguments) {
 
 Verb fit_verb() {
   return {.name = "fit",
-          .question = "will this model fit in this memory?",
-          .usage = "fit MODEL --hardware NAME [--gpus N] [OPTIONS]\nfit MODEL --memory SIZE [OPTIONS]",
+          .question = "will this model fit in this memory? which ones would?",
+          .usage =
+              "fit MODEL --hardware NAME [--gpus N] [OPTIONS]\nfit MODEL --memory SIZE [OPTIONS]\n"
+              "fit --hardware NAME [--gpus N] [OPTIONS]",
           .about =
               "Adds up what lies in the memory of each device (weights, kv cache, activations, buffers,\n"
               "the runtime itself) and says whether it fits, with how much to spare, and what would\n"
               "make it fit. MODEL is a name of \"moeplan models list\", a model file, a Hugging Face\n"
-              "config.json or its folder, or a GGUF file.",
+              "config.json or its folder, or a GGUF file. Without MODEL: the known models that run on\n"
+              "this machine, each in the finest format that fits, with the bound on its speed.",
           .options = kOptions,
           .examples = kExamples,
           .run = run};

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "reports/fit.h"
+#include "reports/numbers.h"
 #include "reports/words.h"
 #include "sim/study/explain.h"
 
@@ -342,11 +343,6 @@ KeyValue metal_hint(const FitReport& report) {
                              needed, " this needs and leave ", ram - needed, " of ", ram, " to everything else"});
   }
   return {"hint", hint};
-}
-
-// "31 tok/s", "3.1 tok/s": two digits at least.
-std::string speed_text(double tokens_per_s) {
-  return tokens_per_s < 10 ? fmt::format("{:.2g}", tokens_per_s) : fmt::format("{:.0f}", tokens_per_s);
 }
 
 // What memory bandwidth allows, and what it comes from.

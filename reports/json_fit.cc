@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "reports/fit.h"
+#include "reports/json_parts.h"
 #include "reports/words.h"
 #include "sim/base/json.h"
 #include "sim/study/explain.h"
@@ -35,14 +36,6 @@ void write_hardware(JsonWriter& out, const FitReport& report) {
   else
     out.null();
   out.member("host_is_device", q.device.host_is_device);
-  out.end_object();
-}
-
-void write_layout(JsonWriter& out, const Layout& layout) {
-  out.key("layout").begin_object();
-  out.member("text", describe(layout)).member("gpus", layout.gpus());
-  out.member("tp", layout.tp).member("dp", layout.dp).member("moe_tp", layout.moe_tp).member("ep", layout.ep);
-  out.member("pp", layout.pp).member("replicas", layout.replicas);
   out.end_object();
 }
 
@@ -120,19 +113,6 @@ void write_headroom(JsonWriter& out, const FitResult& f) {
 // Four decimals: more would be pretence.
 double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
 
-// A bound from memory bandwidth; null where a bandwidth is not known.
-void write_decode(JsonWriter& out, const DecodeFloor& decode) {
-  out.key("decode_tokens_per_s");
-  if (!decode.known()) {
-    out.null();
-    return;
-  }
-  out.begin_object();
-  out.member("value", decode.value).member("low", decode.low).member("high", decode.high);
-  out.member("basis", "bandwidth bound");
-  out.end_object();
-}
-
 void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
   out.key("solutions").begin_array();
   for (const Change& change : changes) {
@@ -166,6 +146,26 @@ void write_budget(JsonWriter& out, const std::vector<BudgetRow>& rows) {
 }
 
 }  // namespace
+
+void write_layout(JsonWriter& out, const Layout& layout) {
+  out.key("layout").begin_object();
+  out.member("text", describe(layout)).member("gpus", layout.gpus());
+  out.member("tp", layout.tp).member("dp", layout.dp).member("moe_tp", layout.moe_tp).member("ep", layout.ep);
+  out.member("pp", layout.pp).member("replicas", layout.replicas);
+  out.end_object();
+}
+
+void write_decode(JsonWriter& out, const DecodeFloor& decode) {
+  out.key("decode_tokens_per_s");
+  if (!decode.known()) {
+    out.null();
+    return;
+  }
+  out.begin_object();
+  out.member("value", decode.value).member("low", decode.low).member("high", decode.high);
+  out.member("basis", "bandwidth bound");
+  out.end_object();
+}
 
 std::string json_of_fit(const FitReport& report, bool terms) {
   const FitResult& f = report.result;

@@ -81,6 +81,10 @@ std::string share_text(double value) { return fmt::format("{:.1f} %", 100 * valu
 
 std::string flops_text(double value) { return scaled_text(value, "FLOP"); }
 
+std::string speed_text(double tokens_per_s) {
+  return tokens_per_s < 10 ? fmt::format("{:.2g}", tokens_per_s) : fmt::format("{:.0f}", tokens_per_s);
+}
+
 std::string atom_text(const Atom& atom, const ByteUnit& unit, Setting setting) {
   return std::visit(AtomText(unit, setting), atom);
 }

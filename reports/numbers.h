@@ -23,6 +23,7 @@ std::string number_text(Bytes value, const ByteUnit& unit);  // "23.14"; "<0.01"
 std::string parameters_text(Count value);                    // "46.70 B"
 std::string share_text(double value);                        // "12.3 %"
 std::string flops_text(double value);                        // "41.23 GFLOP"
+std::string speed_text(double tokens_per_s);                 // "31", "3.1": two digits at least
 
 // One atom. Within a sentence sizes carry their unit, in a table the header does.
 enum class Setting { Sentence, Table };

@@ -8,6 +8,7 @@
 namespace moeplan {
 
 extern const std::string_view kFitSchema;
+extern const std::string_view kFitListSchema;
 extern const std::string_view kFitDefinitions;
 extern const std::string_view kModelSchema;
 extern const std::string_view kModelListSchema;

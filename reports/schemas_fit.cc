@@ -68,7 +68,52 @@ const std::string_view kFitSchema = R"(  "type": "object",
   },
 )";
 
-const std::string_view kFitDefinitions = R"(    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
+const std::string_view kFitListSchema = R"(  "type": "object",
+  "required": ["schema", "hardware", "device", "gpus", "capacity_bytes", "host_bytes", "runtime", "runtime_version",
+               "context_tokens", "sequences", "models_known", "models_running", "rule", "rows", "rows_left_out"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.fit.list/1"},
+    "hardware": {"type": "string"},
+    "device": {"type": "string"},
+    "gpus": {"type": "integer", "minimum": 1},
+    "capacity_bytes": {"$ref": "#/definitions/bytes"},
+    "host_bytes": {"type": ["integer", "null"], "minimum": 0},
+    "runtime": {"$ref": "#/definitions/text"},
+    "runtime_version": {"type": "string"},
+    "context_tokens": {"type": "integer", "minimum": 1, "description": "of each sequence, or the model's maximum where that is smaller and none was asked for"},
+    "sequences": {"type": "integer", "minimum": 1},
+    "models_known": {"$ref": "#/definitions/count"},
+    "models_running": {"$ref": "#/definitions/count"},
+    "rule": {"type": "string", "description": "how the rows are ranked"},
+    "rows": {"type": "array", "items": {"$ref": "#/definitions/runnable"}},
+    "rows_left_out": {"$ref": "#/definitions/count"}
+  },
+)";
+
+const std::string_view kFitDefinitions = R"(    "runnable": {
+      "type": "object",
+      "required": ["model", "total_parameters", "active_parameters", "weights", "bits_per_weight", "verdict",
+                   "device_bytes", "host_bytes", "margin_bytes", "host_expert_layers", "max_context_tokens", "layout",
+                   "decode_tokens_per_s"],
+      "additionalProperties": false,
+      "properties": {
+        "model": {"$ref": "#/definitions/text"},
+        "total_parameters": {"$ref": "#/definitions/count"},
+        "active_parameters": {"$ref": "#/definitions/count"},
+        "weights": {"$ref": "#/definitions/text"},
+        "bits_per_weight": {"type": "number", "minimum": 0},
+        "verdict": {"enum": ["yes", "tight"]},
+        "device_bytes": {"$ref": "#/definitions/bytes"},
+        "host_bytes": {"$ref": "#/definitions/bytes"},
+        "margin_bytes": {"$ref": "#/definitions/difference_of_bytes"},
+        "host_expert_layers": {"$ref": "#/definitions/count"},
+        "max_context_tokens": {"$ref": "#/definitions/count"},
+        "layout": {"$ref": "#/definitions/layout"},
+        "decode_tokens_per_s": {"$ref": "#/definitions/speed"}
+      }
+    },
+    "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
     "probability": {
       "type": "number", "minimum": 0, "maximum": 1,
       "description": "that the total is at most the budget: every low..high is an 80 % interval; below 0.5 is no, from 0.9 on is yes; 0 or 1 where nothing is estimated"

@@ -126,6 +126,15 @@ TEST(Schemas, LayoutsLoadsAndOffload) {
     expect_valid(std::string("fit ") + words);
 }
 
+TEST(Schemas, MachinesAskedWhatTheyRun) {
+  for (const char* id : {"rtx-4090", "h200", "laptop-16gb", "apple-m4-max", "rtx-4090-desktop"})
+    expect_valid(std::string("fit --all --hardware ") + id);
+  for (const char* words :
+       {"--memory 24GiB --runtime llama.cpp --host-memory 128GiB --top 3", "--hardware h200-x8 --sequences 64",
+        "--memory 1MB", "--hardware rtx-4090 --weights q4_k_m --min-tokens-per-s 50", "--hardware h200 --context 1M"})
+    expect_valid(std::string("fit ") + words);
+}
+
 TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   const json list = json::parse(run_moeplan("schema --json").text);
   for (const json& entry : list.at("schemas")) {
@@ -146,6 +155,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
       const std::size_t at = words.find(placeholder);
       if (at != std::string::npos) words.replace(at, placeholder.size(), value);
     }
+    if (words == "fit") words = "fit --hardware rtx-4090";
     EXPECT_EQ(document_of(words).at("schema"), entry.at("document")) << words;
   }
 }

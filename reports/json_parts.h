@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Members that several documents share.
+#pragma once
+
+#include "sim/base/json.h"
+#include "sim/study/fit.h"
+
+namespace moeplan {
+
+// "layout": {...}
+void write_layout(JsonWriter& out, const Layout& layout);
+// "decode_tokens_per_s": a bound from memory bandwidth; null where a bandwidth is not known.
+void write_decode(JsonWriter& out, const DecodeFloor& decode);
+
+}  // namespace moeplan
