@@ -34,6 +34,7 @@ struct QuantFormat {
   bool whole_groups = false;  // GGUF: cols must be a multiple of group, else `fallback`
   std::string fallback;       // format used for rows that are not a multiple of group
   bool tables = false;        // its checkpoints convert embedding and head too (MLX, GGUF)
+  std::string rest;           // what such a file stores besides routed experts; empty = the same format
   bool for_kv = false;        // may hold a KV cache
   std::string math;           // multiply format of a GEMM with these weights: bf16, fp16, fp8, fp4, int8, fp32
   friend bool operator==(const QuantFormat&, const QuantFormat&) = default;

@@ -32,6 +32,7 @@ QuantFormat read_format(ObjectReader& reader) {
   f.whole_groups = reader.flag_or("whole_groups", false);
   f.fallback = reader.text_or("fallback", "");
   f.tables = reader.flag_or("tables", false);
+  f.rest = reader.text_or("rest", "");
   f.for_kv = reader.flag_or("for_kv", false);
   const std::vector<std::string> words(kMathWords.begin(), kMathWords.end());
   f.math = words[reader.choice("math", words)];
@@ -58,6 +59,8 @@ void check_names(const FormatTable& table, const JsonNode& list, Complaints& com
         complaints.add(list.items[i], path, "the name \"" + name + "\" twice", "each id and alias once");
       seen.push_back(name);
     }
+    if (!f.rest.empty() && table.find(f.rest) == nullptr)
+      complaints.add(list.items[i], path + "/rest", "\"" + f.rest + "\"", "the id of a format");
     if (!f.whole_groups) continue;
     const auto found = std::find_if(table.formats.begin(), table.formats.end(),
                                     [&](const QuantFormat& other) { return other.id == f.fallback; });

@@ -7,21 +7,43 @@
 namespace moeplan {
 namespace {
 
-// Smallest files first. The bands hold the published files of shared labels
-// (tests/published/checkpoint_size_test.cc): some quantizers give the tensors of a label
-// fewer bits than llama.cpp does (q2_k, q3_k_m, q4_k_m: up to 8 % less), an importance
-// matrix changes the first layers of iq4 and q4_0. Bands of iq1 to iq3 are assumed from
-// those of q2_k.
-constexpr std::array<GgufLabel, 28> kLabels = {{
-    {"iq1_s", "iq1_s", 0.92, 1.05},     {"iq1_m", "iq1_m", 0.92, 1.05},       {"iq2_xxs", "iq2_xxs", 0.92, 1.05},
-    {"iq2_xs", "iq2_xs", 0.92, 1.05},   {"iq2_s", "iq2_xs", 0.92, 1.05},      {"iq2_m", "iq2_s", 0.92, 1.05},
-    {"q2_k_s", "q2_k", 0.92, 1.02},     {"q2_k", "q2_k", 0.92, 1.02},         {"iq3_xxs", "iq3_xxs", 0.92, 1.04},
-    {"iq3_xs", "iq3_s", 0.92, 1.04},    {"q3_k_s", "q3_k", 0.95, 1.02},       {"iq3_s", "iq3_s", 0.92, 1.04},
-    {"iq3_m", "iq3_s", 0.92, 1.04},     {"q3_k_m", "q3_k", 0.915, 1.01},      {"q3_k_l", "q3_k", 0.95, 1.02},
-    {"iq4_xs", "iq4_xs", 0.975, 1.015}, {"mxfp4_moe", "mxfp4", 0.995, 1.005}, {"q4_0", "q4_0", 0.985, 1.015},
-    {"q4_k_s", "q4_k", 0.97, 1.02},     {"iq4_nl", "iq4_nl", 0.98, 1.015},    {"q4_k_m", "q4_k", 0.94, 1.03},
-    {"q4_1", "q4_1", 0.985, 1.015},     {"q5_0", "q5_0", 0.985, 1.015},       {"q5_k_s", "q5_k", 0.98, 1.02},
-    {"q5_k_m", "q5_k", 0.98, 1.02},     {"q5_1", "q5_1", 0.985, 1.015},       {"q6_k", "q6_k", 0.99, 1.01},
+// Smallest files first. The factors hold the published files that share a label
+// (tests/published/checkpoint_size_test.cc lists them) with a midpoint within 5 %. A
+// label that raises no down projection has no lean recipe of its own: low speaks of the
+// plain one.
+constexpr std::array<GgufLabel, 33> kLabels = {{
+    {"iq1_s", "iq1_s", 0.93, 1.05},
+    {"iq1_m", "iq1_m", 0.93, 1.05},
+    {"iq2_xxs", "iq2_xxs", 0.93, 1.05},
+    {"iq2_xs", "iq2_xs", 0.93, 1.05},
+    {"iq2_s", "iq2_xs", 0.93, 1.05},
+    {"iq2_m", "iq2_s", 0.93, 1.05},
+    {"q2_k_s", "q2_k", 0.98, 1.03},
+    {"q2_k", "q2_k", 1.0, 1.04},
+    {"q2_k_l", "q2_k", 1.0, 1.04, "q2_k", true},
+    {"iq3_xxs", "iq3_xxs", 0.95, 1.05},
+    {"iq3_xs", "iq3_s", 0.95, 1.04},
+    {"q3_k_s", "q3_k", 0.96, 1.03},
+    {"iq3_s", "iq3_s", 0.95, 1.03},
+    {"iq3_m", "iq3_s", 0.97, 1.03},
+    {"q3_k_m", "q3_k", 0.995, 1.02},
+    {"q3_k_l", "q3_k", 0.995, 1.02},
+    {"q3_k_xl", "q3_k", 0.995, 1.02, "q3_k_l", true},
+    {"iq4_xs", "iq4_xs", 0.98, 1.02},
+    {"mxfp4_moe", "mxfp4", 0.995, 1.005},
+    {"q4_0", "q4_0", 0.985, 1.03},
+    {"q4_k_s", "q4_k", 0.98, 1.035},
+    {"iq4_nl", "iq4_nl", 0.98, 1.02},
+    {"q4_k_m", "q4_k", 0.995, 1.03},
+    {"q4_k_l", "q4_k", 0.995, 1.03, "q4_k_m", true},
+    {"q4_1", "q4_1", 0.985, 1.015},
+    {"q5_0", "q5_0", 0.985, 1.02},
+    {"q5_k_s", "q5_k", 0.985, 1.035},
+    {"q5_k_m", "q5_k", 0.995, 1.05},
+    {"q5_k_l", "q5_k", 0.995, 1.05, "q5_k_m", true},
+    {"q5_1", "q5_1", 0.985, 1.015},
+    {"q6_k", "q6_k", 0.99, 1.055},
+    {"q6_k_l", "q6_k", 0.99, 1.055, "q6_k", true},
     {"q8_0", "q8_0", 0.995, 1.01},
 }};
 
@@ -29,8 +51,7 @@ struct Shorthand {
   std::string_view name;
   std::string_view label;
 };
-constexpr std::array<Shorthand, 4> kShorthands = {
-    {{"q3_k", "q3_k_m"}, {"q4_k", "q4_k_m"}, {"q5_k", "q5_k_m"}, {"mxfp4-moe", "mxfp4_moe"}}};
+constexpr std::array<Shorthand, 3> kShorthands = {{{"q3_k", "q3_k_m"}, {"q4_k", "q4_k_m"}, {"q5_k", "q5_k_m"}}};
 
 // The first and last eighth of the layers and every third between.
 bool more_bits(Count layer, Count layers) {
@@ -69,17 +90,16 @@ std::string_view low_bit_type(std::string_view id, std::string_view base, const 
       return is_one_of(id, "iq1_s", "iq1_m") ? "iq2_xxs" : richer ? "iq3_s" : base;
     case MatrixRole::FfnDown:
     case MatrixRole::ExpertDown:
-    case MatrixRole::SharedDown: return t.layer < t.layers / 8 ? (richer ? "iq3_s" : "q2_k") : base;
+    case MatrixRole::SharedDown: return t.down_index < t.layers / 8 ? (richer ? "iq3_s" : "q2_k") : base;
     default: return base;
   }
 }
 
-std::string_view value_type(std::string_view id, std::string_view base, const GgufTensor& t) {
-  if (t.experts == 8) return "q8_0";
+std::string_view mixed_value_type(std::string_view id, std::string_view base, const GgufTensor& t) {
   const bool grouped = t.heads_per_kv >= 4;
   if (id == "q2_k") return grouped ? "q4_k" : "q3_k";
   if (id == "q2_k_s") return grouped ? "q4_k" : base;
-  if (id == "iq3_xxs") return grouped ? "q4_k" : "iq3_s";
+  if (id == "iq3_xxs") return grouped ? "q4_k" : base;
   if (is_one_of(id, "iq3_xs", "iq3_s")) return grouped ? "q4_k" : base;
   if (id == "iq3_m") return "q4_k";
   if (id == "q3_k_m") return t.value_index < 2 ? "q5_k" : "q4_k";
@@ -88,6 +108,12 @@ std::string_view value_type(std::string_view id, std::string_view base, const Gg
   if (is_one_of(id, "q4_k_m", "q5_k_m")) return more_bits(t.value_index, t.value_layers) ? "q6_k" : base;
   if (id == "q4_k_s") return t.value_index < 4 ? "q5_k" : base;
   return base;
+}
+
+std::string_view value_type(std::string_view id, std::string_view base, const GgufTensor& t) {
+  if (t.experts == 8) return "q8_0";
+  const std::string_view type = mixed_value_type(id, base, t);
+  return t.eighty_layers && is_one_of(type, "q3_k", "q4_k") ? "q5_k" : type;
 }
 
 std::string_view key_or_query_type(std::string_view id, std::string_view base, const GgufTensor& t) {
@@ -114,13 +140,26 @@ std::string_view down_type(std::string_view id, std::string_view base, const Ggu
   const bool first_eighth = t.layer < t.layers / 8;
   if (id == "q2_k") return "q3_k";
   if (id == "q2_k_s") return first_eighth ? "q4_k" : base;
-  if (id == "iq3_xxs") return first_eighth ? "q4_k" : "q3_k";
   if (id == "q3_k_m") return t.layer < t.layers / 16 ? "q5_k" : "q4_k";
   if (id == "iq3_m") return first_eighth || (t.experts == 8 && more_bits(t.layer, t.layers)) ? "q4_k" : base;
   if (id == "q3_k_l") return "q5_k";
   if (is_one_of(id, "q4_k_m", "q5_k_m")) return more_bits(t.layer, t.layers) ? "q6_k" : base;
   if (is_one_of(id, "iq4_nl", "iq4_xs", "q4_k_s")) return first_eighth ? "q5_k" : base;
   return base;
+}
+
+// What quantizers write that spare the down projections: the base type, and one step
+// below the rule where the base is two steps away.
+std::string_view lean_down_type(std::string_view id, std::string_view base) { return id == "q3_k_l" ? "q4_k" : base; }
+
+// Gate and up projections of the middle layers.
+std::string_view gate_or_up_type(std::string_view id, std::string_view base, const GgufTensor& t) {
+  const bool middle = t.layer >= t.layers / 8 && t.layer < 7 * t.layers / 8;
+  return id == "iq3_xs" && middle ? "iq3_xxs" : base;
+}
+
+bool is_down(MatrixRole role) {
+  return role == MatrixRole::FfnDown || role == MatrixRole::ExpertDown || role == MatrixRole::SharedDown;
 }
 
 bool is_expert(MatrixRole role) {
@@ -138,13 +177,15 @@ const GgufLabel* find_gguf_label(std::string_view name) {
 
 std::vector<GgufLabel> gguf_labels() { return {kLabels.begin(), kLabels.end()}; }
 
-std::string_view gguf_type(const GgufLabel& label, const GgufTensor& t) {
-  const std::string_view id = label.id;
+std::string_view gguf_type(const GgufLabel& label, const GgufTensor& t, GgufRecipe recipe) {
+  const std::string_view id = label.rules.empty() ? label.id : label.rules;
   const std::string_view base = label.base;
   if (!t.quantisable) return "fp32";  // router, norms, biases, convolutions
+  if (label.q8_tables && (t.role == MatrixRole::Head || t.role == MatrixRole::Embedding)) return "q8_0";
   if (t.role == MatrixRole::Head || (t.role == MatrixRole::Embedding && t.tied_embedding)) return output_type(id, base);
   if (id == "mxfp4_moe") return is_expert(t.role) ? "mxfp4" : "q8_0";
   if (t.role == MatrixRole::Embedding) return embedding_type(id, base);
+  if (recipe == GgufRecipe::Lean && is_down(t.role)) return lean_down_type(id, base);
   if (below_3_bits(id)) return low_bit_type(id, base, t);
   switch (t.role) {
     case MatrixRole::V: return value_type(id, base, t);
@@ -154,6 +195,12 @@ std::string_view gguf_type(const GgufLabel& label, const GgufTensor& t) {
     case MatrixRole::FfnDown:
     case MatrixRole::ExpertDown:
     case MatrixRole::SharedDown: return down_type(id, base, t);
+    case MatrixRole::FfnGate:
+    case MatrixRole::FfnUp:
+    case MatrixRole::ExpertGate:
+    case MatrixRole::ExpertUp:
+    case MatrixRole::SharedGate:
+    case MatrixRole::SharedUp: return gate_or_up_type(id, base, t);
     default: return base;
   }
 }

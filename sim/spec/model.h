@@ -197,6 +197,15 @@ struct NativeQuant {
   friend bool operator==(const NativeQuant&, const NativeQuant&) = default;
 };
 
+// What the MLX converters do with this architecture besides quantising every matrix:
+// Part words stored in 8 bits whatever the label (mlx-lm quant_predicate), and parts
+// quantised that are kept elsewhere (routers, a vision tower).
+struct MlxRule {
+  std::vector<std::string> eight_bit;
+  std::vector<std::string> quantised;
+  friend bool operator==(const MlxRule&, const MlxRule&) = default;
+};
+
 // A figure someone published, for checking ours.
 struct PublishedTotal {
   std::string
@@ -236,6 +245,7 @@ struct ModelSpec {
   std::vector<ExtraTensor> extras;
   MtpModule mtp;
   NativeQuant quant;
+  MlxRule mlx;
   std::vector<PublishedTotal> published;
   // Weights of one checkpoint file; null = by the published rules. Never part of a model document.
   std::shared_ptr<const StoredWeights> stored;

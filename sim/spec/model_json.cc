@@ -257,6 +257,14 @@ void read_mtp(ObjectReader& reader, ModelSpec& model) {
   mtp->finish();
 }
 
+void read_mlx(ObjectReader& reader, MlxRule& rule) {
+  std::optional<ObjectReader> mlx = reader.object_if_present("mlx");
+  if (!mlx) return;
+  rule.eight_bit = mlx->texts_or_empty("eight_bit");
+  rule.quantised = mlx->texts_or_empty("quantised");
+  mlx->finish();
+}
+
 void read_quant(ObjectReader& reader, ModelSpec& model) {
   std::optional<ObjectReader> quant = reader.object_if_present("quant");
   if (!quant) return;
@@ -385,6 +393,14 @@ void write_mtp(JsonWriter& out, const ModelSpec& model) {
   out.end_object().compact(false);
 }
 
+void write_mlx(JsonWriter& out, const MlxRule& rule) {
+  if (rule == MlxRule{}) return;
+  out.key("mlx").begin_object();
+  write_texts(out, "eight_bit", rule.eight_bit);
+  write_texts(out, "quantised", rule.quantised);
+  out.end_object();
+}
+
 void write_quant(JsonWriter& out, const ModelSpec& model) {
   const NativeQuant& quant = model.quant;
   if (quant == NativeQuant{}) return;
@@ -434,6 +450,7 @@ ModelSpec read_model(std::string text, const std::string& file) {
   read_extras(reader, model);
   read_mtp(reader, model);
   read_quant(reader, model);
+  read_mlx(reader, model.mlx);
   read_published(reader, model);
   reader.finish();
   if (complaints.empty())
@@ -463,6 +480,7 @@ std::string write_model(const ModelSpec& model) {
   write_extras(out, model);
   write_mtp(out, model);
   write_quant(out, model);
+  write_mlx(out, model.mlx);
   write_published(out, model);
   out.end_object();
   return out.take();

@@ -27,6 +27,24 @@ bool is_float(const QuantFormat& f) {
   return f.group == 1 && f.group_bytes >= 2 && f.tile_bytes == 0 && f.tensor_bytes == 0;
 }
 
+Bytes one_copy(const FormatTable& formats, FormatId id, const Matrix& m) {
+  return m.rows == 0 ? Bytes(0) : bytes_of(formats[id], m.rows, m.cols) * m.copies;
+}
+
+// "MLX-4bit" is mlx_4bit.
+std::string label_word(std::string_view name) {
+  std::string word = lower_case(name);
+  std::replace(word.begin(), word.end(), '-', '_');
+  return word;
+}
+
+// The router, or the scalar gate of the shared expert.
+bool is_router(const Matrix& m) { return m.role == MatrixRole::Router || m.role == MatrixRole::SharedScalar; }
+
+bool is_expert(const Matrix& m) {
+  return m.role == MatrixRole::ExpertGate || m.role == MatrixRole::ExpertUp || m.role == MatrixRole::ExpertDown;
+}
+
 bool is_table(const Matrix& m) { return m.role == MatrixRole::Embedding || m.role == MatrixRole::Head; }
 
 // ---- where each block's instances are ----
@@ -35,18 +53,37 @@ struct Place {
   Count layer = 0;  // in its stack
   Count layers = 1;
   Count value_index = 0;  // attention layers with V before this one
+  Count down_index = 0;   // down projections before this block
 };
 
 struct Places {
   std::vector<std::vector<Place>> of_block;
   Count value_layers = 0;
+  Count down_projections = 0;
   Count experts = 0;
-  Count heads_per_kv = 1;
+  Count heads_per_kv = 1;  // of the first layer
+  bool eighty_layers = false;
 };
 
 bool has_values(const Block& block) {
   const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&block.kind);
   return std::holds_alternative<LatentAttention>(block.kind) || (a != nullptr && !a->reuses_cache && !a->key_is_value);
+}
+
+Count down_projections(const Block& block) {
+  if (const MoeFfn* moe = std::get_if<MoeFfn>(&block.kind)) return moe->shared_width > 0 ? 2 : 1;
+  return std::holds_alternative<DenseFfn>(block.kind) ? 1 : 0;
+}
+
+// llama.cpp asks the first layer how many query heads share a key.
+Count heads_per_kv(const ModelSpec& model) {
+  for (const LayerShape& layer : expand_layers(model, Stack::Decoder))
+    for (BlockIndex b : layer) {
+      if (const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&model.blocks[b].kind))
+        return a->heads / a->kv_heads;
+      if (std::holds_alternative<MambaMixer>(model.blocks[b].kind)) return 1;  // its list says 0 for this layer
+    }
+  return 1;
 }
 
 Places places_of(const ModelSpec& model) {
@@ -56,15 +93,16 @@ Places places_of(const ModelSpec& model) {
     const std::vector<LayerShape> layers = expand_layers(model, stack);
     for (std::size_t l = 0; l < layers.size(); ++l)
       for (BlockIndex b : layers[l]) {
-        places.of_block[b].push_back({static_cast<Count>(l), static_cast<Count>(layers.size()), places.value_layers});
+        places.of_block[b].push_back(
+            {static_cast<Count>(l), static_cast<Count>(layers.size()), places.value_layers, places.down_projections});
         if (has_values(model.blocks[b])) ++places.value_layers;
+        places.down_projections += down_projections(model.blocks[b]);
       }
   }
-  for (const Block& block : model.blocks) {
+  for (const Block& block : model.blocks)
     if (const MoeFfn* moe = std::get_if<MoeFfn>(&block.kind)) places.experts = std::max(places.experts, moe->experts);
-    if (const SoftmaxAttention* a = std::get_if<SoftmaxAttention>(&block.kind))
-      places.heads_per_kv = std::max(places.heads_per_kv, a->heads / a->kv_heads);
-  }
+  places.heads_per_kv = heads_per_kv(model);
+  places.eighty_layers = places.experts == 0 && layer_count(model) == 80 && places.heads_per_kv > 1;
   return places;
 }
 
@@ -134,8 +172,34 @@ WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
   return plan;
 }
 
+// MLX converters (mlx-lm, mlx-vlm) quantise embedding and head too, keep the routers
+// apart from the model's own rule, leave a vision tower as it is and drop the MTP module.
+WeightPlan plan_mlx(const ModelSpec& model, const FormatTable& formats, FormatId id) {
+  const FormatId f32 = formats.id_of("fp32");
+  const FormatId base = formats.id_of(model.quant.base);
+  const FormatId rest = formats[id].rest.empty() ? id : formats.id_of(formats[id].rest);
+  const MlxRule& rule = model.mlx;
+  WeightPlan plan = plan_uniform(model, base, [&](const Matrix& m) {
+    const std::string_view part = word_of(m.role == MatrixRole::SharedScalar ? Part::Router : m.part);
+    const bool linear = m.quantisable || is_router(m) || m.role == MatrixRole::IndexWeights;
+    if (linear && !is_float(formats[id]) && contains(rule.eight_bit, part))
+      return formats.id_of(m.f32 ? "mlx_8bit_f32" : "mlx_8bit");
+    if (linear && (!is_router(m) || contains(rule.quantised, part))) return is_expert(m) ? id : rest;
+    return m.f32 ? f32 : base;
+  });
+  for (MatrixPlan& extra : plan.extras)
+    if (extra.matrix.part == Part::Vision && contains(rule.quantised, "vision")) {
+      std::swap(extra.matrix.rows, extra.matrix.cols);  // long rows: groups run along them
+      extra.shares[0].format = rest;
+    }
+  plan.keeps_mtp = false;
+  plan.label = formats[id].id;
+  return plan;
+}
+
 WeightPlan plan_format(const ModelSpec& model, const FormatTable& formats, FormatId id) {
   const QuantFormat& format = formats[id];
+  if (format.tables && !format.whole_groups) return plan_mlx(model, formats, id);
   const FormatId f32 = formats.id_of("fp32");
   const FormatId base = is_float(format) ? id : format.whole_groups ? f32 : formats.id_of(model.quant.base);
   WeightPlan plan = plan_uniform(model, base, [&](const Matrix& m) {
@@ -143,12 +207,17 @@ WeightPlan plan_format(const ModelSpec& model, const FormatTable& formats, Forma
     const bool table_stays = is_table(m) && !format.tables;
     return !m.quantisable || table_stays ? base : whole_rows(formats, id, m.cols);
   });
-  plan.converted = format.tables;
+  plan.keeps_vision = !format.whole_groups;
+  plan.keeps_mtp = !format.whole_groups || model.mtp.in_gguf;
   plan.label = format.id;
   return plan;
 }
 
 // ---- GGUF labels ----
+
+// No published file of a shared label was smaller than this beside llama.cpp's recipe
+// (DeepSeek-R1 q2_k: 0.929; short rows that need coarser types would say less).
+constexpr double kLeanest = 0.9;
 
 class GgufPlanner {
  public:
@@ -165,14 +234,31 @@ class GgufPlanner {
         plan.extras[i].shares[0].format = formats_.id_of(model_.quant.base);
     plan.label = label_.id;
     plan.from_label = true;
-    plan.converted = true;
-    plan.low = label_.low;
+    plan.keeps_vision = false;
+    plan.keeps_mtp = model_.mtp.in_gguf;
+    plan.low = label_.low * lean_share(plan);
     plan.high = label_.high;
     return plan;
   }
 
  private:
-  FormatId format_of(const Matrix& m, const Place& place) const {
+  // Bytes in GGUF types of a lean file over those of this plan.
+  double lean_share(const WeightPlan& plan) const {
+    Bytes plain, lean;
+    for (std::size_t b = 0; b < plan.blocks.size(); ++b)
+      for (const MatrixPlan& m : plan.blocks[b].matrices)
+        for (std::size_t i = 0; i < places_.of_block[b].size(); ++i) {
+          const Place& place = places_.of_block[b][i];
+          const FormatId format = format_of(m.matrix, place);
+          if (!formats_[format].whole_groups) continue;
+          plain += one_copy(formats_, format, m.matrix);
+          lean += one_copy(formats_, format_of(m.matrix, place, GgufRecipe::Lean), m.matrix);
+        }
+    if (plain.count() == 0) return 1.0;
+    return std::max(kLeanest, static_cast<double>(lean.count()) / static_cast<double>(plain.count()));
+  }
+
+  FormatId format_of(const Matrix& m, const Place& place, GgufRecipe recipe = GgufRecipe::Plain) const {
     // A checkpoint that is already MXFP4 keeps its experts: requantising loses quality
     // and its rows often are not whole K-blocks (published gpt-oss files of every label).
     if (model_.quant.format == "mxfp4" && native_quantises(model_.quant, m)) return formats_.id_of("mxfp4");
@@ -180,13 +266,15 @@ class GgufPlanner {
     t.role = m.role;
     t.quantisable = m.quantisable && !m.f32;
     t.layer = place.layer;
-    t.layers = place.layers;
+    t.layers = place.layers + (model_.mtp.in_gguf ? model_.mtp.modules : 0);
+    t.down_index = place.down_index;
+    t.eighty_layers = places_.eighty_layers;
     t.value_index = place.value_index;
     t.value_layers = std::max<Count>(1, places_.value_layers);
     t.experts = places_.experts;
     t.heads_per_kv = places_.heads_per_kv;
     t.tied_embedding = model_.tied_embeddings;
-    return whole_rows(formats_, formats_.id_of(gguf_type(label_, t)), m.cols);
+    return whole_rows(formats_, formats_.id_of(gguf_type(label_, t, recipe)), m.cols);
   }
 
   // The formats of each instance, as shares.
@@ -225,10 +313,6 @@ class GgufPlanner {
 }
 
 // ---- sizes ----
-
-Bytes one_copy(const FormatTable& formats, FormatId id, const Matrix& m) {
-  return m.rows == 0 ? Bytes(0) : bytes_of(formats[id], m.rows, m.cols) * m.copies;
-}
 
 // Adds sizes by part; what is in a GGUF type has the band of the label.
 class SizeSum {
@@ -269,7 +353,7 @@ class SizeSum {
 }  // namespace
 
 const QuantFormat* FormatTable::find(std::string_view name) const {
-  const std::string id = lower_case(name);
+  const std::string id = label_word(name);
   for (const QuantFormat& f : formats)
     if (f.id == id || std::find(f.aliases.begin(), f.aliases.end(), id) != f.aliases.end()) return &f;
   return nullptr;
@@ -289,7 +373,7 @@ FormatId FormatTable::id_of(std::string_view name) const {
 }
 
 WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std::string_view label) {
-  const std::string name = lower_case(label);
+  const std::string name = label_word(label);
   const QuantFormat* format = nullptr;
   WeightPlan plan;
   if (name == "native") {
@@ -323,10 +407,10 @@ CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, c
   sum.add(Part::Embedding, plan.embedding, 1);
   sum.add(Part::Head, plan.head, 1);
   for (const MatrixPlan& extra : plan.extras)
-    if (!plan.converted || extra.matrix.part != Part::Vision) sum.add(extra.matrix.part, extra, 1);
+    if (plan.keeps_vision || extra.matrix.part != Part::Vision) sum.add(extra.matrix.part, extra, 1);
 
   const MtpModule& mtp = model.mtp;
-  if (mtp.modules > 0 && (!plan.converted || mtp.in_gguf)) {
+  if (mtp.modules > 0 && plan.keeps_mtp) {
     for (const BlockPlan& block : plan.mtp_blocks)
       for (const MatrixPlan& m : block.matrices) sum.add(Part::Mtp, m, mtp.modules);
     sum.add(Part::Mtp, plan.mtp_norm, mtp.modules);

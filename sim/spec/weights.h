@@ -50,7 +50,8 @@ struct WeightPlan {
   std::string label;              // "native", "fp8", "q4_k_m"
   bool from_label = false;        // a mixture label: sizes are an estimate
   bool from_file = false;         // exact: every byte of ModelSpec::stored is somewhere in the plan
-  bool converted = false;         // a GGUF or MLX file: no vision tower, and MTP only where llama.cpp keeps it
+  bool keeps_vision = true;       // a GGUF file has none
+  bool keeps_mtp = true;          // an MLX file has none, a GGUF file where llama.cpp keeps it
   double low = 1.0, high = 1.0;   // band of the quantised bytes, as factors
   std::vector<BlockPlan> blocks;  // parallel to ModelSpec::blocks
   MatrixPlan embedding;

@@ -18,7 +18,7 @@ class StoredMaker {
       : model_(model), formats_(formats), plan_(plan_weights(model, formats, label)) {
     stored_.file = model.id + "-" + plan_.label + ".gguf";
     stored_.label = plan_.label;
-    stored_.gguf = plan_.converted;
+    stored_.gguf = !plan_.keeps_vision;
   }
 
   StoredWeights make() {
@@ -30,14 +30,14 @@ class StoredMaker {
         for (const BlockIndex b : shape) add_block(stack, layer, plan_.blocks[b], next[b]++, seen, false);
         ++layer;
       }
-      if (stack == Stack::Decoder && (!plan_.converted || model_.mtp.in_gguf)) add_mtp(layer);
+      if (stack == Stack::Decoder && plan_.keeps_mtp) add_mtp(layer);
     }
     add(Stack::Decoder, -1, 0, plan_.embedding, 0, false);
     add(Stack::Decoder, -1, 0, plan_.head, 0, false);
     add(Stack::Decoder, -1, 0, plan_.final_norm, 0, false);
     add(Stack::Decoder, -1, 0, plan_.head_bias, 0, false);
     for (const MatrixPlan& extra : plan_.extras)
-      if (!plan_.converted || extra.matrix.part != Part::Vision) add(Stack::Decoder, -1, 0, extra, 0, false);
+      if (plan_.keeps_vision || extra.matrix.part != Part::Vision) add(Stack::Decoder, -1, 0, extra, 0, false);
     return stored_;
   }
 

@@ -197,6 +197,83 @@ TEST(GgufLabels, SharesCoverEveryInstanceOnce) {
   }
 }
 
+// 48 layers: 6 at either end keep iq3_s, 36 between take iq3_xxs.
+TEST(GgufLabels, Iq3XsSparesTheGateAndUpProjectionsOfTheMiddleLayers) {
+  const ModelSpec model = catalog().model("qwen3-30b-a3b");
+  const WeightPlan plan = plan_weights(model, formats(), "iq3_xs");
+  EXPECT_EQ(instances(plan_of(plan, model, "moe", MatrixRole::ExpertUp), "iq3_xxs"), 36u);
+  EXPECT_EQ(instances(plan_of(plan, model, "moe", MatrixRole::ExpertGate), "iq3_s"), 12u);
+  EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::ExpertDown)), "iq3_s");
+}
+
+// The first 61 / 8 = 7 down projections of the file: 3 dense layers, then routed and shared
+// experts in turn: 2 layers whole, and nothing of the third.
+TEST(GgufLabels, LabelsBelowThreeBitsCountDownProjectionsNotLayers) {
+  const ModelSpec model = catalog().model("deepseek-v3");
+  const WeightPlan plan = plan_weights(model, formats(), "iq2_xxs");
+  EXPECT_EQ(instances(plan_of(plan, model, "moe", MatrixRole::ExpertDown), "q2_k"), 2u);
+  EXPECT_EQ(instances(plan_of(plan, model, "moe", MatrixRole::SharedDown), "q2_k"), 2u);
+}
+
+TEST(GgufLabels, ADenseModelOf80LayersKeepsItsValuesIn5Bits) {
+  const ModelSpec model = catalog().model("llama-3.1-70b");
+  EXPECT_EQ(format_of(plan_of(plan_weights(model, formats(), "q3_k_s"), model, "attention", MatrixRole::V)), "q5_k");
+}
+
+TEST(GgufLabels, AFileOfLargeTablesIsTheMediumMixtureWithQ8Tables) {
+  const ModelSpec model = catalog().model("qwen3-30b-a3b");
+  const WeightPlan medium = plan_weights(model, formats(), "q5_k_m");
+  const WeightPlan large = plan_weights(model, formats(), "q5_k_l");
+  EXPECT_EQ(format_of(large.embedding), "q8_0");
+  EXPECT_EQ(format_of(large.head), "q8_0");
+  EXPECT_EQ(instances(plan_of(large, model, "moe", MatrixRole::ExpertDown), "q6_k"),
+            instances(plan_of(medium, model, "moe", MatrixRole::ExpertDown), "q6_k"));
+}
+
+// q2_k raises the down projections to q3_k. GLM-4.5-Air's have rows of 1,408, which hold
+// neither: both recipes fall back to 4 bits, and nothing lean is left.
+TEST(GgufLabels, TheRangeIsAsWideAsTheDownProjectionsLeaveIt) {
+  const auto low_share = [](const char* id) {
+    const ModelSpec model = catalog().model(id);
+    const CheckpointSize size = checkpoint_size(model, plan_weights(model, formats(), "q2_k"), formats());
+    return static_cast<double>(size.low.count()) / static_cast<double>(size.bytes.count());
+  };
+  EXPECT_GT(low_share("glm-4.5-air"), 0.999);
+  EXPECT_LT(low_share("qwen3-235b-a22b"), 0.92);
+}
+
+TEST(MlxWeights, LabelsMayBeWrittenWithDashes) {
+  const ModelSpec model = catalog().model("qwen3-30b-a3b");
+  EXPECT_EQ(plan_weights(model, formats(), "MLX-4bit").label, "mlx_4bit");
+  EXPECT_EQ(plan_weights(model, formats(), "mlx-mxfp4-q8").label, "mlx_mxfp4_q8");
+}
+
+TEST(MlxWeights, Mxfp4Q8StoresEverythingButRoutedExpertsIn8Bits) {
+  const ModelSpec model = catalog().model("deepseek-v3");
+  const WeightPlan plan = plan_weights(model, formats(), "mlx_mxfp4_q8");
+  EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::ExpertUp)), "mlx_mxfp4_q8");
+  EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::SharedUp)), "mlx_8bit");
+  EXPECT_EQ(format_of(plan_of(plan, model, "moe", MatrixRole::Router)), "bf16");
+  EXPECT_EQ(format_of(plan.embedding), "mlx_8bit");
+}
+
+TEST(MlxWeights, AModelsRuleStoresPartsIn8Bits) {
+  const ModelSpec gemma = catalog().model("gemma-4-26b-a4b");
+  const WeightPlan plan = plan_weights(gemma, formats(), "mlx_4bit");
+  EXPECT_EQ(format_of(plan_of(plan, gemma, "dense", MatrixRole::FfnDown)), "mlx_8bit");
+  EXPECT_EQ(format_of(plan_of(plan, gemma, "moe", MatrixRole::ExpertDown)), "mlx_4bit");
+  const ModelSpec minimax = catalog().model("minimax-m2");
+  EXPECT_EQ(format_of(plan_of(plan_weights(minimax, formats(), "mlx_4bit"), minimax, "moe", MatrixRole::Router)),
+            "mlx_8bit_f32");
+}
+
+TEST(MlxWeights, TheMtpModuleIsDroppedAndTheVisionTowerKept) {
+  const ModelSpec model = catalog().model("qwen3.5-397b-a17b");
+  const CheckpointSize size = checkpoint_size(model, plan_weights(model, formats(), "mlx_4bit"), formats());
+  EXPECT_EQ(size.by_part[static_cast<std::size_t>(Part::Mtp)].count(), 0);
+  EXPECT_EQ(size.by_part[static_cast<std::size_t>(Part::Vision)].count(), 2 * Count{456010480});
+}
+
 TEST(GgufLabels, ShorthandsMeanTheMediumMixture) {
   EXPECT_EQ(find_gguf_label("q4_k")->id, "q4_k_m");
   EXPECT_EQ(find_gguf_label("q4_k_x"), nullptr);

@@ -64,7 +64,7 @@ constexpr Family kFamilies[] = {
 // Multimodal: the language model is under text_config.
 constexpr Family kWrappers[] = {
     {"kimi_k25", import_kimi_vision, "Kimi K2.5"},           {"llama4", import_llama4_vision, "Llama 4"},
-    {"qwen3_5_moe", remark_vision, "Qwen3.5-MoE"},           {"gemma4", remark_vision, "Gemma 4"},
+    {"qwen3_5_moe", import_qwen35_vision, "Qwen3.5-MoE"},    {"gemma4", import_gemma4_vision, "Gemma 4"},
     {"mistral3", import_mistral3_vision, "Mistral Small 3"},
 };
 

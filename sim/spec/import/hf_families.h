@@ -58,6 +58,8 @@ void import_switch(HfReader& in, ShapeBuilder& out);
 void import_llama4_vision(HfReader& in, ShapeBuilder& out);
 void import_kimi_vision(HfReader& in, ShapeBuilder& out);
 void import_mistral3_vision(HfReader& in, ShapeBuilder& out);
+void import_qwen35_vision(HfReader& in, ShapeBuilder& out);
+void import_gemma4_vision(HfReader& in, ShapeBuilder& out);
 void remark_vision(HfReader& in, ShapeBuilder& out);  // present and not counted
 
 // ---- shared by the families (hf_common.cc) ----

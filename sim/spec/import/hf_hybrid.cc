@@ -43,6 +43,10 @@ void import_qwen3_next(HfReader& in, ShapeBuilder& out) {
   in.expect_flag("mtp_use_dedicated_embeddings", false, "not modelled");
   // Qwen3-Next does not declare the module that its files hold.
   const bool declares = in.has("mtp_num_hidden_layers");
+  if (declares)
+    out.model.mlx.quantised = {"router"};  // Qwen3.5, converted by mlx-vlm
+  else
+    out.model.mlx.eight_bit = {"router"};
   const Count modules = declares ? in.count_or("mtp_num_hidden_layers", 0) : 1;
   add_mtp(out, modules, {out.block("attention", 1, full), out.block("moe", 1, moe)});
   if (!declares)

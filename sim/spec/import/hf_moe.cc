@@ -74,6 +74,7 @@ void import_qwen2_moe(HfReader& in, ShapeBuilder& out) {
 
 void import_qwen3_moe(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
+  out.model.mlx.eight_bit = {"router"};
   SoftmaxAttention a = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .out_bias = true});
   a.qk_norm = QkNorm::PerDim;
   in.expect_flag("use_qk_norm", true, "Qwen3 always normalises queries and keys");
@@ -227,6 +228,7 @@ void import_ernie4_5(HfReader& in, ShapeBuilder& out) {
 
 void import_minimax_m2(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
+  out.model.mlx.eight_bit = {"router"};
   SoftmaxAttention a = read_gqa(in, out.model.hidden, {});
   // Normalised over the whole width, not per head.
   if (in.flag_or("use_qk_norm", false)) a.qk_norm = QkNorm::FullWidth;

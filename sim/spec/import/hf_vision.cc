@@ -85,6 +85,56 @@ void import_mistral3_vision(HfReader& in, ShapeBuilder& out) {
   add_tower(out, layers * layer + ends + projector, "vision_config, modeling_pixtral.py, modeling_mistral3.py");
 }
 
+// transformers modeling_qwen3_5_moe.py (Qwen3-VL's tower without deepstack mergers): two
+// frames a patch, learned positions, one merger. 456,010,480 elements for 397B-A17B, which
+// closes the published MLX files to the byte (tests/published).
+void import_qwen35_vision(HfReader& in, ShapeBuilder& out) {
+  if (!in.has("vision_config")) return;
+  HfReader vision = in.object("vision_config");
+  const Count h = vision.size("hidden_size");
+  const Count f = vision.size("intermediate_size");
+  const Count layers = vision.size("depth");
+  const Count patch = vision.size("patch_size");
+  const Count frames = vision.size_or("temporal_patch_size", 2);
+  const Count channels = vision.size_or("in_channels", 3);
+  const Count positions = vision.size("num_position_embeddings");
+  const Count merge = vision.size_or("spatial_merge_size", 2);
+  const Count output = vision.size("out_hidden_size");
+  if (!vision.counts("deepstack_visual_indexes").empty()) vision.complain("deepstack_visual_indexes", "[]");
+  constexpr Count kLimit = Count{1} << 14;
+  for (Count v : {h, f, layers, patch, frames, channels, positions, merge, output})
+    if (v > kLimit) return in.complain("vision_config", "sizes up to 16384");
+  const Count layer = 4 * h * h + 4 * h + 2 * h * f + f + h + 4 * h;  // attention, MLP and two layer norms, with biases
+  const Count embeddings = channels * frames * patch * patch * h + h + positions * h;
+  const Count merged = merge * merge * h;
+  const Count merger = 2 * h + merged * merged + merged + merged * output + output;
+  add_tower(out, layers * layer + embeddings + merger, "vision_config, modeling_qwen3_5_moe.py");
+}
+
+// transformers modeling_gemma4.py: gated MLP, four norms a layer, q and k norms, two
+// position tables, standardisation vectors, a projector without bias. 26B-A4B: 572,794,416
+// elements; with 30 x 129 scalars of the text model they close the published MLX files.
+void import_gemma4_vision(HfReader& in, ShapeBuilder& out) {
+  if (!in.has("vision_config")) return;
+  HfReader vision = in.object("vision_config");
+  const Count h = vision.size("hidden_size");
+  const Count f = vision.size("intermediate_size");
+  const Count layers = vision.size("num_hidden_layers");
+  const Count heads = vision.size("num_attention_heads");
+  const Count kv_heads = vision.size("num_key_value_heads");
+  const Count head_dim = vision.size("head_dim");
+  const Count patch = vision.size("patch_size");
+  const Count positions = vision.size("position_embedding_size");
+  constexpr Count kLimit = Count{1} << 14;
+  for (Count v : {h, f, layers, heads, kv_heads, head_dim, patch, positions})
+    if (v > kLimit) return in.complain("vision_config", "sizes up to 16384");
+  const Count attention = 2 * (heads + kv_heads) * head_dim * h + 2 * head_dim;
+  const Count layer = attention + 3 * h * f + 4 * h;
+  const Count embeddings = 3 * patch * patch * h + 2 * positions * h;
+  const Count standardise = vision.flag_or("standardize", false) ? 2 * h : 0;
+  add_tower(out, layers * layer + embeddings + standardise + h * out.model.hidden, "vision_config, modeling_gemma4.py");
+}
+
 void remark_vision(HfReader& in, ShapeBuilder& out) {
   if (in.has("vision_config")) out.remark("The vision tower is not counted.");
 }

@@ -37,6 +37,7 @@ void import_gpt_oss(HfReader& in, ShapeBuilder& out) {
 // the width intermediate_size_mlp. Every fourth layer has no rope and sees everything.
 void import_llama4(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
+  out.model.mlx.quantised = {"vision"};
   const SoftmaxAttention full = read_gqa(in, out.model.hidden, {.bias = "attention_bias", .out_bias = true});
   in.understand({"use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale", "for_llm_compressor",
                  "cache_implementation"});
@@ -69,6 +70,7 @@ void import_llama4(HfReader& in, ShapeBuilder& out) {
 // KV heads and no V projection.
 void import_gemma4(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, true);
+  out.model.mlx.eight_bit = {"dense", "router"};
   in.expect_zero("num_kv_shared_layers", "layers that share a cache are not modelled for this family");
   in.expect_zero("hidden_size_per_layer_input", "per-layer embeddings are not modelled");
   in.expect_flag("use_double_wide_mlp", false, "not modelled");
@@ -104,6 +106,7 @@ void import_gemma4(HfReader& in, ShapeBuilder& out) {
 // Sliding layers have their own head counts (attention_other_setting), and every head a gate.
 void import_step3p7(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
+  out.model.mlx.eight_bit = {"router"};
   SoftmaxAttention full = read_gqa(in, out.model.hidden, {});
   full.qk_norm = QkNorm::PerDim;
   full.head_gate = true;
@@ -137,6 +140,7 @@ void import_step3p7(HfReader& in, ShapeBuilder& out) {
 // Layers with block-sparse attention have index projections; head norms per head.
 void import_minimax_m3(HfReader& in, ShapeBuilder& out) {
   read_trunk(in, out, false);
+  out.model.mlx.eight_bit = {"router"};
   SoftmaxAttention full = read_gqa(in, out.model.hidden, {});
   if (in.text_or("qk_norm_type", "per_head") != "per_head") in.complain("qk_norm_type", "per_head");
   if (in.flag_or("use_qk_norm", false)) full.qk_norm = QkNorm::PerHead;
