@@ -59,10 +59,11 @@ TEST(CheckpointFiles, AnExceptedFileSaysWhy) {
 // The index totals of files made by today's converters: no byte may differ.
 TEST(CheckpointFiles, MlxIndexTotalsAgreeToTheByte) {
   const CheckpointFile files[] = {
-      {"", "", "glm-4.6", "mlx_4bit", 198556925568},      {"", "", "glm-4.6", "mlx_6bit", 286737579648},
-      {"", "", "glm-4.6", "mlx_8bit_g32", 396963397248},  {"", "", "minimax-m2.1", "mlx_3bit", 100086644736},
+      {"", "", "glm-4.7", "mlx_4bit", 198556925568},      {"", "", "glm-4.7", "mlx_6bit", 286737579648},
+      {"", "", "glm-4.7", "mlx_8bit_g32", 396963397248},  {"", "", "minimax-m2.1", "mlx_3bit", 100086644736},
       {"", "", "minimax-m2.5", "mlx_4bit", 128666664960}, {"", "", "minimax-m2.5", "mlx_6bit", 185826705408},
-      {"", "", "minimax-m2.1", "mlx_8bit", 242986745856},
+      {"", "", "minimax-m2.1", "mlx_8bit", 242986745856}, {"", "", "glm-5", "mlx_bf16", 1487822475264},
+      {"", "", "glm-5.1", "mlx_mxfp4_q8", 405480321024},  {"", "", "glm-5", "mlx_4bit", 418621403136},
   };
   for (const CheckpointFile& file : files)
     EXPECT_EQ(predicted(catalog(), formats(), file).bytes, file.bytes) << file.model << " " << file.weights;
