@@ -65,7 +65,8 @@ TEST(BandCoverage, TheMiddleOfALabelsBandHoldsEightInTenPublishedFiles) {
     q.weights = file.label;
     q.device.capacity = 4096 * kGiB;
     q.workload = {.context = 1, .sequences = 1};
-    const MemoryLedger& ledger = evaluate(q).ranks.front().ledger;
+    const FitResult result = evaluate(q);
+    const MemoryLedger& ledger = result.ranks.front().ledger;
     const ErrorWidth& label = ledger.spreads[static_cast<std::size_t>(ErrorSource::Label)];
     const WeightPlan plan = plan_weights(q.model, formats, file.label);
     const double off = file.gib - in_gib(checkpoint_size(q.model, plan, formats).bytes);
