@@ -39,7 +39,9 @@ Bytes auto_reserve_of(const FitQuestion& q) {
   const AdmissionTier& tier = tier_of(q);
   const Count ranks = q.layout.ranks_per_stage();
   constexpr Count kWide = 4;
-  const Count graph = ranks < kWide ? tier.graph_sequences : tier.graph_sequences_wide;
+  const Count graph = q.graph_sequences != 0 ? q.graph_sequences
+                      : ranks < kWide        ? tier.graph_sequences
+                                             : tier.graph_sequences_wide;
   Bytes reserve = a.fixed + a.per_chunk_token * (q.chunk_tokens != 0 ? q.chunk_tokens : tier.chunk_tokens) +
                   a.per_rank * (ranks * q.layout.pp) + a.per_graph_sequence * graph;
   if (q.layout.dp > 1) {
@@ -233,8 +235,9 @@ double memory_fraction_of(const FitQuestion& q) {
   if (q.memory_fraction) return *q.memory_fraction;
   if (q.device.capacity == Bytes(0)) return 1.0;
   if (q.runtime.reserve == ReserveKind::Free && !q.device.reserve_asked) return 1.0 - q.runtime.reserve_fraction;
-  if (q.runtime.reserve != ReserveKind::Static || q.device.reserve_asked)
-    return 1.0 - q.device.reserve.size() / q.device.capacity.size();
+  if (q.runtime.reserve != ReserveKind::Static) return 1.0 - q.device.reserve.size() / q.device.capacity.size();
+  const Bytes at_start = q.device.capacity - runtime_context_of(q);
+  if (q.device.reserve_asked && at_start > Bytes(0)) return 1.0 - q.device.reserve.size() / at_start.size();
   // The engine rounds its automatic fraction to thousandths.
   return std::round((1.0 - auto_reserve_of(q).size() / q.device.capacity.size()) * 1000) / 1000;
 }

@@ -45,6 +45,7 @@ struct FitQuestion {
   std::optional<double> memory_fraction;
   Count chunk_tokens = 0;     // prefill chunk; 0 = the runtime's
   Count kv_block_tokens = 0;  // cache block; 0 = the runtime's
+  Count graph_sequences = 0;  // of the largest decode graph; 0 = the runtime's
   Count admitted = 0;         // sequences a data-parallel rank is ready for; 0 = the runtime's
 };
 

@@ -1,23 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// A deployment in the words of its engine's command line.
+// A deployment in the settings of its engine: the writing half of engine_flags.h.
 #include <algorithm>
+#include <array>
+#include <cmath>
 
+#include "sim/base/text.h"
 #include "sim/spec/stored.h"
-#include "sim/study/fit.h"
+#include "sim/study/engine_flags.h"
 
 namespace moeplan {
 namespace {
 
-// As a shell reads it back.
-std::string quoted(const std::string& text) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-+=:,@").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (plain && !text.empty()) return text;
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
+using Values = std::vector<FlagValue>;
+
+void say(Values& values, EngineSetting setting, Count value) { values.emplace_back(setting, std::to_string(value)); }
+void say_degree(Values& values, EngineSetting setting, Count value) {
+  if (value > 1) say(values, setting, value);
+}
+void say_if(Values& values, EngineSetting setting, bool on) {
+  if (on) values.emplace_back(setting, "");
+}
+void say_size(Values& values, EngineSetting setting, Count value) {
+  if (value != 0) say(values, setting, value);
+}
+
+// The shortest decimal that reads back as the same number.
+std::string shortest(double value) {
+  std::array<char, 32> text{};
+  for (int digits = 1; digits < 18; ++digits) {
+    std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+    if (std::stod(text.data()) == value) break;
+  }
+  return text.data();
+}
+
+// The engine's share of the memory, where it is not the default. Of a reserve in bytes it
+// is rounded down to thousandths, so that the engine never takes more than was counted.
+void say_fraction(Values& values, const FitResult& f) {
+  const FitQuestion& q = f.question;
+  if (q.memory_fraction) {
+    values.emplace_back(EngineSetting::Fraction, shortest(*q.memory_fraction));
+    return;
+  }
+  if (q.device.capacity == Bytes(0)) return;
+  double share = memory_fraction_of(q);
+  if (q.runtime.reserve == ReserveKind::Total &&
+      q.device.reserve == scaled(q.device.capacity, q.runtime.reserve_fraction))
+    return;
+  if (q.runtime.reserve != ReserveKind::Total && !q.device.reserve_asked) return;
+  // TensorRT-LLM's share is of what the caches could have.
+  if (q.runtime.reserve == ReserveKind::Free && f.cache_room > Bytes(0))
+    share = f.cache_room.size() / (f.cache_room + q.device.reserve).size();
+  values.emplace_back(EngineSetting::Fraction, shortest(std::floor(std::clamp(share, 0.0, 1.0) * 1000) / 1000));
+}
+
+// Sequences of one engine where it must admit other than its default.
+void say_admitted(Values& values, const FitResult& f, Count engines) {
+  const FitQuestion& q = f.question;
+  const Count needed = ceil_div(q.workload.sequences, q.layout.dp);
+  const Count admitted = q.admitted != 0 ? std::max(q.admitted, needed) : needed;
+  if (q.admitted != 0 || (f.sequence_limit > 0 && q.workload.sequences > f.sequence_limit))
+    say(values, EngineSetting::Sequences, admitted * engines);
+}
+
+std::string cache_word(const FitResult& f) { return f.question.formats[f.kv_format].id; }
+
+// Whether the cache is another than without a flag.
+bool names_cache(const FitResult& f) {
+  const RuntimeSpec& r = f.question.runtime;
+  return cache_word(f) != (r.default_kv == "auto" ? f.question.model.quant.base : r.default_kv);
+}
+
+std::string upper_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return text;
 }
 
 // Of a split model llama.cpp wants the first shard, "-00001-of-00003.gguf".
@@ -28,56 +85,106 @@ std::string first_shard(const StoredWeights& stored) {
   return file;
 }
 
-std::string llama_cpp_flags(const FitResult& result) {
-  const FitQuestion& q = result.question;
-  std::string flags;
+Values llama_cpp_values(const FitResult& f) {
+  const FitQuestion& q = f.question;
+  Values v;
   if (q.weights != "native")
-    flags = "-m <" + q.weights + " file> ";
+    v.emplace_back(EngineSetting::Model, "MODEL-" + upper_case(q.weights) + ".gguf");
   else if (q.model.stored != nullptr && q.model.stored->gguf)
-    flags = "-m " + quoted(first_shard(*q.model.stored)) + " ";
-  flags += "-c " + std::to_string(q.workload.context * q.workload.sequences);
-  if (q.workload.sequences > 1) flags += " -np " + std::to_string(q.workload.sequences);
-  flags += " -ngl 99";
-  if (q.host_expert_layers > 0) flags += " --n-cpu-moe " + std::to_string(q.host_expert_layers);
-  const std::string& kv = q.formats[result.kv_format].id;
-  if (kv != "fp16") {
-    const std::string word = kv == "fp32" ? "f32" : kv;
-    flags += " -ctk " + word + " -ctv " + word;
+    v.emplace_back(EngineSetting::Model, first_shard(*q.model.stored));
+  say(v, EngineSetting::Context, q.workload.context * q.workload.sequences);
+  say_degree(v, EngineSetting::Slots, q.workload.sequences);
+  v.emplace_back(EngineSetting::GpuLayers, "99");
+  constexpr Count kMostDevices = 16;  // llama_max_devices()
+  if (q.layout.pp > 1 && q.layout.pp <= kMostDevices) {
+    std::string shares = "1";
+    for (Count i = 1; i < q.layout.pp; ++i) shares += ",1";
+    v.emplace_back(EngineSetting::TensorSplit, shares);
   }
-  return flags;
+  say_size(v, EngineSetting::HostExperts, q.host_expert_layers);
+  if (names_cache(f)) {
+    const std::string id = cache_word(f);
+    const std::string word = id == "fp32" ? "f32" : id == "fp16" ? "f16" : id;
+    v.emplace_back(EngineSetting::Kv, word);
+    v.emplace_back(EngineSetting::KvValues, word);
+  }
+  say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  return v;
 }
 
-std::string vllm_flags(const FitResult& result) {
-  const FitQuestion& q = result.question;
-  std::string flags = "--max-model-len " + std::to_string(q.workload.context);
-  const auto degree = [&flags](const char* name, Count value) {
-    if (value > 1) flags += " --" + std::string(name) + " " + std::to_string(value);
-  };
-  degree("tensor-parallel-size", q.layout.tp);
-  degree("data-parallel-size", q.layout.dp);
-  degree("pipeline-parallel-size", q.layout.pp);
-  if (q.layout.ep > 1) flags += " --enable-expert-parallel";
-  if (q.formats[result.kv_format].id == "fp8") flags += " --kv-cache-dtype fp8";
-  const Count per_engine = ceil_div(q.workload.sequences, q.layout.dp);
-  if (result.sequence_limit > 0 && q.workload.sequences > result.sequence_limit) degree("max-num-seqs", per_engine);
-  const Bytes usual = scaled(q.device.capacity, q.runtime.reserve_fraction);
-  if (q.device.reserve != usual && q.device.capacity > Bytes(0)) {
-    const double share = 1.0 - q.device.reserve.size() / q.device.capacity.size();
-    // Rounded down, so that the engine never takes more than was counted.
-    const Count thousandths = static_cast<Count>(share * 1000);
-    std::string digits = std::to_string(1000 + std::max<Count>(thousandths, 0)).substr(1);
-    flags += " --gpu-memory-utilization " + std::string(thousandths >= 1000 ? "1.0" : "0." + digits);
-  }
+Values vllm_values(const FitResult& f) {
+  const FitQuestion& q = f.question;
+  Values v;
+  say(v, EngineSetting::Context, q.workload.context);
+  say_degree(v, EngineSetting::Tp, q.layout.tp);
+  say_degree(v, EngineSetting::Dp, q.layout.dp);
+  say_degree(v, EngineSetting::Pp, q.layout.pp);
+  say_if(v, EngineSetting::ExpertParallel, q.layout.ep > 1);
+  if (q.weights == "fp8") v.emplace_back(EngineSetting::Quantization, "fp8");
+  const std::string kv = cache_word(f);
+  if (names_cache(f)) v.emplace_back(EngineSetting::Kv, kv == "bf16" ? "bfloat16" : kv == "fp16" ? "float16" : kv);
+  say_admitted(v, f, 1);
+  say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  say_size(v, EngineSetting::Block, q.kv_block_tokens);
+  say_fraction(v, f);
   if (q.load_mtp && q.model.mtp.modules > 0)
-    flags += " --speculative-config '{\"method\":\"mtp\",\"num_speculative_tokens\":1}'";
-  return flags;
+    v.emplace_back(EngineSetting::Draft, R"({"method":"mtp","num_speculative_tokens":1})");
+  return v;
+}
+
+Values sglang_values(const FitResult& f) {
+  const FitQuestion& q = f.question;
+  Values v;
+  say(v, EngineSetting::Context, q.workload.context);
+  say_degree(v, EngineSetting::Tp, q.layout.ranks_per_stage());
+  say_degree(v, EngineSetting::Dp, q.layout.dp);
+  const bool dp = q.layout.dp > 1;
+  say_if(v, EngineSetting::AttentionDp, dp);
+  if (dp && q.runtime.sharding.dense == Spread::Attention) v.emplace_back(EngineSetting::DenseTp, "1");
+  say_if(v, EngineSetting::DpHead, dp && q.runtime.sharding.head == Spread::Attention);
+  say_degree(v, EngineSetting::Ep, q.layout.ep);
+  say_degree(v, EngineSetting::Pp, q.layout.pp);
+  if (q.weights == "fp8") v.emplace_back(EngineSetting::Quantization, "fp8");
+  const std::string kv = cache_word(f);
+  if (names_cache(f)) v.emplace_back(EngineSetting::Kv, kv == "fp8" ? "fp8_e4m3" : kv == "fp16" ? "float16" : kv);
+  say_admitted(v, f, q.layout.dp);
+  say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  say_size(v, EngineSetting::Block, q.kv_block_tokens);
+  say_size(v, EngineSetting::Graph, q.graph_sequences);
+  say_fraction(v, f);
+  if (q.load_mtp && q.model.mtp.modules > 0) {
+    v.emplace_back(EngineSetting::Draft, "EAGLE");
+    v.emplace_back(EngineSetting::DraftSteps, "1");
+    v.emplace_back(EngineSetting::DraftTopK, "1");
+    v.emplace_back(EngineSetting::DraftTokens, "2");
+  }
+  return v;
+}
+
+Values trtllm_values(const FitResult& f) {
+  const FitQuestion& q = f.question;
+  Values v;
+  say(v, EngineSetting::Context, q.workload.context);
+  say_degree(v, EngineSetting::Tp, q.layout.ranks_per_stage());
+  say_if(v, EngineSetting::AttentionDp, q.layout.dp > 1);
+  say_degree(v, EngineSetting::Ep, q.layout.ep);
+  say_degree(v, EngineSetting::Pp, q.layout.pp);
+  const std::string kv = cache_word(f);
+  if (names_cache(f)) v.emplace_back(EngineSetting::Kv, kv);
+  say_admitted(v, f, 1);
+  say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  say_fraction(v, f);
+  return v;
 }
 
 }  // namespace
 
 std::string runtime_flags(const FitResult& result) {
-  if (result.question.runtime.command_line == "llama.cpp") return llama_cpp_flags(result);
-  if (result.question.runtime.command_line == "vllm") return vllm_flags(result);
+  const std::string& engine = result.question.runtime.command_line;
+  if (engine == "llama.cpp") return write_flags(engine, llama_cpp_values(result));
+  if (engine == "vllm") return write_flags(engine, vllm_values(result));
+  if (engine == "sglang") return write_flags(engine, sglang_values(result));
+  if (engine == "trtllm") return write_flags(engine, trtllm_values(result));
   return "";
 }
 

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reading half of engine_flags.h: words -> settings by the engine's table -> a
+// deployment. Every problem of a command line is reported at once.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <regex>
+
+#include "sim/base/error.h"
+#include "sim/base/json.h"
+#include "sim/base/text.h"
+#include "sim/spec/gguf_recipe.h"
+#include "sim/spec/stored.h"
+#include "sim/study/engine_flags.h"
+
+namespace moeplan {
+namespace {
+
+constexpr std::string_view kOption = "--engine-flags";
+constexpr Count kMostCount = Count{1} << 40;
+
+Problem problem_of(std::string_view flag, std::string found, std::string expected, std::string hint = "") {
+  Problem p;
+  p.file = kOption;
+  p.path = flag;
+  p.found = std::move(found);
+  p.expected = std::move(expected);
+  p.hint = std::move(hint);
+  return p;
+}
+
+// Words as a shell would see them: quotes and backslashes, no expansion.
+std::vector<std::string> shell_words(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  bool open = false;
+  char quote = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote != 0) {
+      if (c == quote) {
+        quote = 0;
+      } else if (c == '\\' && quote == '"' && i + 1 < text.size() && (text[i + 1] == '"' || text[i + 1] == '\\')) {
+        word += text[++i];
+      } else {
+        word += c;
+      }
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      open = true;
+    } else if (c == '\\' && i + 1 < text.size()) {
+      ++i;
+      if (text[i] != '\n') word += text[i];
+      open = open || text[i] != '\n';
+    } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+      if (open) words.push_back(word);
+      word.clear();
+      open = false;
+    } else {
+      word += c;
+      open = true;
+    }
+  }
+  if (quote != 0) throw InputError(ErrorKind::Usage, problem_of("", "a quote that is not closed", "quotes in pairs"));
+  if (open) words.push_back(word);
+  return words;
+}
+
+std::string_view basename_of(std::string_view path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string_view engine_of_word(std::string_view word) {
+  const std::string_view name = basename_of(word);
+  if (name == "vllm" || name == "vllm.entrypoints.openai.api_server") return "vllm";
+  if (name == "sglang" || name == "sglang.launch_server") return "sglang";
+  if (name == "trtllm-serve") return "trtllm";
+  if (name == "llama-server" || name == "llama-cli") return "llama.cpp";
+  return "";
+}
+
+bool is_assignment(std::string_view word) {
+  const std::size_t equals = word.find('=');
+  if (equals == 0 || equals == std::string_view::npos) return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(equals),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+bool is_flag(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9') && word[1] != '.';
+}
+
+// Words before the first flag: the launcher ("python -m module" is one) and the model.
+struct Command {
+  std::string engine;
+  std::vector<std::string> environment;
+  std::vector<std::string> flags;
+};
+
+Command split_command(std::string_view text) {
+  Command command;
+  const std::vector<std::string> words = shell_words(text);
+  std::size_t i = 0;
+  while (i < words.size() && is_assignment(words[i])) command.environment.push_back(words[i++]);
+  while (i < words.size() &&
+         (!is_flag(words[i]) || (i > 0 && words[i] == "-m" && basename_of(words[i - 1]).starts_with("python")))) {
+    if (command.engine.empty()) command.engine = engine_of_word(words[i]);
+    ++i;
+  }
+  command.flags.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+  return command;
+}
+
+// Engines take "-" and "_" in long names for each other.
+std::string spelled(std::string_view name) {
+  std::string text(name);
+  if (text.starts_with("--")) std::replace(text.begin(), text.end(), '_', '-');
+  return text;
+}
+
+const FlagRule* find_rule(const std::vector<FlagRule>& rules, std::string_view name) {
+  const std::string wanted = spelled(name);
+  for (const FlagRule& rule : rules) {
+    std::string_view rest = rule.names;
+    while (!rest.empty()) {
+      const std::size_t space = std::min(rest.find(' '), rest.size());
+      if (spelled(rest.substr(0, space)) == wanted) return &rule;
+      rest.remove_prefix(std::min(space + 1, rest.size()));
+    }
+  }
+  return nullptr;
+}
+
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
+}
+
+class Reader {
+ public:
+  Reader(std::string engine, const ModelSpec& model, const FormatTable& formats) : model_(model), formats_(formats) {
+    d_.engine = std::move(engine);
+  }
+
+  EngineDeployment read(const Command& command) {
+    d_.ignored = command.environment;
+    collect(command.flags);
+    if (d_.engine == "llama.cpp") read_llama_cpp();
+    if (d_.engine == "vllm") read_vllm();
+    if (d_.engine == "sglang") read_sglang();
+    if (d_.engine == "trtllm") read_trtllm();
+    if (!problems_.empty()) throw InputError(ErrorKind::Usage, problems_);
+    return d_;
+  }
+
+ private:
+  struct Given {
+    std::string flag;  // as it stood
+    std::string value;
+  };
+
+  void collect(const std::vector<std::string>& words) {
+    const std::vector<FlagRule> rules = flag_rules(d_.engine);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (!is_flag(words[i])) {
+        d_.ignored.push_back(words[i]);
+        continue;
+      }
+      const std::size_t equals = words[i].starts_with("--") ? words[i].find('=') : std::string::npos;
+      const std::string name = words[i].substr(0, equals);
+      const FlagRule* rule = find_rule(rules, name);
+      const bool takes_value = rule != nullptr ? rule->takes_value : i + 1 < words.size() && !is_flag(words[i + 1]);
+      Given given{name, ""};
+      if (equals != std::string::npos) {
+        given.value = words[i].substr(equals + 1);
+      } else if (takes_value) {
+        if (i + 1 >= words.size()) {
+          problems_.push_back(problem_of(name, "nothing after it", "a value"));
+          return;
+        }
+        given.value = words[++i];
+      }
+      take(rule, given);
+    }
+  }
+
+  void take(const FlagRule* rule, const Given& given) {
+    if (rule != nullptr && rule->kind == FlagKind::Refused) {
+      refuse(given);
+    } else if (rule == nullptr || rule->kind == FlagKind::Harmless) {
+      if (given.flag.starts_with("--speculative-config.")) return refuse(given, "give --speculative-config as JSON");
+      ignore(given);
+    } else if (const auto [at, fresh] = given_.emplace(rule->setting, given);
+               !fresh && at->second.value != given.value) {
+      problems_.push_back(problem_of(given.flag, fmt::format("{} after {}", given.value, at->second.value), "it once"));
+    }
+  }
+
+  void ignore(const Given& given) {
+    d_.ignored.push_back(given.value.empty() ? given.flag : given.flag + " " + given.value);
+  }
+  void refuse(const Given& given, const std::string& hint = "") {
+    problems_.push_back(
+        problem_of(given.flag, given.value.empty() ? "it" : in_quotes(given.value), "flags whose memory is followed",
+                   hint.empty() ? "it changes what lies in memory in a way that is not modelled" : hint));
+  }
+
+  const Given* given(EngineSetting setting) const {
+    const auto at = given_.find(setting);
+    return at == given_.end() ? nullptr : &at->second;
+  }
+
+  // A count; vLLM's take suffixes, k = 1,000 and K = 1,024 (FlexibleArgumentParser).
+  std::optional<Count> count(EngineSetting setting, Count least = 1) {
+    const Given* g = given(setting);
+    if (g == nullptr) return std::nullopt;
+    Count value = 0;
+    const char* const end = g->value.data() + g->value.size();
+    const auto [at, error] = std::from_chars(g->value.data(), end, value);
+    Count unit = at == end ? 1 : 0;
+    if (d_.engine == "vllm" && at + 1 == end) unit = *at == 'k' ? 1000 : *at == 'K' ? 1024 : 0;
+    if (error == std::errc() && unit != 0 && value >= least && value <= kMostCount / unit) return value * unit;
+    problems_.push_back(
+        problem_of(g->flag, in_quotes(g->value), fmt::format("a whole number from {} to {}", least, kMostCount)));
+    return std::nullopt;
+  }
+
+  std::optional<double> fraction() {
+    const Given* g = given(EngineSetting::Fraction);
+    if (g == nullptr) return std::nullopt;
+    double value = 0;
+    const char* const end = g->value.data() + g->value.size();
+    const auto [at, error] = std::from_chars(g->value.data(), end, value);
+    if (error == std::errc() && at == end && value > 0 && value <= 1) return value;
+    problems_.push_back(problem_of(g->flag, in_quotes(g->value), "a fraction above 0 and at most 1"));
+    return std::nullopt;
+  }
+
+  std::optional<std::string> cache_format(EngineSetting setting) {
+    const Given* g = given(setting);
+    if (g == nullptr || g->value == "auto") return std::nullopt;
+    const QuantFormat* format = formats_.find(lower_case(g->value));
+    if (format != nullptr && format->for_kv) return format->id;
+    problems_.push_back(problem_of(g->flag, in_quotes(g->value), "the name of a format a cache can have, or auto"));
+    return std::nullopt;
+  }
+
+  void read_dtype() {
+    const Given* g = given(EngineSetting::Dtype);
+    if (g == nullptr) return;
+    static constexpr std::array<std::string_view, 5> kTwoBytes = {"auto", "half", "float16", "bfloat16", "bf16"};
+    if (std::find(kTwoBytes.begin(), kTwoBytes.end(), g->value) == kTwoBytes.end()) return refuse(*g);
+    ignore(*g);
+  }
+
+  void read_exchange(std::initializer_list<std::string_view> followed) {
+    const Given* g = given(EngineSetting::Exchange);
+    if (g == nullptr) return;
+    if (std::find(followed.begin(), followed.end(), g->value) == followed.end()) return refuse(*g);
+    ignore(*g);
+  }
+
+  // Of a checkpoint that is quantised already the flag only says how to read it.
+  void read_quantization() {
+    const Given* g = given(EngineSetting::Quantization);
+    if (g == nullptr) return;
+    const bool plain = model_.quant.format.empty() || model_.quant.format == model_.quant.base;
+    if (plain && g->value == "fp8")
+      d_.weights = "fp8";
+    else if (plain && g->value == "bitsandbytes")
+      d_.weights = "nf4";
+    else
+      ignore(*g);
+  }
+
+  void read_common() {
+    d_.context = count(EngineSetting::Context);
+    d_.kv = cache_format(EngineSetting::Kv);
+    d_.chunk_tokens = count(EngineSetting::Chunk);
+    d_.kv_block_tokens = count(EngineSetting::Block);
+    d_.memory_fraction = fraction();
+    read_dtype();
+    read_quantization();
+    if (const Given* g = given(EngineSetting::Model)) ignore(*g);
+  }
+
+  // `ranks` of a stage, cut for experts by ep.
+  void cut_experts(Count ranks, Count ep, std::string_view flag) {
+    if (!has_experts(model_)) return;
+    if (ranks % ep != 0) {
+      problems_.push_back(
+          problem_of(flag, std::to_string(ep), fmt::format("a divisor of the {} ranks of a stage", ranks)));
+      return;
+    }
+    d_.ep = ep;
+    d_.moe_tp = ranks / ep;
+  }
+
+  void read_vllm() {
+    read_common();
+    read_exchange({"allgather_reducescatter", "naive"});
+    d_.tp = count(EngineSetting::Tp).value_or(1);
+    d_.pp = count(EngineSetting::Pp).value_or(1);
+    const Count dp = count(EngineSetting::Dp).value_or(1);
+    if (has_experts(model_))
+      d_.dp = dp;
+    else
+      d_.replicas = dp;  // engines of their own
+    const Count ranks = *d_.tp * d_.dp.value_or(1);
+    cut_experts(ranks, given(EngineSetting::ExpertParallel) != nullptr ? ranks : 1, "--enable-expert-parallel");
+    d_.admitted = count(EngineSetting::Sequences);
+    if (d_.admitted) d_.sequences = *d_.admitted * d_.dp.value_or(1);
+    if (const Given* g = given(EngineSetting::Draft)) read_speculative_json(*g);
+  }
+
+  void read_speculative_json(const Given& g) {
+    std::string method;
+    try {
+      const JsonDocument document = parse_json(g.value, std::string(kOption));
+      if (const JsonNode* node = document.root.find("method")) method = node->text;
+    } catch (const InputError&) {
+      problems_.push_back(problem_of(g.flag, in_quotes(g.value), "a JSON object with a method"));
+      return;
+    }
+    if (method == "ngram" || method == "suffix") return ignore(g);
+    if (method != "mtp" && !method.ends_with("_mtp")) return refuse(g, "a draft model of its own is not followed");
+    draft(g);
+  }
+
+  void draft(const Given& g) {
+    if (model_.mtp.modules == 0)
+      refuse(g, model_.id + " has no multi-token-prediction module");
+    else
+      d_.load_mtp = true;
+  }
+
+  void read_sglang() {
+    read_common();
+    read_exchange({"none"});
+    const Count ranks = count(EngineSetting::Tp).value_or(1);
+    const Count dp = count(EngineSetting::Dp).value_or(1);
+    const bool attention = given(EngineSetting::AttentionDp) != nullptr;
+    if (attention && ranks % dp != 0) {
+      problems_.push_back(problem_of("--dp-size", std::to_string(dp), fmt::format("a divisor of --tp-size {}", ranks)));
+      return;
+    }
+    d_.tp = attention ? ranks / dp : ranks;
+    if (attention) d_.dp = dp;
+    if (!attention) d_.replicas = dp;
+    d_.pp = count(EngineSetting::Pp).value_or(1);
+    cut_experts(ranks, count(EngineSetting::Ep).value_or(1), "--ep-size");
+    if (const Given* g = given(EngineSetting::DenseTp)) {
+      if (g->value != "1" || *d_.tp != 1)
+        refuse(*g, "only 1, with as many data-parallel ranks as --tp-size");
+      else
+        d_.dense = Spread::Attention;
+    }
+    if (given(EngineSetting::DpHead) != nullptr) d_.head = Spread::Attention;
+    d_.graph_sequences = count(EngineSetting::Graph);
+    if (const std::optional<Count> n = count(EngineSetting::Sequences)) {
+      d_.sequences = n;
+      d_.admitted = ceil_div(*n, d_.dp.value_or(1));
+    }
+    read_sglang_draft();
+  }
+
+  void read_sglang_draft() {
+    const Given* g = given(EngineSetting::Draft);
+    if (g == nullptr) return;
+    if (g->value == "NGRAM") return ignore(*g);
+    if (g->value == "EAGLE" || g->value == "NEXTN")
+      draft(*g);
+    else
+      refuse(*g, "a draft model of its own is not followed");
+  }
+
+  void read_trtllm() {
+    read_common();
+    const Count ranks = count(EngineSetting::Tp).value_or(1);
+    const bool attention = given(EngineSetting::AttentionDp) != nullptr;
+    d_.tp = attention ? 1 : ranks;
+    d_.dp = attention ? ranks : 1;
+    d_.pp = count(EngineSetting::Pp).value_or(1);
+    cut_experts(ranks, count(EngineSetting::Ep).value_or(1), "--ep_size");
+    d_.admitted = count(EngineSetting::Sequences);
+    if (d_.admitted) d_.sequences = *d_.admitted * *d_.dp;
+  }
+
+  void read_llama_cpp() {
+    const std::optional<Count> total = count(EngineSetting::Context, 0);
+    const std::optional<Count> slots = count(EngineSetting::Slots);
+    d_.chunk_tokens = count(EngineSetting::Chunk);
+    if (total && *total > 0) d_.context = total;
+    // Slots share one cache unless their number is named.
+    if (slots && given(EngineSetting::UnifiedKv) == nullptr) {
+      d_.sequences = slots;
+      const Count all = d_.context.value_or(model_.max_context);
+      if (all / *slots < 1)
+        problems_.push_back(problem_of("-np", std::to_string(*slots), fmt::format("at most the {} tokens of -c", all)));
+      else
+        d_.context = all / *slots;
+    }
+    read_llama_cache();
+    read_llama_devices();
+    read_llama_host();
+    read_llama_file();
+    if (const Given* g = given(EngineSetting::FlashAttention)) {
+      if (g->value == "off" || g->value == "0") return refuse(*g);
+      ignore(*g);
+    }
+  }
+
+  void read_llama_cache() {
+    const std::optional<std::string> keys = cache_format(EngineSetting::Kv);
+    const std::optional<std::string> values = cache_format(EngineSetting::KvValues);
+    if (!keys && !values) return;
+    if (keys.value_or("fp16") != values.value_or("fp16")) {
+      problems_.push_back(problem_of("-ctk, -ctv", keys.value_or("fp16") + " and " + values.value_or("fp16"),
+                                     "one format for keys and values"));
+      return;
+    }
+    d_.kv = keys.value_or("fp16");
+  }
+
+  void read_llama_devices() {
+    if (const Given* g = given(EngineSetting::GpuLayers); g != nullptr && g->value != "all" && g->value != "auto") {
+      const std::optional<Count> layers = count(EngineSetting::GpuLayers, 0);
+      if (layers && *layers < layer_count(model_)) refuse(*g, "all layers go to the devices here: 99 or all");
+    }
+    if (const Given* g = given(EngineSetting::SplitMode)) {
+      if (g->value == "none")
+        d_.pp = 1;
+      else if (g->value != "layer")
+        refuse(*g);
+    }
+    if (const Given* g = given(EngineSetting::TensorSplit)) {
+      std::vector<std::string> shares(1);
+      for (const char c : g->value) {
+        if (c == ',' || c == '/')
+          shares.emplace_back();
+        else
+          shares.back() += c;
+      }
+      if (std::any_of(shares.begin(), shares.end(), [&shares](const std::string& s) { return s != shares.front(); }))
+        refuse(*g, "devices get equal shares here");
+      else
+        d_.pp = static_cast<Count>(shares.size());
+    }
+  }
+
+  void read_llama_host() {
+    d_.host_expert_layers = count(EngineSetting::HostExperts, 0);
+    if (given(EngineSetting::AllHostExperts) != nullptr) d_.host_expert_layers = layer_count(model_);
+    if (const Given* g = given(EngineSetting::Override)) {
+      const std::optional<Count> layers = overridden_layers(g->value);
+      if (!layers)
+        refuse(*g, "only experts of the first layers to CPU are followed, as --n-cpu-moe has them");
+      else
+        d_.host_expert_layers = std::max(*layers, d_.host_expert_layers.value_or(0));
+    }
+  }
+
+  // How many first layers a pattern moves the experts of, and nothing else; none when it
+  // does something else. llama.cpp searches tensor names with std::regex too.
+  std::optional<Count> overridden_layers(const std::string& value) const {
+    const std::size_t equals = value.rfind('=');
+    constexpr std::size_t kLongest = 256;
+    if (equals == std::string::npos || value.substr(equals + 1) != "CPU" || equals > kLongest) return std::nullopt;
+    std::regex pattern;
+    try {
+      pattern = std::regex(value.substr(0, equals));
+    } catch (const std::regex_error&) {
+      return std::nullopt;
+    }
+    const auto hit = [&pattern](const std::string& name) { return std::regex_search(name, pattern); };
+    if (hit("token_embd.weight") || hit("output.weight") || hit("output_norm.weight")) return std::nullopt;
+    Count layers = 0;
+    for (Count l = 0; l < layer_count(model_); ++l) {
+      const std::string prefix = fmt::format("blk.{}.", l);
+      for (const char* other : {"attn_q.weight", "attn_output.weight", "attn_norm.weight", "ffn_gate_inp.weight",
+                                "ffn_up_shexp.weight", "ffn_up.weight", "ffn_norm.weight"})
+        if (hit(prefix + other)) return std::nullopt;
+      int experts = 0;
+      for (const char* part : {"ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight"})
+        experts += hit(prefix + part) ? 1 : 0;
+      if (experts != 0 && (experts != 3 || layers != l)) return std::nullopt;
+      if (experts == 3) layers = l + 1;
+    }
+    return layers;
+  }
+
+  // "model-Q4_K_M.gguf", "user/model:Q4_K_M": the last part that is a label.
+  void read_llama_file() {
+    const Given* g = given(EngineSetting::Model);
+    if (g == nullptr) return;
+    if (model_.stored != nullptr && model_.stored->gguf) return ignore(*g);  // its bytes are known already
+    std::string name = lower_case(g->value);
+    if (name.ends_with(".gguf")) name.resize(name.size() - 5);
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      if (name[i] != '-' && name[i] != '.' && name[i] != ':') continue;
+      const std::string tail = name.substr(i + 1);
+      if (find_gguf_label(tail) == nullptr && formats_.find(tail) == nullptr) continue;
+      d_.weights = tail;
+      return;
+    }
+    ignore(*g);
+  }
+
+  const ModelSpec& model_;
+  const FormatTable& formats_;
+  EngineDeployment d_;
+  std::map<EngineSetting, Given> given_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::string engine_of(std::string_view command) { return split_command(command).engine; }
+
+EngineDeployment read_engine_flags(std::string_view command, const std::string& engine, const ModelSpec& model,
+                                   const FormatTable& formats) {
+  if (flag_rules(engine).empty())
+    throw InputError(ErrorKind::Usage, problem_of("", "flags of " + (engine.empty() ? "no known engine" : engine),
+                                                  "a command line of llama-server, vllm serve, sglang or trtllm-serve",
+                                                  "begin with the program, or name the engine with --runtime"));
+  return Reader(engine, model, formats).read(split_command(command));
+}
+
+void apply(const EngineDeployment& d, FitQuestion& q) {
+  if (d.memory_fraction) q.memory_fraction = d.memory_fraction;
+  if (d.chunk_tokens) q.chunk_tokens = *d.chunk_tokens;
+  if (d.kv_block_tokens) q.kv_block_tokens = *d.kv_block_tokens;
+  if (d.graph_sequences) q.graph_sequences = *d.graph_sequences;
+  if (d.admitted) q.admitted = *d.admitted;
+  if (d.dense) q.runtime.sharding.dense = *d.dense;
+  if (d.head) q.runtime.sharding.head = *d.head;
+  q.load_mtp = q.load_mtp || d.load_mtp;
+}
+
+}  // namespace moeplan
