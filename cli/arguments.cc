@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -101,6 +103,28 @@ std::optional<std::string> Arguments::choice(std::string_view option, const std:
   for (const std::string& word : words) list += (list.empty() ? "" : ", ") + word;
   const std::string nearest = nearest_name(*value, words);
   throw_usage(option, in_quotes(*value), "one of " + list, nearest.empty() ? "" : "did you mean " + nearest + "?");
+}
+
+namespace {
+
+template <class T>
+std::optional<T> agree(std::string_view option, const std::optional<T>& own, const std::optional<T>& said) {
+  if (own && said && *own != *said)
+    throw_usage(option, fmt::format("{} where --engine-flags says {}", *own, *said), "the same, or only one of them");
+  return own ? own : said;
+}
+
+}  // namespace
+
+std::optional<Count> agreed(std::string_view option, std::optional<Count> own, std::optional<Count> said) {
+  return agree(option, own, said);
+}
+std::optional<double> agreed(std::string_view option, std::optional<double> own, std::optional<double> said) {
+  return agree(option, own, said);
+}
+std::optional<std::string> agreed(std::string_view option, std::optional<std::string> own,
+                                  std::optional<std::string> said) {
+  return agree(option, own, said);
 }
 
 }  // namespace moeplan

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "cli/exit_status.h"
 #include "cli/fit_list.h"
@@ -27,7 +28,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 27> kOptions = {{
+constexpr std::array<Option, 29> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpus", "N", "devices in all (default: one, or all of the machine); min: the fewest that are enough"},
@@ -35,6 +36,7 @@ constexpr std::array<Option, 27> kOptions = {{
     {"host-memory", "SIZE", "memory of each host that experts may use"},
     {"host-bandwidth", "RATE", "of host memory, e.g. 90GB/s, for the bound on decode speed"},
     {"reserve", "SIZE", "kept free on each device (default: the runtime's; 0 is fine)"},
+    {"memory-fraction", "F", "the engine's own share of memory (--gpu-memory-utilization, --mem-fraction-static, ...)"},
     {"runtime", "NAME", "vllm, llama.cpp, generic, ... (default: the device's)"},
     {"weights", "FORMAT", "native (default), fp8, int4, q4_k_m, ..."},
     {"kv", "FORMAT", "format of the kv cache (default: the runtime's)"},
@@ -52,6 +54,8 @@ constexpr std::array<Option, 27> kOptions = {{
      "experts of layers 0 to N-1 live in host memory (as in llama.cpp; layers without experts count)"},
     {"mtp", "", "the multi-token-prediction module of the model is loaded"},
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
+    {"engine-flags", "COMMAND",
+     "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
     {"top", "N", "without MODEL: show the first N models (default: 20)"},
     {"all", "", "without MODEL: show every model that runs"},
@@ -61,10 +65,11 @@ constexpr std::array<Option, 27> kOptions = {{
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan fit mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 64GiB",
     "moeplan fit deepseek-r1 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --context 32k --sequences 64",
-    "moeplan fit path/to/config.json --memory 80GiB --json"};
+    "moeplan fit gpt-oss-120b --hardware h100 --engine-flags \"vllm serve gpt-oss-120b -tp 2 --max-model-len 32K\""};
 
 struct Asked {
   FitQuestion question;
+  EngineDeployment engine;  // what --engine-flags says, or nothing
   FitOrigins origins;
 };
 
@@ -84,9 +89,17 @@ RuntimeSpec default_runtime(const Catalog& catalog, const HardwareChoice& hardwa
 
 RuntimeSpec choose_runtime(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
                            const FitQuestion& q, FitOrigins& origins) {
+  const std::string engine = engine_of(arguments.text("engine-flags").value_or(""));
   if (const std::optional<std::string> asked = arguments.text("runtime")) {
     origins.runtime_reason = "asked for";
-    return catalog.runtime(*asked);
+    RuntimeSpec runtime = catalog.runtime(*asked);
+    if (!engine.empty() && engine != runtime.command_line)
+      throw_usage("runtime", runtime.id, "an engine that --engine-flags starts: " + engine);
+    return runtime;
+  }
+  if (!engine.empty()) {
+    origins.runtime_reason = "named by --engine-flags";
+    return catalog.runtime(engine);
   }
   RuntimeSpec runtime = default_runtime(catalog, hardware, origins);
   if (!cannot_read(runtime, q)) return runtime;
@@ -124,9 +137,13 @@ std::string kv_format(const FormatTable& formats, const std::string& asked) {
 
 void set_formats(Asked& asked, const Arguments& arguments) {
   FitQuestion& q = asked.question;
-  asked.origins.default_weights = !arguments.has("weights");
-  q.kv = kv_format(q.formats, arguments.text("kv").value_or("auto"));
-  asked.origins.default_kv = !arguments.has("kv");
+  const EngineDeployment& engine = asked.engine;
+  q.weights = agreed("weights", arguments.text("weights"), engine.weights).value_or("native");
+  asked.origins.default_weights = !arguments.has("weights") && !engine.weights;
+  std::optional<std::string> kv;
+  if (arguments.has("kv")) kv = kv_format(q.formats, *arguments.text("kv"));
+  q.kv = agreed("kv", kv, engine.kv).value_or("");
+  asked.origins.default_kv = !arguments.has("kv") && !engine.kv;
   std::vector<Problem> problems;
   for (const std::string& sentence : format_violations(q.runtime, q.formats, q.weights, q.kv)) {
     Problem problem;
@@ -145,6 +162,15 @@ void set_formats(Asked& asked, const Arguments& arguments) {
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
 }
 
+// An engine may serve fewer than it admits, not more; llama.cpp's slots are what they are.
+std::optional<Count> agreed_sequences(std::optional<Count> own, const EngineDeployment& engine) {
+  if (!engine.admitted || !own) return agreed("sequences", own, engine.sequences);
+  if (*own > *engine.sequences)
+    throw_usage("sequences", std::to_string(*own),
+                fmt::format("at most the {} that --engine-flags admits", *engine.sequences));
+  return own;
+}
+
 // An engine may have its own default, by the device (Ollama).
 Count engine_context(const FitQuestion& q) {
   const Count context = tier_of(q.runtime, q.device.device, q.device.capacity).context;
@@ -154,15 +180,17 @@ Count engine_context(const FitQuestion& q) {
 void set_load(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
   const Count model_limit = q.model.max_context;
-  const std::optional<Count> context = arguments.tokens("context");
+  const EngineDeployment& engine = asked.engine;
+  const std::optional<Count> context = agreed("context", arguments.tokens("context"), engine.context);
   asked.origins.default_context = !context;
-  const Count usual = engine_context(q);
+  // An engine that is told nothing is ready for all the model takes.
+  const Count usual = engine.engine.empty() || model_limit == 0 ? engine_context(q) : model_limit;
   q.workload.context = context.value_or(model_limit > 0 ? std::min(usual, model_limit) : usual);
   if (model_limit > 0 && q.workload.context > model_limit)
     session.warn(
         fmt::format("--context {} is beyond the {} tokens {} was made for; the memory is computed all the same",
                     q.workload.context, model_limit, q.model.id));
-  const std::optional<Count> sequences = arguments.count("sequences", 1, kMostSequences);
+  const std::optional<Count> sequences = agreed_sequences(arguments.count("sequences", 1, kMostSequences), engine);
   asked.origins.default_sequences = !sequences;
   q.workload.sequences = sequences.value_or(1);
   if (q.workload.sequences > kMostCachedTokens / q.workload.context)
@@ -206,6 +234,16 @@ void set_rates(Asked& asked, const Catalog& catalog, const Arguments& arguments,
       rates.ssd.peak = rates.ssd.peak + static_cast<double>(ssd.count) * ssd.read_bandwidth.value;
 }
 
+std::optional<double> memory_fraction(const Arguments& arguments) {
+  const std::optional<std::string> text = arguments.text("memory-fraction");
+  if (!text) return std::nullopt;
+  double value = 0;
+  const auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || at != text->data() + text->size() || !(value > 0 && value <= 1))
+    throw_usage("memory-fraction", in_quotes(*text), "a number above 0 and at most 1, e.g. 0.9");
+  return value;
+}
+
 void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& hardware) {
   DeviceBudget& device = asked.question.device;
   const RuntimeSpec& runtime = asked.question.runtime;
@@ -215,7 +253,12 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
     device.reserve = std::max(runtime.reserve_fixed, scaled(device.capacity, runtime.reserve_fraction));
     device.reserve = std::min(device.reserve, device.capacity);
   }
+  const std::optional<double> fraction =
+      agreed("memory-fraction", memory_fraction(arguments), asked.engine.memory_fraction);
+  asked.question.memory_fraction = fraction;
   if (const std::optional<Bytes> reserve = arguments.bytes("reserve", Bytes(0))) {
+    if (fraction)
+      throw_usage("reserve", fmt::format("it beside a memory fraction of {:g}", *fraction), "one of the two");
     if (*reserve > device.capacity)
       throw_usage("reserve", to_text(*reserve),
                   fmt::format("at most what programs can allocate, {:.2f} GiB", in_gib(device.capacity)));
@@ -238,7 +281,7 @@ bool has_experts(const ModelSpec& model) {
 }
 
 void set_mtp(FitQuestion& q, const Arguments& arguments) {
-  q.load_mtp = arguments.has("mtp");
+  q.load_mtp = q.load_mtp || arguments.has("mtp");
   if (q.load_mtp && q.model.mtp.modules == 0)
     throw_usage("mtp", "it with " + q.model.id, "a model with a multi-token-prediction module",
                 "\"moeplan models show\" says which have one");
@@ -246,7 +289,8 @@ void set_mtp(FitQuestion& q, const Arguments& arguments) {
 
 void set_host_experts(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
-  const std::optional<Count> layers = arguments.count("n-cpu-moe", 0, 100'000);
+  const std::optional<Count> layers =
+      agreed("n-cpu-moe", arguments.count("n-cpu-moe", 0, 100'000), asked.engine.host_expert_layers);
   if (!layers) return;
   if (!has_experts(q.model)) throw_usage("n-cpu-moe", "it with " + q.model.id, "a model with experts");
   q.host_expert_layers = std::min(*layers, layer_count(q.model));
@@ -288,6 +332,11 @@ void set_machine(Asked& asked, const Catalog& catalog, const Arguments& argument
   q.formats = catalog.formats();
   q.weights = arguments.text("weights").value_or("native");
   q.runtime = choose_runtime(catalog, arguments, hardware, q, asked.origins);
+  if (const std::optional<std::string> command = arguments.text("engine-flags")) {
+    asked.engine = read_engine_flags(*command, q.runtime.command_line, q.model, q.formats);
+    apply(asked.engine, q);
+    asked.origins.ignored_flags = asked.engine.ignored;
+  }
   set_formats(asked, arguments);
   set_memory(asked, arguments, hardware);
   set_rates(asked, catalog, arguments, hardware);
@@ -304,7 +353,7 @@ Asked ask(Session& session, const Arguments& arguments) {
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
   // Only the layout is open from here on.
-  const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus());
+  const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus(), asked.engine);
   q.layout = layout.layout;
   asked.origins.chosen_layout = layout.chosen;
   set_dispatch(q, arguments);

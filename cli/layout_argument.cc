@@ -25,20 +25,24 @@ struct Degrees {
 
 bool wants_fewest(const Arguments& arguments) { return arguments.text("gpus") == "min"; }
 
-Degrees read_degrees(const Arguments& arguments) {
-  const auto degree = [&arguments](const char* option) { return arguments.count(option, 1, kMostGpus); };
+Degrees read_degrees(const Arguments& arguments, const EngineDeployment& engine) {
+  const auto degree = [&arguments](const char* option, std::optional<Count> said = std::nullopt) {
+    return agreed(option, arguments.count(option, 1, kMostGpus), said);
+  };
   if (arguments.has("gpus") && arguments.has("budget-gpus"))
     throw_usage("budget-gpus", "it beside --gpus", "one of them", "--budget-gpus N answers for N devices");
+  const std::optional<Count> replicas =
+      degree("replicas", engine.replicas.value_or(1) > 1 ? engine.replicas : std::nullopt);
   return {.gpus = arguments.has("budget-gpus") ? degree("budget-gpus")
                   : wants_fewest(arguments)    ? std::nullopt
                                                : degree("gpus"),
-          .tp = degree("tp"),
-          .dp = degree("attention-dp"),
-          .moe_tp = degree("moe-tp"),
-          .ep = degree("ep"),
-          .pp = degree("pp"),
-          .replicas = degree("replicas").value_or(1),
-          .named_replicas = arguments.has("replicas")};
+          .tp = degree("tp", engine.tp),
+          .dp = degree("attention-dp", engine.dp),
+          .moe_tp = degree("moe-tp", engine.moe_tp),
+          .ep = degree("ep", engine.ep),
+          .pp = degree("pp", engine.pp),
+          .replicas = replicas.value_or(1),
+          .named_replicas = replicas.has_value()};
 }
 
 [[noreturn]] void throw_impossible(const std::vector<std::string>& rules, const std::string& hint = "") {
@@ -134,8 +138,9 @@ std::vector<std::string> broken_rules(const FitQuestion& q, Count gpus) {
 
 }  // namespace
 
-LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& question, Count default_gpus) {
-  const Degrees degrees = read_degrees(arguments);
+LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& question, Count default_gpus,
+                                const EngineDeployment& engine) {
+  const Degrees degrees = read_degrees(arguments, engine);
   const Count gpus = degrees.gpus.value_or(implied_gpus(degrees, default_gpus));
   LayoutChoice choice;
   if (wants_fewest(arguments)) {

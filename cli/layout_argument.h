@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/arguments.h"
-#include "sim/study/fit.h"
+#include "sim/study/engine_flags.h"
 
 namespace moeplan {
 
@@ -14,6 +14,7 @@ struct LayoutChoice {
 
 // Everything but the layout must be set in the question. Throws InputError(Usage) with
 // every rule an impossible layout breaks.
-LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& question, Count default_gpus);
+LayoutChoice choose_layout_from(const Arguments& arguments, const FitQuestion& question, Count default_gpus,
+                                const EngineDeployment& engine);
 
 }  // namespace moeplan

@@ -96,6 +96,9 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
       percent(runtime.activation_band), percent(runtime.context_band)));
   if (report.origins.host_rate_assumed && f.question.runtime.host_offload)
     notes.push_back("Host memory is taken as a desktop's, 89.6 GB/s (two channels of DDR5-5600): --host-bandwidth.");
+  if (!report.origins.ignored_flags.empty())
+    notes.push_back(fmt::format("Ignored in the engine's command line, as without a say in memory: {}.",
+                                fmt::join(report.origins.ignored_flags, ", ")));
   if (detail == Detail::Normal) {
     notes.push_back(fmt::format("Sharding, reserve and buffers as in {} {} (data of {}).", runtime.name,
                                 runtime.version, runtime.as_of));

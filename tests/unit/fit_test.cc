@@ -91,7 +91,7 @@ TEST(Fit, LlamaCppIsToldTheFirstShardOfTheFile) {
   q.model.stored = std::make_shared<const StoredWeights>(stored);
   EXPECT_EQ(runtime_flags(evaluate(q)).find("-m 'my models/m-00001-of-00003.gguf' -c 8192"), 0U);
   q.weights = "q5_k_m";  // other weights than the file's
-  EXPECT_EQ(runtime_flags(evaluate(q)).find("-m <q5_k_m file>"), 0U);
+  EXPECT_EQ(runtime_flags(evaluate(q)).find("-m MODEL-Q5_K_M.gguf"), 0U);
 }
 
 TEST(Fit, NothingIsOfferedWhenItFits) {
