@@ -47,7 +47,7 @@ Phrase hardware_phrase(const FitReport& report) {
   const RankResult& tightest = report.result.ranks.front();
   p.push_back(tightest.held);
   p.push_back(std::string(" -> budget "));
-  p.push_back(tightest.budget(q.device));
+  p.push_back(tightest.budget());
   return p;
 }
 
@@ -222,7 +222,7 @@ void add_summary_rows(Table& table, const FitResult& f, const std::vector<Device
   Row left{{Phrase{"left over"}}, f.margin < Bytes(0) ? Tone::Bad : Tone::Plain};
   for (const DeviceGroup& group : shown) {
     total.cells.push_back({group.rank->ledger.total});
-    budget.cells.push_back({group.rank->budget(device)});
+    budget.cells.push_back({group.rank->budget()});
     left.cells.push_back({group.rank->margin});
   }
   const MemoryLedger& worst = f.ranks.front().ledger;

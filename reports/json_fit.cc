@@ -29,7 +29,7 @@ void write_hardware(JsonWriter& out, const FitReport& report) {
   out.member("unallocatable_bytes", report.origins.unallocatable.count());
   const RankResult& tightest = report.result.ranks.front();
   out.member("capacity_bytes", q.device.capacity.count()).member("reserve_bytes", tightest.held.count());
-  out.member("budget_bytes", tightest.budget(q.device).count());
+  out.member("budget_bytes", tightest.budget().count());
   out.key("host_bytes");
   if (q.device.host)
     out.value(q.device.host->count());
@@ -72,7 +72,7 @@ void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
     const RankResult& rank = *group.rank;
     out.begin_object();
     out.member("id", group.id).member("count", group.count);
-    out.member("budget_bytes", rank.budget(f.question.device).count()).member("total_bytes", rank.ledger.total.count());
+    out.member("budget_bytes", rank.budget().count()).member("total_bytes", rank.ledger.total.count());
     out.member("low_bytes", rank.ledger.low.count()).member("high_bytes", rank.ledger.high.count());
     out.member("margin_bytes", rank.margin.count());
     out.key("items");

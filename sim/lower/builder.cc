@@ -18,11 +18,24 @@ Count count_instances(const MatrixPlan& m, std::size_t share, Count first, Count
   return used;
 }
 
+using Instances = std::bitset<kMaxInstances>;
+
+// The same of the instances in a set.
+Count count_instances(const MatrixPlan& m, std::size_t share, const Instances& only) {
+  return static_cast<Count>((m.share_count == 1 ? only : only & m.shares[share].instances).count());
+}
+
+ExpertMatrix matrix_of(const Matrix& m) {
+  if (m.role == MatrixRole::ExpertGate) return ExpertMatrix::Gate;
+  return m.cut == Cut::ExpertsIn ? ExpertMatrix::Down : ExpertMatrix::Up;
+}
+
 // What a file holds for these instances.
-Count stored_bytes(const MatrixPlan& m, std::size_t share, Count first, Count count) {
+Count stored_bytes(const MatrixPlan& m, std::size_t share, Count first, Count count, const Instances* only) {
   Bytes total;
   for (Count i = first; i < first + count; ++i) {
     const auto instance = static_cast<std::size_t>(i);
+    if (only != nullptr && !only->test(instance)) continue;
     if (m.share_count == 1 || m.shares[share].instances.test(instance)) total += m.stored[instance];
   }
   return total.count();
@@ -59,12 +72,16 @@ void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat, 
   executed_ = executed;
   on_host_ = on_host;
   mtp_ = false;
+  guests_ = false;
+  index_ = index;
+  placed_ = options.placement != nullptr && !options.placement->experts.empty();
 }
 
 void Builder::begin_mtp(std::size_t position, Count modules) {
   begin_block(plan.model.mtp.shape[position], 0, modules, modules, 0);
   block_ = &plan.weights.mtp_blocks[position];
   mtp_ = true;
+  placed_ = false;
 }
 
 void Builder::begin_single(Count repeat) {
@@ -153,7 +170,8 @@ void Builder::add(const Tensor& tensor) {
 }
 
 void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range) {
-  const Count instances = count_instances(m, lot.share, lot.first, lot.count);
+  const Count instances = lot.only != nullptr ? count_instances(m, lot.share, *lot.only)
+                                              : count_instances(m, lot.share, lot.first, lot.count);
   if (instances == 0) return;
   const FormatId format_id = m.shares[lot.share].format;
   const QuantFormat& format = plan.formats[format_id];
@@ -170,7 +188,7 @@ void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot&
   t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
   const Count padding = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed;
   if (!m.stored.empty()) {
-    const Count total = proportion(stored_bytes(m, lot.share, lot.first, lot.count), t.elements,
+    const Count total = proportion(stored_bytes(m, lot.share, lot.first, lot.count, lot.only), t.elements,
                                    std::max<Count>(m.matrix.elements(), 1));
     if (total % instances == 0) {
       t.fixed = total / instances;
@@ -201,6 +219,14 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
   const Part part = mtp_ ? Part::Mtp : m.matrix.part;
   for (std::size_t i = 0; i < m.share_count; ++i) {
     const Shard s = shard_of(m.matrix, plan.formats[m.shares[i].format]);
+    if (experts && placed_) {
+      add_placed(m, s, part, i, range);
+      if (i == 0) {
+        range.rows += s.rows;
+        range.padded_rows += s.padded_rows;
+      }
+      continue;
+    }
     // The first instances are the ones that go to the host.
     add_lot(m, s, part, {i, first_instance_ + on_host, repeat_ - on_host, Place::Device}, range);
     add_lot(m, s, part, {i, first_instance_, on_host, Place::Host}, range);
@@ -208,6 +234,82 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
     range.rows += s.rows;
     range.padded_rows += s.padded_rows;
   }
+}
+
+void Builder::add_placed(const MatrixPlan& m, const Shard& s, Part part, std::size_t share, WeightRange& range) {
+  range.cols = s.cols;  // even where none lies here
+  range.padded_cols = s.padded_cols;
+  for (const Place place : {Place::Device, Place::Host, Place::Ssd}) {
+    const Instances here = lying_in(matrix_of(m.matrix), place);
+    add_lot(m, s, part, {share, 0, plan.instances[index_], place, &here}, range);
+  }
+}
+
+Instances Builder::lying_in(ExpertMatrix matrix, Place place) const {
+  Instances found;
+  const std::vector<std::uint16_t>& layers = plan.layer_of[index_];
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool own = static_cast<Count>(i) >= first_instance_ && static_cast<Count>(i) < first_instance_ + repeat_;
+    const Home home = options.placement->experts[layers[i]][matrix];
+    const bool here = home == kAtHome ? own : home == static_cast<Home>(rank_class.first_stage);
+    bool lies = false;
+    switch (place) {
+      case Place::Device: lies = here && own != guests_; break;
+      case Place::Host: lies = own && !guests_ && home == kOnHost; break;
+      case Place::Ssd: lies = own && !guests_ && home == kOnSsd; break;
+    }
+    if (lies) found.set(i);
+  }
+  return found;
+}
+
+Count Builder::layers_in(std::span<const ExpertMatrix> matrices, Place place) const {
+  Count most = 0;
+  for (const ExpertMatrix m : matrices) most = std::max(most, static_cast<Count>(lying_in(m, place).count()));
+  return most;
+}
+
+void Builder::set_layers(std::uint16_t index, Count layers) {
+  op(index).layers = static_cast<std::uint16_t>(layers);
+  op(index).repeat = static_cast<std::uint16_t>(guests_ ? layers : std::min(layers, executed_));
+}
+
+void Builder::add_host_op(const Op& like, Count layers) {
+  if (layers == 0) return;
+  Op host = like;
+  host.kind = OpKind::Host;
+  host.lane = Lane::Host;
+  host.name = OpName::HostExperts;
+  host.padded_n = host.padded_k = 0;
+  set_layers(add(host), layers);
+}
+
+// An op whose gate and up lie apart runs in both places: its bytes are right in each, its
+// FLOPs are counted twice.
+void Builder::split_by_placement(std::uint16_t in, std::uint16_t act, std::uint16_t out) {
+  if (!placed_) return;
+  static constexpr ExpertMatrix kIn[] = {ExpertMatrix::Gate, ExpertMatrix::Up};
+  static constexpr ExpertMatrix kOut[] = {ExpertMatrix::Down};
+  const auto off_device = [this](std::span<const ExpertMatrix> matrices) {
+    Instances any;
+    for (const ExpertMatrix m : matrices) any |= lying_in(m, Place::Host) | lying_in(m, Place::Ssd);
+    return static_cast<Count>(any.count());
+  };
+  set_layers(in, layers_in(kIn, Place::Device));
+  set_layers(act, layers_in(kIn, Place::Device));
+  set_layers(out, layers_in(kOut, Place::Device));
+  const Op on_in = op(in);
+  const Op on_out = op(out);
+  add_host_op(on_in, off_device(kIn));
+  add_host_op(on_out, off_device(kOut));
+}
+
+bool Builder::begin_guests(BlockIndex index, Count first, Count count) {
+  if (options.placement == nullptr || options.placement->experts.empty()) return false;
+  begin_block(index, first, count, count, 0);
+  guests_ = true;
+  static constexpr ExpertMatrix kAll[] = {ExpertMatrix::Gate, ExpertMatrix::Up, ExpertMatrix::Down};
+  return layers_in(kAll, Place::Device) > 0;
 }
 
 WeightRange Builder::weights(Roles roles) {
@@ -227,6 +329,15 @@ void Builder::other_weights() {
   for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
     if ((added_ >> i & 1U) != 0) continue;
     add_weight(block_->matrices[i], range);
+  }
+}
+
+void Builder::guest_biases() {
+  WeightRange range;
+  for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
+    const Cut cut = block_->matrices[i].matrix.cut;
+    if ((added_ >> i & 1U) == 0 && (cut == Cut::Experts || cut == Cut::ExpertsIn))
+      add_weight(block_->matrices[i], range);
   }
 }
 

@@ -3,7 +3,9 @@
 // per-kind files (softmax.cc, latent.cc, moe.cc, ...) call it block by block.
 #pragma once
 
+#include <bitset>
 #include <initializer_list>
+#include <span>
 
 #include "sim/lower/lower.h"
 
@@ -52,6 +54,9 @@ class Builder {
   // on; `executed` of them run in this step (an encoder does not in decode), and the
   // experts of `on_host` of them live in host memory.
   void begin_block(BlockIndex index, Count first_instance, Count repeat, Count executed, Count on_host);
+  // Starts the expert matrices of block `index` that a placement moves here from layers of
+  // other stages ([first, first + count) are this one's); false when there are none.
+  bool begin_guests(BlockIndex index, Count first, Count count);
   // Starts the block at `position` of the layer of `modules` MTP modules: its weights are Part::Mtp.
   void begin_mtp(std::size_t position, Count modules);
   // What follows belongs to no block and stands `repeat` times.
@@ -63,6 +68,8 @@ class Builder {
   WeightRange weights(Roles roles);
   // Every weight of the block not added yet: norms, biases, tables.
   void other_weights();
+  // Of them those of the experts.
+  void guest_biases();
   // A weight outside any block.
   WeightRange single_weight(const MatrixPlan& matrix, Part part, Place place = Place::Device);
   // These weights are copies of ones another stage holds.
@@ -102,6 +109,8 @@ class Builder {
   Op& op(std::uint16_t index) { return program_.op_array[index]; }
   // The layers whose experts live on the host run these expert ops there.
   void split_to_host(std::initializer_list<std::uint16_t> ops);
+  // The same by the placement, where there is one: what reads gate and up, and what reads down.
+  void split_by_placement(std::uint16_t in, std::uint16_t act, std::uint16_t out);
   // `elements` for every routed row that reaches this rank, balanced routing.
   void routed_activation(Count elements, std::uint16_t first, std::uint16_t last);
   // Scores of a sparse indexer over the whole context, every rank all heads.
@@ -121,12 +130,20 @@ class Builder {
   Shard shard_of(const Matrix& m, const QuantFormat& format) const;
   Count padded_width(Count width, const QuantFormat& format) const;
   void add_weight(const MatrixPlan& m, WeightRange& range);
+  void add_placed(const MatrixPlan& m, const Shard& s, Part part, std::size_t share, WeightRange& range);
+  // Instances of the block whose matrix lies in this place, of this stage's device.
+  std::bitset<kMaxInstances> lying_in(ExpertMatrix matrix, Place place) const;
+  // The most of them among the matrices an op reads.
+  Count layers_in(std::span<const ExpertMatrix> matrices, Place place) const;
+  void set_layers(std::uint16_t op, Count layers);
+  void add_host_op(const Op& like, Count layers);
   // Instances [first, first + count) of one share, in one place.
   struct Lot {
     std::size_t share = 0;
     Count first = 0;
     Count count = 0;
     Place place = Place::Device;
+    const std::bitset<kMaxInstances>* only = nullptr;  // of these instances
   };
   void add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range);
 
@@ -137,6 +154,9 @@ class Builder {
   Count first_instance_ = 0;
   Count executed_ = 1;
   Count on_host_ = 0;
+  bool placed_ = false;  // a placement decides about the experts of this block
+  bool guests_ = false;  // only experts of other stages' layers
+  BlockIndex index_ = 0;
   bool mtp_ = false;
   Op experts_;  // a, b and choices of routed ops
 };
@@ -149,5 +169,6 @@ void lower_block(Builder& b, const MambaMixer& m);
 void lower_block(Builder& b, const LstmLayer& l);
 void lower_block(Builder& b, const DenseFfn& f);
 void lower_block(Builder& b, const MoeFfn& f);
+void lower_guests(Builder& b, const MoeFfn& f);
 
 }  // namespace moeplan

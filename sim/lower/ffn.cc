@@ -143,6 +143,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   const std::uint16_t out = expert_gemm(b, OpName::ExpertDown, out_range);
   const std::uint16_t unpermute = b.elementwise(OpName::Unpermute, Part::Experts, width, width, Rows::Routed);
   b.split_to_host({in, act, out});
+  b.split_by_placement(in, act, out);
 
   if (exchange) combine(b, f, width);
   const WeightRange latent_up = b.weights(kLatentUp);
@@ -171,6 +172,24 @@ void lower_block(Builder& b, const MoeFfn& f) {
     add_dispatch_buffer(b, f, in_range.rows);
     b.dispatch_buffer_added = true;
   }
+}
+
+// The experts of a layer that another device runs, but for its router and permutation.
+void lower_guests(Builder& b, const MoeFfn& f) {
+  const Count width = f.latent > 0 ? f.latent : b.hidden();
+  b.use_experts(f);
+  const WeightRange in_range = b.weights(kExpertIn);
+  const WeightRange out_range = b.weights(kExpertOut);
+  const std::uint16_t in = expert_gemm(b, OpName::ExpertGateUp, in_range);
+  const std::uint16_t act =
+      b.elementwise(OpName::ExpertActivation, Part::Experts, in_range.rows, out_range.cols, Rows::Routed);
+  const std::uint16_t out = expert_gemm(b, OpName::ExpertDown, out_range);
+  b.split_by_placement(in, act, out);
+  b.routed_activation(width, in, in);
+  b.routed_activation(in_range.rows, in, act);
+  b.routed_activation(out_range.cols, act, out);
+  b.routed_activation(width, out, out);
+  b.guest_biases();
 }
 
 }  // namespace moeplan

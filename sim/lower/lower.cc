@@ -41,7 +41,8 @@ const MoeFfn* largest_moe(const ModelSpec& model) {
 
 // A token enters through the embedding table.
 void lower_embedding(Builder& b) {
-  const Place place = b.options.input_table_on_host ? Place::Host : Place::Device;
+  const bool paged = b.options.placement != nullptr && b.options.placement->table_on_ssd;
+  const Place place = !b.options.input_table_on_host ? Place::Device : paged ? Place::Ssd : Place::Host;
   const WeightRange table = b.single_weight(b.plan.weights.embedding, Part::Embedding, place);
   b.embedding_range = table;
   Op gather;
@@ -126,6 +127,12 @@ void lower_blocks(Builder& b, LayerSpan span) {
     b.begin_block(static_cast<BlockIndex>(i), before[i], here[i], executed, on_host[i]);
     std::visit([&b](const auto& kind) { lower_block(b, kind); }, plan.model.blocks[i].kind);
   }
+  // Experts of other stages' layers that lie here.
+  for (std::size_t i = 0; i < plan.model.blocks.size(); ++i) {
+    const auto* moe = std::get_if<MoeFfn>(&plan.model.blocks[i].kind);
+    if (moe == nullptr || !b.begin_guests(static_cast<BlockIndex>(i), before[i], here[i])) continue;
+    lower_guests(b, *moe);
+  }
 }
 
 // Layers of each stage in the concatenated list; encoder layers go with the first stage.
@@ -156,6 +163,9 @@ ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::st
   plan.instances.assign(model.blocks.size(), 0);
   for (const LayerShape& layer : plan.layers)
     for (const BlockIndex b : layer) ++plan.instances[b];
+  plan.layer_of.resize(model.blocks.size());
+  for (std::size_t l = 0; l < plan.layers.size(); ++l)
+    for (const BlockIndex b : plan.layers[l]) plan.layer_of[b].push_back(static_cast<std::uint16_t>(l));
   return plan;
 }
 
@@ -196,9 +206,12 @@ std::vector<Count> stage_layers(Count layers, Count stages, StageSplit split) {
   return result;
 }
 
-std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout, StageSplit split) {
+std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout, StageSplit split,
+                                    const Placement* placement) {
   const Count decoder_layers = static_cast<Count>(plan.layers.size()) - plan.encoder_layers;
-  const std::vector<Count> per_stage = stage_layers(decoder_layers, layout.pp, split);
+  const bool named = placement != nullptr && !placement->stage_layers.empty();
+  const std::vector<Count> per_stage = named ? placement->stage_layers : stage_layers(decoder_layers, layout.pp, split);
+  CHECK(static_cast<Count>(per_stage.size()) == layout.pp);
   std::vector<RankClass> stages;
   Count first_layer = 0;
   for (Count s = 0; s < layout.pp; ++s) {
@@ -209,7 +222,7 @@ std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout,
     c.first = s == 0;
     c.last = s == layout.pp - 1;
     first_layer += c.layers;
-    if (!stages.empty() && same_content(plan, stages.back(), c)) {
+    if (placement == nullptr && !stages.empty() && same_content(plan, stages.back(), c)) {
       ++stages.back().stages;
     } else {
       stages.push_back(c);

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "sim/lower/placement.h"
 #include "sim/program/program.h"
 #include "sim/spec/layout.h"
 #include "sim/spec/model.h"
@@ -21,7 +22,8 @@ struct ModelPlan {
   WeightPlan weights;
   std::vector<LayerShape> layers;
   Count encoder_layers = 0;
-  std::vector<Count> instances;  // of each block over all layers
+  std::vector<Count> instances;                      // of each block over all layers
+  std::vector<std::vector<std::uint16_t>> layer_of;  // of each block and instance
 };
 
 // Throws InputError(UnknownName) for a weight label that is not known.
@@ -35,6 +37,8 @@ struct LowerOptions {
   Count host_expert_layers = 0;      // experts of layers 0..n-1 live in host memory (llama.cpp --n-cpu-moe)
   bool input_table_on_host = false;  // the embedding table stays in host memory
   Count dispatch_tokens = 128;       // capacity of the expert exchange, tokens per rank
+  // Not owned; nullptr = the runtime's split, experts by host_expert_layers.
+  const Placement* placement = nullptr;
 };
 
 // MoE layers among the first n layers.
@@ -43,7 +47,7 @@ Count moe_layers_within(const ModelPlan& plan, Count n);
 // Ranks of one replica that hold the same; counts sum to tp * dp * pp. The first
 // stage comes first; within a stage the ranks with more experts come first.
 std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout,
-                                    StageSplit split = StageSplit::BeforeLast);
+                                    StageSplit split = StageSplit::BeforeLast, const Placement* placement = nullptr);
 
 // No heap; the layout must be legal (violations() is empty).
 Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,

@@ -66,6 +66,20 @@ Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
   return a;
 }
 
+MixedDevice device_of_stage(const FitQuestion& q, Count stage) {
+  if (q.mixed.empty()) return {q.device.device, q.device.capacity, q.device.reserve};
+  return q.mixed[static_cast<std::size_t>(stage) % q.mixed.size()];
+}
+
+// By stage of a mixed machine; one for all where devices are alike. Only engines with a
+// plain reserve run a mixed machine.
+std::vector<Holdback> holdbacks_of(const FitQuestion& q) {
+  if (q.mixed.empty()) return {holdback_of(q)};
+  std::vector<Holdback> all;
+  for (const MixedDevice& device : q.mixed) all.push_back({.fixed = device.reserve});
+  return all;
+}
+
 // The larger step of a rank is a prefill chunk, so the ledger reads the prefill program.
 RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Admission& admission,
                          const Allowances& allowances, const Holdback& holdback, Count sequences, Count ranks) {
@@ -75,9 +89,12 @@ RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Adm
   r.program = program;
   r.residency = residency_of(admission, q.workload.context, sequences);
   r.ledger = ledger_of(program, r.residency, allowances);
+  const MixedDevice device = device_of_stage(q, program.rank_class.first_stage);
+  r.device = device.device;
+  r.capacity = device.capacity;
   r.held = held_back(r.ledger, holdback);
   r.spread = spread_of(r.ledger, holdback);
-  r.margin = q.device.capacity - r.held - r.ledger.total;
+  r.margin = r.capacity - r.held - r.ledger.total;
   return r;
 }
 
@@ -102,6 +119,7 @@ void evaluate_class(const FitQuestion& q, const Program& program, const Admissio
 void add_up_host(FitResult& f) {
   for (const RankResult& r : f.ranks) {
     f.host_bytes += r.ledger.host * r.rank_class.ranks;
+    f.ssd_bytes += r.ledger.ssd * r.rank_class.ranks;
     f.host_spread.below += r.ledger.host_spread.below * r.rank_class.ranks;
     f.host_spread.above += r.ledger.host_spread.above * r.rank_class.ranks;
   }
@@ -110,7 +128,7 @@ void add_up_host(FitResult& f) {
     return;
   }
   f.host_margin = *f.question.device.host - f.host_bytes;
-  f.host_short = f.host_margin < Bytes(0);
+  f.host_short = f.host_margin < Bytes(0) || f.ssd_bytes > f.question.device.ssd.value_or(Bytes(0));
 }
 
 // No is P < 0.5, yes is P >= 0.9, tight is between.
@@ -130,14 +148,16 @@ double probability_of(const FitResult& f) {
   return least;
 }
 
-void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances, const Holdback& holdback) {
+void solve_headroom(FitResult& f, const Admission& admission, const Allowances& allowances,
+                    const std::vector<Holdback>& holdbacks) {
   const FitQuestion& q = f.question;
-  const Bytes budget = q.device.capacity - holdback.fixed;
   const Count per_rank = ceil_div(q.workload.sequences, q.layout.dp);
   f.max_context = q.model.max_context;
   Count sequences = kNoLimit;
   for (const RankResult& r : f.ranks) {
-    const FoldedLedger folded = fold(r.program, admission, allowances, holdback);
+    const Holdback& held = holdbacks[static_cast<std::size_t>(r.rank_class.first_stage) % holdbacks.size()];
+    const Bytes budget = r.capacity - held.fixed;
+    const FoldedLedger folded = fold(r.program, admission, allowances, held);
     f.max_context = std::min(f.max_context, max_context(folded, budget, per_rank, q.model.max_context));
     sequences = std::min(sequences, max_sequences(folded, budget, q.workload.context, kNoLimit / q.layout.dp));
   }
@@ -164,7 +184,8 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
           .load_mtp = q.load_mtp,
           .host_expert_layers = q.host_expert_layers,
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
-          .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens};
+          .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
+          .placement = q.placement.is_default() && q.mixed.empty() ? nullptr : &q.placement};
 }
 
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
@@ -174,9 +195,10 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   f.kv_format = options.kv_format;
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
-  const Holdback holdback = holdback_of(q);
-  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages))
-    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances, holdback, f.ranks);
+  const std::vector<Holdback> holdbacks = holdbacks_of(q);
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement))
+    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances,
+                   holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()], f.ranks);
   if (f.ranks.size() > 1)
     std::stable_sort(f.ranks.begin(), f.ranks.end(),
                      [](const RankResult& a, const RankResult& b) { return a.margin < b.margin; });
@@ -186,9 +208,20 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   add_up_host(f);
   f.verdict = verdict_of(f);
   f.probability = probability_of(f);
-  solve_headroom(f, admission, allowances, holdback);
+  solve_headroom(f, admission, allowances, holdbacks);
   f.cache_room = cache_room_of(f);
   return f;
+}
+
+MemoryLedger planned_ledger(const ModelPlan& plan, const FitQuestion& q, const Program& program) {
+  const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
+  return ledger_of(program, residency_of(admission_of(q), q.workload.context, sequences),
+                   allowances_of(q, plan.weights));
+}
+
+Bytes device_budget(const FitQuestion& q, Count stage) {
+  const std::vector<Holdback> holdbacks = holdbacks_of(q);
+  return device_of_stage(q, stage).capacity - holdbacks[static_cast<std::size_t>(stage) % holdbacks.size()].fixed;
 }
 
 bool fits(const FitResult& f) { return f.verdict != Verdict::No; }
@@ -199,13 +232,14 @@ bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
   const LowerOptions options = lower_options(plan, q);
   const Admission admission = admission_of(q);
   const Allowances allowances = allowances_of(q, plan.weights);
-  const Holdback holdback = holdback_of(q);
+  const std::vector<Holdback> holdbacks = holdbacks_of(q);
   Bytes host;
-  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages)) {
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement)) {
     const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
     const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
     const MemoryLedger ledger = ledger_of(program, residency_of(admission, q.workload.context, sequences), allowances);
-    if (ledger.total + held_back(ledger, holdback) > q.device.capacity) return false;
+    const Holdback& holdback = holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()];
+    if (ledger.total + held_back(ledger, holdback) > device_of_stage(q, c.first_stage).capacity) return false;
     host += ledger.host * c.ranks;
   }
   return !q.device.host.has_value() || host <= *q.device.host;

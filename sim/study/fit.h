@@ -24,7 +24,15 @@ struct DeviceBudget {
   std::optional<Bytes> host;    // memory of the host that experts may use, over the replica
   bool host_is_device = false;  // unified memory: moving experts gains nothing
   Count node_devices = 1;
-  Count fast_domain = 8;  // devices that reach each other over the fast fabric
+  Count fast_domain = 8;     // devices that reach each other over the fast fabric
+  std::optional<Bytes> ssd;  // of the host: room to page experts from
+};
+
+// One device of a machine whose devices differ.
+struct MixedDevice {
+  std::string device;  // profile id
+  Bytes capacity;
+  Bytes reserve;
 };
 
 // A deployment and its load. Everything a verdict depends on.
@@ -35,7 +43,11 @@ struct FitQuestion {
   std::string weights = "native";
   std::string kv = "";  // "" = the runtime's default
   DeviceBudget device;
+  // Of unlike devices each pipeline stage has its own; `device` is then the smallest. Empty
+  // = all are like `device`.
+  std::vector<MixedDevice> mixed;
   Layout layout;
+  Placement placement;
   Workload workload;
   bool load_mtp = false;
   Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
@@ -58,10 +70,12 @@ struct RankResult {
   Program program;  // of a prefill step, the larger one
   Residency residency;
   MemoryLedger ledger;
+  std::string device;  // profile id
+  Bytes capacity;
   Bytes held;         // left empty by the engine
   Bytes margin;       // capacity - held - total
   ErrorWidth spread;  // of held + total
-  Bytes budget(const DeviceBudget& device) const { return device.capacity - held; }
+  Bytes budget() const { return capacity - held; }
 };
 
 struct FitResult {
@@ -74,6 +88,7 @@ struct FitResult {
   ErrorWidth host_spread;   // of host_bytes, where the size of the host is known
   Bytes host_margin;        // host memory - host_bytes; 0 where the size is not known
   bool host_short = false;  // the host memory is what is missing
+  Bytes ssd_bytes;          // paged from SSD, over all ranks
   Bytes margin;             // of the tightest rank
   Bytes uncertainty;        // from the median to the 90th percentile of the tightest rank
   // Solved with everything else held; -1: not even an empty one fits.

@@ -15,6 +15,12 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& question);
 
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& question);
 
+// The ledger of one lowered rank class at the asked load.
+MemoryLedger planned_ledger(const ModelPlan& plan, const FitQuestion& question, const Program& program);
+
+// What a device of this stage may hold, of engines with a plain reserve.
+Bytes device_budget(const FitQuestion& question, Count stage);
+
 bool fits(const FitResult& result);
 
 // The verdict alone: stops at the first rank class that does not fit.

@@ -32,7 +32,8 @@ struct Stage {
 std::vector<Program> decode_programs(const ModelPlan& plan, const FitResult& f) {
   std::vector<Program> programs;
   const LowerOptions options = lower_options(plan, f.question);
-  for (const RankClass& c : rank_classes(plan, f.question.layout, f.question.runtime.sharding.stages))
+  for (const RankClass& c :
+       rank_classes(plan, f.question.layout, f.question.runtime.sharding.stages, options.placement))
     programs.push_back(lower(plan, f.question.runtime, options, c, Phase::Decode));
   return programs;
 }

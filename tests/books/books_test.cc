@@ -243,7 +243,7 @@ TEST(B4, EveryVerdictAddsUpOnEveryDevice) {
       Count ranks = 0;
       for (const RankResult& rank : r.ranks) {
         ranks += rank.rank_class.ranks;
-        EXPECT_EQ(rank.margin, rank.budget(q.device) - rank.ledger.total) << device_id << " " << id;
+        EXPECT_EQ(rank.margin, rank.budget() - rank.ledger.total) << device_id << " " << id;
         EXPECT_GE(rank.margin, r.margin) << device_id << " " << id;
       }
       EXPECT_EQ(ranks * q.layout.replicas, 2) << device_id << " " << id;
