@@ -354,7 +354,8 @@ ParameterCounts count_parameters(const ModelSpec& model) {
   counts.by_part[static_cast<std::size_t>(Part::Mtp)] += mtp;
   counts.total_with_mtp = trunk + mtp;
   counts.total = model.mtp.counted_in_total ? counts.total_with_mtp : trunk;
-  const Count copied = table.elements() + head.elements();  // beside each MTP module of the file
+  const Count copied =
+      table.elements() + (model.mtp.copies_head ? head.elements() : 0);  // beside each MTP module of the file
   const Count vision = counts.by_part[static_cast<std::size_t>(Part::Vision)];
   counts.checkpoint_elements = counts.total_with_mtp + vision + model.mtp.in_file_copies * copied;
   counts.active_no_embedding = counts.active - input_tables;

@@ -184,6 +184,7 @@ struct MtpModule {
   Count in_file_copies = 0;
   bool counted_in_total = false;  // the published total includes it (Qwen3-Next)
   bool in_gguf = false;           // llama.cpp's converter keeps it, with the copies (GLM-4.5)
+  bool copies_head = true;        // the copies are of embedding and head; false: of the embedding alone (LongCat)
   friend bool operator==(const MtpModule&, const MtpModule&) = default;
 };
 

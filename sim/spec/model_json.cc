@@ -254,6 +254,7 @@ void read_mtp(ObjectReader& reader, ModelSpec& model) {
   model.mtp.in_file_copies = mtp->count_or("in_file_copies", kModulesRange, 0);
   model.mtp.counted_in_total = mtp->flag_or("counted_in_total", false);
   model.mtp.in_gguf = mtp->flag_or("in_gguf", false);
+  model.mtp.copies_head = mtp->flag_or("copies_head", true);
   mtp->finish();
 }
 
@@ -390,6 +391,7 @@ void write_mtp(JsonWriter& out, const ModelSpec& model) {
   if (mtp.in_file_copies != 0) out.member("in_file_copies", mtp.in_file_copies);
   if (mtp.counted_in_total) out.member("counted_in_total", true);
   if (mtp.in_gguf) out.member("in_gguf", true);
+  if (!mtp.copies_head) out.member("copies_head", false);
   out.end_object().compact(false);
 }
 

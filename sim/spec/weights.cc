@@ -417,7 +417,7 @@ CheckpointSize checkpoint_size(const ModelSpec& model, const WeightPlan& plan, c
     sum.add(Part::Mtp, plan.mtp_projection, mtp.modules);
     if (!plan.from_file) {  // a file lists its copies: they are extras
       sum.add(Part::Mtp, plan.embedding, mtp.in_file_copies);
-      sum.add(Part::Mtp, plan.head, mtp.in_file_copies);
+      if (mtp.copies_head) sum.add(Part::Mtp, plan.head, mtp.in_file_copies);
     }
   }
   return sum.with_band(plan.low, plan.high);

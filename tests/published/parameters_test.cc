@@ -82,6 +82,7 @@ const std::vector<ExactTotal> kExactTotals = {
     {"nemotron-3-nano-30b-a3b", Convention::Total, 31577937344, 23 * 128},
     // The file holds a multi-token-prediction head of 1,197,899,776 elements.
     {"longcat-flash", Convention::Total, 561862880256, -1197899776},
+    {"longcat-flash", Convention::CheckpointElements, 561862880256},
 };
 
 struct RoundedTotal {

@@ -54,7 +54,7 @@ class StoredMaker {
     }
     for (Count copy = 0; copy < model_.mtp.in_file_copies; ++copy) {
       add(Stack::Decoder, layer, 0, plan_.embedding, 0, true);
-      add(Stack::Decoder, layer, 0, plan_.head, 0, true);
+      if (model_.mtp.copies_head) add(Stack::Decoder, layer, 0, plan_.head, 0, true);
     }
   }
 

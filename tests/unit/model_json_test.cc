@@ -114,7 +114,7 @@ TEST(WriteModel, RoundTripsAModelWithEveryFieldSet) {
   model.basis = ShapeBasis::Rumour;
   model.runs = {{Stack::Encoder, 2, {{0, 4}}}, {Stack::Decoder, 1, {{1, 5}, {2, 5}}}, {Stack::Decoder, 1, {{3, 6}}}};
   model.extras = {{"table", "embedding", 12, true, "x"}, {"tower", "vision", 34, false, ""}};
-  model.mtp = {2, {1, 5}, 4, 1, true, true};
+  model.mtp = {2, {1, 5}, 4, 1, true, true, false};
   model.quant = {"fp16", "fp8", {"experts"}, {"q_a"}};
   model.published = {{"total", 123, 0.25, "y"}, {"active", 456, 0.0, ""}};
   ASSERT_TRUE(violations(model).empty()) << violations(model)[0];

@@ -140,8 +140,10 @@ void import_longcat(HfReader& in, ShapeBuilder& out) {
   // The experts read the normalised input of the first dense FFN: no norm of their own.
   const BlockIndex experts = out.block("moe", 0, moe);
   for (Count i = 0; i < layers; ++i) out.layer({mla, ffn, mla, ffn, experts});
+  // The released file has one, whatever the config says: latent attention and a dense FFN, and the
+  // embedding again (but not the head): 1,197,899,776 elements.
   in.understand({"num_nextn_predict_layers"});
-  out.remark("The multi-token-prediction head of the released file (1,197,899,776 elements) is not counted.");
+  out.model.mtp = {.modules = 1, .shape = {mla, ffn}, .in_file_copies = 1, .copies_head = false};
 }
 
 }  // namespace moeplan
