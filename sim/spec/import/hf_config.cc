@@ -74,10 +74,17 @@ struct Refused {
 };
 
 constexpr Refused kRefused[] = {
+    // Totals: the tensor list of llama.cpp's loader (src/models/deepseek4.cpp) with the published
+    // configs, 0.01 % from the bytes of the MLX files; active as the model card says.
     {"deepseek_v4",
-     "compressed attention (compress_ratios), output low rank, hash routing and hyper-connections have no published "
-     "closed form"},
-    {"kimi_k3", "Kimi delta attention with full-rank gates and a normalised latent MoE have no published closed form"},
+     "its weights are public (Flash 284.33 B parameters, 13 B active; Pro 1,573.00 B, 49 B active), but not modelled "
+     "here are its cache (a window of 128 keys beside keys compressed 4 and 128 times, each with a state), the "
+     "selection over compressed keys and the four residual streams; \"moeplan models make --total 284B --active 13B\" "
+     "approximates the weights, not the cache"},
+    {"kimi_k3",
+     "no source read here fixes the gates and the state of its delta attention (69 of 93 layers), the output gate of "
+     "its latent attention, the attention residuals and the normalised latent of its 896 experts; \"moeplan models "
+     "make\" approximates given totals"},
     {"kimi_linear", "Kimi delta attention has no published closed form"},
 };
 
