@@ -28,7 +28,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 29> kOptions = {{
+constexpr std::array<Option, 30> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpus", "N", "devices in all (default: one, or all of the machine); min: the fewest that are enough"},
@@ -56,6 +56,7 @@ constexpr std::array<Option, 29> kOptions = {{
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"engine-flags", "COMMAND",
      "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
+    {"imbalance", "F", "routed rows of the busiest rank over the mean, e.g. 1.5 (default: 1, balanced)"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
     {"top", "N", "without MODEL: show the first N models (default: 20)"},
     {"all", "", "without MODEL: show every model that runs"},
@@ -316,6 +317,18 @@ void set_dispatch(FitQuestion& q, const Arguments& arguments) {
                 "without it every rank has all tokens and nothing is exchanged");
 }
 
+// Engines size the activations of experts by the rows a rank gets; one hot expert means more.
+void set_imbalance(FitQuestion& q, const Arguments& arguments) {
+  const std::optional<std::string> asked = arguments.text("imbalance");
+  if (!asked) return;
+  constexpr double kMost = 1000;
+  const char* end = asked->data() + asked->size();
+  const auto [stop, error] = std::from_chars(asked->data(), end, q.imbalance, std::chars_format::fixed);
+  if (error != std::errc() || stop != end || !(q.imbalance >= 1 && q.imbalance <= kMost))
+    throw_usage("imbalance", in_quotes(*asked), "a number from 1 (balanced) to 1000, such as 1.5");
+  if (!has_experts(q.model)) throw_usage("imbalance", "it with " + q.model.id, "a model with experts");
+}
+
 // Needs the number of devices of a replica, so comes after the layout. Replicas on one
 // machine share its host.
 void set_host_memory(FitQuestion& q, const HardwareChoice& hardware) {
@@ -350,6 +363,7 @@ Asked ask(Session& session, const Arguments& arguments) {
   q.model = load_model(catalog, arguments.positionals().front());
   set_machine(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
+  set_imbalance(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
   // Only the layout is open from here on.

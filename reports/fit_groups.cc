@@ -94,6 +94,11 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
       "Ranges are 80 % intervals: activations +-{}, runtime context +-{}, each independent of the others. Nothing here "
       "is calibrated on this machine.",
       percent(runtime.activation_band), percent(runtime.context_band)));
+  if (f.question.imbalance > 1)
+    notes.push_back(
+        fmt::format("Activations of experts are for a rank that gets {:g} times the mean of the routed rows, at most "
+                    "what its experts can be given; the default is balanced routing.",
+                    f.question.imbalance));
   if (report.origins.host_rate_assumed && f.question.runtime.host_offload)
     notes.push_back("Host memory is taken as a desktop's, 89.6 GB/s (two channels of DDR5-5600): --host-bandwidth.");
   if (!report.origins.ignored_flags.empty())

@@ -182,6 +182,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   out.member("runtime", q.runtime.id).member("runtime_version", q.runtime.version);
   out.member("weights", q.weights).member("kv", q.formats[f.kv_format].id);
   out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
+  out.member("imbalance", q.imbalance);
   write_devices(out, f, terms);
   out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
   write_headroom(out, f);

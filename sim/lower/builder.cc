@@ -496,7 +496,13 @@ void Builder::split_to_host(std::initializer_list<std::uint16_t> ops) {
 
 void Builder::routed_activation(Count elements, std::uint16_t first, std::uint16_t last) {
   const Count pairs = saturating_product(saturating_product(elements, experts_.b), experts_.a * layout.dp);
-  activation(ceil_div(pairs, experts_.choices), first, last);
+  const Count mean = ceil_div(pairs, experts_.choices);
+  if (options.imbalance <= 1.0) return activation(mean, first, last);
+  // A token sends one row to each expert it picks, so the busiest rank gets at most
+  // min(top-k, local experts) rows of every token.
+  const Count most = saturating_product(elements, static_cast<Count>(std::min(experts_.a, experts_.b)) * layout.dp);
+  const double busiest = std::ceil(static_cast<double>(mean) * options.imbalance);
+  activation(busiest < static_cast<double>(most) ? static_cast<Count>(busiest) : most, first, last);
 }
 
 void Builder::index_scores(Count heads, Count head_dim, Count key_bytes) {

@@ -111,7 +111,7 @@ class Builder {
   void split_to_host(std::initializer_list<std::uint16_t> ops);
   // The same by the placement, where there is one: what reads gate and up, and what reads down.
   void split_by_placement(std::uint16_t in, std::uint16_t act, std::uint16_t out);
-  // `elements` for every routed row that reaches this rank, balanced routing.
+  // `elements` for every routed row that reaches this rank, options.imbalance times the mean.
   void routed_activation(Count elements, std::uint16_t first, std::uint16_t last);
   // Scores of a sparse indexer over the whole context, every rank all heads.
   void index_scores(Count heads, Count head_dim, Count key_bytes);

@@ -37,6 +37,7 @@ struct LowerOptions {
   Count host_expert_layers = 0;      // experts of layers 0..n-1 live in host memory (llama.cpp --n-cpu-moe)
   bool input_table_on_host = false;  // the embedding table stays in host memory
   Count dispatch_tokens = 128;       // capacity of the expert exchange, tokens per rank
+  double imbalance = 1.0;            // routed rows of the busiest rank over the mean
   // Not owned; nullptr = the runtime's split, experts by host_expert_layers.
   const Placement* placement = nullptr;
 };

@@ -185,6 +185,7 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
           .host_expert_layers = q.host_expert_layers,
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
+          .imbalance = q.imbalance,
           .placement = q.placement.is_default() && q.mixed.empty() ? nullptr : &q.placement};
 }
 

@@ -52,6 +52,7 @@ struct FitQuestion {
   bool load_mtp = false;
   Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
   Count dispatch_tokens = 0;     // 0 = the runtime's
+  double imbalance = 1.0;        // routed rows of the busiest rank over the mean, at least 1
   TierRates rates;               // for the bound on decode speed; not part of the verdict
   // The engine's own word for how much it takes (--gpu-memory-utilization and kin).
   std::optional<double> memory_fraction;

@@ -186,6 +186,29 @@ TEST(Defects, D07_OverheadIsNoShareOfTheWeights) {
   EXPECT_LT(in_gib(overhead_of(fp8)), 0.2 * in_gib(weights_of(fp8)));
 }
 
+// vLLM's memory profiling balances experts; one hot expert then runs out of memory.
+TEST(Defects, D08_TheBusiestRanksRowsAreCountedWhereAsked) {
+  FitQuestion q = question("qwen3-235b-a22b", "vllm", 140 * kGiB);
+  q.layout = {.tp = 1, .dp = 8, .moe_tp = 1, .ep = 8};
+  const auto expert_rows = [&q](double imbalance) {
+    q.imbalance = imbalance;
+    Count bytes = 0;
+    const FitResult f = evaluate(q);
+    for (const Tensor& t : f.ranks.front().program.tensors())
+      if (t.cls == TensorClass::Activation) bytes += t.per_token;
+    return bytes;
+  };
+  const Count balanced = expert_rows(1.0);
+  const Count hotter = expert_rows(2.0);
+  const Count hottest = expert_rows(1000.0);
+  // Balanced, a token of each of 8 ranks sends 8 x 16/128 = 1 row to a rank: 8 rows a step
+  // token. Twice the mean is 8 rows more of hidden, gate and up, width and hidden again; at
+  // most every token picks 8 local experts: 64 rows.
+  const Count rows = 8 * (4096 + 2 * 1536 + 1536 + 4096) * 2;
+  EXPECT_EQ(hotter - balanced, rows);
+  EXPECT_EQ(hottest - balanced, 7 * rows);
+}
+
 TEST(Defects, D09_JsonHasFixedAndPerTokenBytesApart) {
   const ModelReport r = report("qwen3-next-80b-a3b", 8192);
   const nlohmann::json cache = nlohmann::json::parse(json_of_model(r, catalog().formats())).at("kv_cache");
