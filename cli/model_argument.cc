@@ -98,8 +98,7 @@ std::string without_slash(std::string path) {
 void remark(ModelSpec& model, const std::string& sentence) { model.note += (model.note.empty() ? "" : " ") + sentence; }
 
 // Exact bytes where every header is there; else the reason why not.
-void attach(ModelSpec& model, const Source& source, const std::string& path) {
-  const ListedCheckpoint listed = list_of(source, path);
+void attach(ModelSpec& model, const ListedCheckpoint& listed, const std::string& path) {
   if (!listed.list.sized) {
     remark(model, fmt::format("Sizes follow the published rules: {} of the weight files are not there ({}).",
                               listed.missing.size(), first_of_many(listed.missing)));
@@ -118,8 +117,11 @@ ModelSpec model_of(Source source, const std::string& path) {
   if (source.file.empty())
     refuse(path, "tensors without a config.json beside them", "the config.json of the model",
            "put the config.json beside it; `moeplan models show` lists the tensors without");
-  ModelSpec model = import_hf_config(std::move(source.text), source.file);
-  if (has_weights(source.files) || !source.header.empty()) attach(model, source, path);
+  if (!has_weights(source.files) && source.header.empty()) return import_hf_config(std::move(source.text), source.file);
+  const ListedCheckpoint listed = list_of(source, path);
+  ModelSpec model = import_hf_config(std::move(source.text), source.file,
+                                     listed.list.sized ? WeightFormats::FromFile : WeightFormats::FromConfig);
+  attach(model, listed, path);
   return model;
 }
 

@@ -3,6 +3,7 @@
 // kind. Configs are small ones of the family's shape, written here.
 #include "sim/spec/import/hf_config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -340,7 +341,11 @@ TEST(HfQuantization, TheOtherMethodsNameTheirFormat) {
 }
 
 TEST(HfQuantization, UnknownMethodsAndSchemesAreRefusedByName) {
-  expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "aqlm"})"), "aqlm");
+  for (const char* method : {"aqlm", "quanto", "hqq", "torchao"})
+    expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": ")" + std::string(method) + "\"}"),
+                     method);
+  expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "hqq"})"),
+                   "put the .safetensors files beside the config");
   expect_complaint(with(kMixtral, R"("quantization_config": {})"), "quant_method");
   expect_complaint(with(kMixtral, R"("quantization_config": 3)"), "quantization_config");
   expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "gptq", "bits": 3})"), "bits");
@@ -574,6 +579,34 @@ TEST(MistralParams, TheTwoFilesOfMistralLarge3AgreeOnTheWeights) {
   if (!std::filesystem::exists(folder + "params.json")) GTEST_SKIP() << "no published configs at " << folder;
   EXPECT_EQ(count_parameters(import_hf_config(read_text_file(folder + "params.json", kMiB), "a")).total,
             count_parameters(import_hf_config(read_text_file(folder + "config.json", kMiB), "b")).total);
+}
+
+// MLX names no method, repeats its key, and converts the tables too.
+TEST(HfQuantization, MlxIsKnownByItsWidthAndGroup) {
+  const ModelSpec model = import(with(kMixtral, R"("quantization": {"group_size": 64, "bits": 4},
+    "quantization_config": {"group_size": 64, "bits": 4, "mode": "affine"})"));
+  EXPECT_EQ(model.quant.format, "mlx_4bit");
+  EXPECT_THAT(model.quant.parts, testing::IsSupersetOf({"attention", "experts", "embedding", "head"}));
+  EXPECT_EQ(import(with(kMixtral, R"("quantization": {"group_size": 32, "bits": 4})")).quant.format, "mlx_4bit_g32");
+  EXPECT_EQ(import(with(kMixtral, R"("quantization": {"group_size": 32, "bits": 4, "mode": "mxfp4"})")).quant.format,
+            "mxfp4");
+  expect_complaint(with(kMixtral, R"("quantization": {"group_size": 64, "bits": 7})"), "bits");
+  expect_complaint(with(kMixtral, R"("quantization": {"group_size": 32, "bits": 8, "mode": "mxfp8"})"), "mode");
+}
+
+TEST(HfQuantization, ModulesWithAWidthOfTheirOwnAreSaid) {
+  const ModelSpec model = import(with(kMixtral, R"("quantization": {"group_size": 64, "bits": 4,
+    "model.layers.0.block_sparse_moe.gate": {"group_size": 64, "bits": 8}, "lm_head": false})"));
+  EXPECT_NE(model.note.find("2 modules have a width of their own"), std::string::npos);
+}
+
+// The headers of the files say every byte: no method has to be known.
+TEST(HfQuantization, IsNotReadWhereTheFilesAre) {
+  const std::string config =
+      with(kMixtral, R"("torch_dtype": "float16", "quantization_config": {"quant_method": "hqq"})");
+  const ModelSpec model = import_hf_config(config, "config.json", WeightFormats::FromFile);
+  EXPECT_EQ(model.quant.format, "");
+  EXPECT_EQ(model.quant.base, "fp16");
 }
 
 }  // namespace

@@ -154,14 +154,18 @@ void name_model(HfReader& root, const std::string& file, ModelSpec& model) {
 }
 
 // What all imports do after the family has spoken.
-ModelSpec complete(HfReader& root, HfReader& text, std::string_view type, const std::string& file, ShapeBuilder& out) {
+ModelSpec complete(HfReader& root, HfReader& text, std::string_view type, const std::string& file,
+                   WeightFormats formats, ShapeBuilder& out) {
   ModelSpec model = out.finish();
   name_model(root, file, model);
   const std::vector<std::string> broken = violations(model);
-  import_quantization(text, model, broken.empty() && root.complaints().empty());
+  if (formats == WeightFormats::FromFile)
+    import_base_format(text, model);
+  else
+    import_quantization(text, model, broken.empty() && root.complaints().empty());
   text.refuse_unknown(type);
   if (&text != &root) {
-    root.understand({"quantization_config", "text_config", "vision_config", "tie_word_embeddings"});
+    root.understand({"quantization_config", "quantization", "text_config", "vision_config", "tie_word_embeddings"});
     root.refuse_unknown(root.text_or("model_type", ""));
   }
   if (root.complaints().empty())
@@ -170,7 +174,7 @@ ModelSpec complete(HfReader& root, HfReader& text, std::string_view type, const 
   return model;
 }
 
-ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::string& file) {
+ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::string& file, WeightFormats formats) {
   ShapeBuilder out;
   HfReader text = root.object("text_config");
   const std::string type = text.text_or("model_type", "");
@@ -185,7 +189,7 @@ ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::strin
   }
   family->import(text, out);
   wrapper.import(root, out);
-  return complete(root, text, type, file, out);
+  return complete(root, text, type, file, formats, out);
 }
 
 }  // namespace
@@ -200,28 +204,28 @@ bool is_hf_config(const std::string& text) {
   }
 }
 
-ModelSpec import_hf_config(std::string text, const std::string& file) {
+ModelSpec import_hf_config(std::string text, const std::string& file, WeightFormats formats) {
   const JsonDocument document = parse_json(std::move(text), file, JsonDialect::PythonConstants);
   Complaints complaints(document);
   HfReader root(document.root, "", complaints);
   ShapeBuilder out;
   if (is_mistral_params(document.root)) {
     import_mistral_params(root, out);
-    return complete(root, root, "params.json", file, out);
+    return complete(root, root, "params.json", file, formats, out);
   }
   const std::string type = root.text_or("model_type", "");
   if (type.empty()) {
     if (complaints.empty()) root.complain("model_type", "the model_type of the model");
     complaints.throw_if_any();
   }
-  if (const Family* wrapper = find_family(kWrappers, type)) return import_wrapped(root, *wrapper, file);
+  if (const Family* wrapper = find_family(kWrappers, type)) return import_wrapped(root, *wrapper, file, formats);
   const Family* family = find_family(kFamilies, type);
   if (family == nullptr) {
     refuse_type(*document.root.find("model_type"), "model_type", type, complaints);
     complaints.throw_if_any();
   }
   family->import(root, out);
-  return complete(root, root, type, file, out);
+  return complete(root, root, type, file, formats, out);
 }
 
 std::vector<std::string> supported_model_types() {

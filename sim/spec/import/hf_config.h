@@ -16,7 +16,11 @@ bool is_hf_config(const std::string& text);
 
 // Throws InputError(InvalidInput): not JSON, wrong values, unsupported model_type
 // ("deepseek_v4 is known and not modelled: ..."), keys that change shapes.
-ModelSpec import_hf_config(std::string text, const std::string& file);
+// FromFile: the weights are listed by their own headers, so that quantisation_config,
+// known or not, decides no byte and is not read.
+enum class WeightFormats { FromConfig, FromFile };
+ModelSpec import_hf_config(std::string text, const std::string& file,
+                           WeightFormats formats = WeightFormats::FromConfig);
 
 // model_type words that can be imported, and those known but refused, with the reason.
 std::vector<std::string> supported_model_types();

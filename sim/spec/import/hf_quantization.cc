@@ -17,6 +17,7 @@ namespace moeplan {
 namespace {
 
 constexpr std::size_t kMostEntries = 4096;
+constexpr std::string_view kGiveTheFiles = "put the .safetensors files beside the config, their headers say every byte";
 
 struct ModuleNames {
   MatrixRole role;
@@ -94,7 +95,9 @@ class ModuleList {
 struct Method {
   std::string format;
   ModuleList ignored;
-  ModuleList targets;  // empty = every linear layer
+  ModuleList targets;     // empty = every linear layer
+  bool tables = false;    // embedding and head too
+  Count own_modules = 0;  // with a width of their own
 };
 
 void read_list(HfReader& quant, std::string_view key, ModuleList& list) {
@@ -108,18 +111,22 @@ std::string fp8_format(HfReader& quant) {
   const std::vector<Count> block = quant.counts("weight_block_size");
   if (block.empty()) return "fp8";
   if (block == std::vector<Count>{128, 128}) return "fp8_block";
-  quant.complain("weight_block_size", "[128, 128]", "other tiles are not modelled");
+  quant.complain("weight_block_size", "[128, 128]",
+                 std::string("other tiles are not modelled: ") + std::string(kGiveTheFiles));
   return "fp8_block";
 }
 
 std::string group_format(HfReader& quant, std::string_view method) {
-  if (quant.size_or("bits", 4) != 4) quant.complain("bits", "4", "other widths of this method are not modelled");
+  if (quant.size_or("bits", 4) != 4)
+    quant.complain("bits", "4",
+                   std::string("other widths of this method are not modelled: ") + std::string(kGiveTheFiles));
   const JsonNode* group = quant.node("group_size");
   const Count size = group == nullptr ? 128 : group->integer;
   if (size == 128) return "int4_g128";
   if (size == 64) return "int4_g64";
   if (size == 32) return "int4_g32_zp";
-  quant.complain("group_size", "32, 64 or 128", "other groups of " + std::string(method) + " are not modelled");
+  quant.complain("group_size", "32, 64 or 128",
+                 "other groups of " + std::string(method) + " are not modelled: " + std::string(kGiveTheFiles));
   return "int4_g128";
 }
 
@@ -136,7 +143,8 @@ std::string modelopt_format(HfReader& quant) {
   const std::string algorithm = quant.text_or("quant_algo", "");
   if (algorithm == "NVFP4") return "nvfp4";
   if (algorithm == "FP8") return "fp8";
-  quant.complain("quant_algo", "NVFP4 or FP8", "other algorithms are not modelled");
+  quant.complain("quant_algo", "NVFP4 or FP8",
+                 std::string("other algorithms are not modelled: ") + std::string(kGiveTheFiles));
   return "fp8";
 }
 
@@ -183,7 +191,8 @@ std::string compressed_format(HfReader& quant, Method& method) {
     HfReader weights = group.object("weights");
     const std::string found = scheme_format(weights);
     if (!format.empty() && format != found)
-      group.complain("weights", "the same scheme in every group", "mixed schemes are not modelled");
+      group.complain("weights", "the same scheme in every group",
+                     std::string("mixed schemes are not modelled: ") + std::string(kGiveTheFiles));
     format = found;
     for (const std::string& target : group.texts("targets"))
       if (target != "Linear")
@@ -194,8 +203,35 @@ std::string compressed_format(HfReader& quant, Method& method) {
   return format;
 }
 
+// MLX writes {"group_size": 64, "bits": 4} without a method's name, and modules that
+// differ under their own names: {"model.layers.0.mlp.gate": {"group_size": 64, "bits": 8}}.
+std::string mlx_format(HfReader& quant, Method& method) {
+  const Count bits = quant.size("bits");
+  const Count group = quant.size("group_size");
+  for (const JsonMember& member : quant.self().members)
+    if (member.node.kind == JsonKind::Object || member.node.kind == JsonKind::Bool) ++method.own_modules;
+  const std::string mode = quant.text_or("mode", "affine");
+  if (mode == "mxfp4" && bits == 4 && group == 32) return "mxfp4";
+  if (mode == "nvfp4" && bits == 4 && group == 16) return "nvfp4";
+  if (mode != "affine") quant.complain("mode", "affine, mxfp4 or nvfp4", std::string(kGiveTheFiles));
+  if (group == 32 && bits == 4) return "mlx_4bit_g32";
+  if (group != 64) quant.complain("group_size", "64, or 32 with 4 bits", std::string(kGiveTheFiles));
+  if (bits == 3 || bits == 4 || bits == 5 || bits == 6 || bits == 8) return "mlx_" + std::to_string(bits) + "bit";
+  quant.complain("bits", "3, 4, 5, 6 or 8", std::string(kGiveTheFiles));
+  return "mlx_4bit";
+}
+
+bool is_mlx(const JsonNode& quant) {
+  return quant.find("quant_method") == nullptr && quant.find("bits") != nullptr && quant.find("group_size") != nullptr;
+}
+
 std::optional<Method> read_method(HfReader& quant) {
   Method method;
+  if (is_mlx(quant.self())) {
+    method.tables = true;
+    method.format = mlx_format(quant, method);
+    return method;
+  }
   const std::string name = quant.text_or("quant_method", "");
   if (name == "fp8")
     method.format = fp8_format(quant);
@@ -211,7 +247,7 @@ std::optional<Method> read_method(HfReader& quant) {
     method.format = modelopt_format(quant);
   else {
     quant.complain("quant_method", "fp8, mxfp4, compressed-tensors, awq, gptq, bitsandbytes or modelopt",
-                   "other methods are not modelled: their bytes are unknown");
+                   "other methods are not modelled: " + std::string(kGiveTheFiles));
     return std::nullopt;
   }
   for (std::string_view key :
@@ -278,18 +314,39 @@ void choose_words(const Usages& usages, NativeQuant& quant) {
     if (!mostly_quantised(usage)) quant.except.emplace_back(word_of(role));
 }
 
+// The tables are quantised only where their parts are listed.
+void name_all_parts(const Usages& usages, NativeQuant& quant) {
+  for (const auto& [role, usage] : usages) {
+    const std::string part(word_of(usage.part));
+    if (std::find(quant.parts.begin(), quant.parts.end(), part) == quant.parts.end()) quant.parts.push_back(part);
+  }
+  for (const Part table : {Part::Embedding, Part::Head}) quant.parts.emplace_back(word_of(table));
+}
+
 }  // namespace
+
+void import_base_format(HfReader& config, ModelSpec& model) {
+  const std::string dtype = config.dtype();
+  if (!dtype.empty()) model.quant.base = dtype;
+  config.understand({"quantization_config", "quantization", "compression_config"});
+}
 
 void import_quantization(HfReader& config, ModelSpec& model, bool sound) {
   NativeQuant& quant = model.quant;
   const std::string dtype = config.dtype();
   if (!dtype.empty()) quant.base = dtype;
   HfReader enclosing = config.outer() == nullptr ? config : *config.outer();
-  HfReader* holder = config.has("quantization_config")      ? &config
-                     : enclosing.has("quantization_config") ? &enclosing
-                                                            : nullptr;
+  // MLX repeats its own key under the usual one.
+  HfReader* holder = nullptr;
+  std::string_view key;
+  for (const std::string_view name : {"quantization_config", "quantization"})
+    for (HfReader* reader : {&config, &enclosing})
+      if (reader->has(name) && holder == nullptr) {
+        holder = reader;
+        key = name;
+      }
   if (holder == nullptr) return;
-  HfReader reader = holder->object("quantization_config");
+  HfReader reader = holder->object(key);
   const std::optional<Method> method = read_method(reader);
   if (!method || !sound) return;
   const Usages usages = usages_of(model, *method);
@@ -297,7 +354,10 @@ void import_quantization(HfReader& config, ModelSpec& model, bool sound) {
   if (!any) return;
   quant.format = method->format;
   choose_words(usages, quant);
-  const std::string mixed = remark_on_mixed(usages);
+  if (method->tables) name_all_parts(usages, quant);
+  std::string mixed = remark_on_mixed(usages);
+  if (method->own_modules > 0)
+    mixed = std::to_string(method->own_modules) + " modules have a width of their own; native sizes give all the same.";
   if (!mixed.empty()) model.note += (model.note.empty() ? "" : " ") + mixed;
 }
 
