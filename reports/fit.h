@@ -18,11 +18,11 @@ struct FitOrigins {
   Bytes visible;         // to the driver
   Bytes unallocatable;   // of it, never handed to programs
   std::string memory_source;
-  std::string memory_note;     // what --memory replaced
-  bool metal_limit = false;    // what is out of reach is Metal's default limit, which a setting raises
-  std::string runtime_reason;  // "asked for", "the default of rtx-4090"
+  std::string memory_note;                 // what --memory replaced
+  bool metal_limit = false;                // what is out of reach is Metal's default limit, which a setting raises
+  std::string runtime_reason;              // "asked for", "the default of rtx-4090"
   std::vector<std::string> ignored_flags;  // of --engine-flags
-  bool chosen_layout = false;  // nobody named it
+  bool chosen_layout = false;              // nobody named it
   bool default_weights = false;
   bool default_kv = false;
   bool default_context = false;

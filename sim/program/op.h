@@ -18,9 +18,9 @@ enum class Lane : std::uint8_t { Compute, Comm, Copy, Host };
 
 // The step variable that counts an operator's rows on this rank.
 enum class Rows : std::uint8_t {
-  Tokens,      // new tokens of the rank's sequences
-  Sequences,   // one logit row per sequence
-  Routed,      // token-expert pairs that reach the rank's experts
+  Tokens,            // new tokens of the rank's sequences
+  Sequences,         // one logit row per sequence
+  Routed,            // token-expert pairs that reach the rank's experts
   WithContext,       // new tokens plus the cached context that is expanded again (MLA prefill)
   Gathered,          // new tokens of every data-parallel rank
   GatheredSequences  // one logit row per sequence of every data-parallel rank

@@ -16,7 +16,8 @@ inline void estimate_on(const ModelPlan& plan, const RuntimeSpec& runtime, const
   LowerOptions options;
   options.layout = layout;
   options.kv_format = default_kv_format(plan, runtime);
-  const Admission admission{.kv_block = runtime.kv_block_tokens, .chunk = runtime.tiers.front().chunk_tokens, .row_limit = 2};
+  const Admission admission{
+      .kv_block = runtime.kv_block_tokens, .chunk = runtime.tiers.front().chunk_tokens, .row_limit = 2};
   for (const RankClass& rank_class : rank_classes(plan, layout))
     for (Phase phase : {Phase::Prefill, Phase::Decode}) {
       const Program program = lower(plan, runtime, options, rank_class, phase);

@@ -124,9 +124,9 @@ double normal_quantile(double p) {
 TEST(Probability, WidthsInQuadratureAgreeWithTheConvolution) {
   constexpr int kSteps = 60;
   const ErrorWidth cases[][3] = {{{420, 210}, {50, 50}, {200, 200}},  // a label, activations, a context
-                             {{420, 210}, {400, 400}, {200, 200}},
-                             {{0, 0}, {1800, 1800}, {280, 280}},
-                             {{1270, 150}, {45, 45}, {200, 200}}};  // q3_k_m: files are smaller, seldom larger
+                                 {{420, 210}, {400, 400}, {200, 200}},
+                                 {{0, 0}, {1800, 1800}, {280, 280}},
+                                 {{1270, 150}, {45, 45}, {200, 200}}};  // q3_k_m: files are smaller, seldom larger
   for (const auto& sources : cases) {
     const ErrorWidth both = in_quadrature(sources);
     for (const double share : {-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5}) {
