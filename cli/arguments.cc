@@ -122,8 +122,8 @@ std::optional<Count> agreed(std::string_view option, std::optional<Count> own, s
 std::optional<double> agreed(std::string_view option, std::optional<double> own, std::optional<double> said) {
   return agree(option, own, said);
 }
-std::optional<std::string> agreed(std::string_view option, std::optional<std::string> own,
-                                  std::optional<std::string> said) {
+std::optional<std::string> agreed(std::string_view option, const std::optional<std::string>& own,
+                                  const std::optional<std::string>& said) {
   return agree(option, own, said);
 }
 

@@ -49,8 +49,8 @@ std::optional<Count> parse_count(std::string_view text);
 // What an option and --engine-flags say of one thing, when they do not contradict.
 std::optional<Count> agreed(std::string_view option, std::optional<Count> own, std::optional<Count> said);
 std::optional<double> agreed(std::string_view option, std::optional<double> own, std::optional<double> said);
-std::optional<std::string> agreed(std::string_view option, std::optional<std::string> own,
-                                  std::optional<std::string> said);
+std::optional<std::string> agreed(std::string_view option, const std::optional<std::string>& own,
+                                  const std::optional<std::string>& said);
 
 // Throws InputError(Usage).
 [[noreturn]] void throw_usage(std::string_view option, std::string found, std::string expected, std::string hint = "");

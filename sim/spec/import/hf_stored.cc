@@ -369,7 +369,8 @@ class Sorter {
         found.push_back(&w);
       }
     // A bias of the router is one of two kinds, and the first the model has is meant.
-    if (place.roles[0] == MatrixRole::RouterBias && found.size() > 1) found.resize(1);
+    if (place.roles[0] == MatrixRole::RouterBias && found.size() > 1)
+      found.erase(found.begin() + static_cast<std::ptrdiff_t>(1), found.end());
     return found;
   }
 
