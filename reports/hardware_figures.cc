@@ -24,16 +24,16 @@ class FigureList {
  public:
   void group(std::string name) { group_ = std::move(name); }
   template <Dim D>
-  void add(std::string key, std::string name, const Sourced<Quantity<D>>& q) {
-    put(std::move(key), std::move(name), to_text(q.value), q.value.base(), std::string(word_of(q.basis)), q.source);
+  void add(const std::string& key, const std::string& name, const Sourced<Quantity<D>>& q) {
+    put(key, name, to_text(q.value), q.value.base(), std::string(word_of(q.basis)), q.source);
   }
   void add(std::string key, std::string name, const Sourced<Bytes>& q) {
     put(std::move(key), std::move(name), to_text(q.value) + in_gib_text(q.value), static_cast<double>(q.value.count()),
         std::string(word_of(q.basis)), q.source);
   }
   template <class T>
-  void add(std::string key, std::string name, const std::optional<Sourced<T>>& q) {
-    if (q) add(std::move(key), std::move(name), *q);
+  void add(const std::string& key, const std::string& name, const std::optional<Sourced<T>>& q) {
+    if (q) add(key, name, *q);
   }
   void put(std::string key, std::string name, std::string text, double value, std::string basis = "",
            std::string source = "") {

@@ -261,7 +261,7 @@ class GgufImport {
 
   void read_layers() {
     const Count trunk = trunk_layers();
-    GgufLayerReader reader(keys_, *arch_, out_, out_.model.norm);
+    GgufLayerReader reader(keys_, *arch_, out_);
     uses_.resize(layers_.size());
     for (std::size_t l = 0; l < layers_.size(); ++l) {
       const auto index = static_cast<Count>(l);

@@ -102,8 +102,8 @@ struct GgufUse {
 
 class GgufLayerReader {
  public:
-  GgufLayerReader(GgufKeys& keys, const GgufArchitecture& arch, ShapeBuilder& out, NormKind norm)
-      : keys_(keys), arch_(arch), out_(out), norm_(norm) {}
+  GgufLayerReader(GgufKeys& keys, const GgufArchitecture& arch, ShapeBuilder& out)
+      : keys_(keys), arch_(arch), out_(out) {}
 
   // The blocks of layer `index`; nullopt after a complaint.
   std::optional<LayerShape> read(const GgufLayer& layer, Count index, GgufUse& use);
@@ -132,7 +132,6 @@ class GgufLayerReader {
   GgufKeys& keys_;
   const GgufArchitecture& arch_;
   ShapeBuilder& out_;
-  NormKind norm_;
 };
 
 }  // namespace moeplan

@@ -61,6 +61,7 @@ class HeaderHandler {
   std::string found() const { return found_; }
   std::string expected() const { return expected_; }
 
+  // What RapidJSON calls, by its names. NOLINTBEGIN(readability-identifier-naming)
   bool StartObject() {
     switch (state_) {
       case State::Start: state_ = State::Root; return true;
@@ -124,6 +125,7 @@ class HeaderHandler {
   bool Null() { return refuse("null"); }
   bool Bool(bool value) { return refuse(value ? "true" : "false"); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return refuse("a number"); }
+  // NOLINTEND(readability-identifier-naming)
 
  private:
   enum class State {

@@ -28,6 +28,7 @@ class IndexHandler {
   std::string found() const { return found_; }
   std::string expected() const { return expected_; }
 
+  // What RapidJSON calls, by its names. NOLINTBEGIN(readability-identifier-naming)
   bool StartObject() {
     if (state_ == State::Start) return (state_ = State::Root), true;
     if (state_ == State::Map) return (state_ = State::InMap), true;
@@ -65,6 +66,7 @@ class IndexHandler {
   bool Null() { return skip(0, "null"); }
   bool Bool(bool value) { return skip(0, value ? "true" : "false"); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return skip(0, "a number"); }
+  // NOLINTEND(readability-identifier-naming)
 
   bool map_seen() const { return map_seen_; }
 
