@@ -142,7 +142,7 @@ class HeaderHandler {
     InOffsets,
     End
   };
-  enum Field : unsigned { kDtype = 1, kShape = 2, kOffsets = 4, kAll = 7 };
+  enum Field : unsigned { DtypeField = 1, ShapeField = 2, OffsetsField = 4, AllFields = 7 };
 
   std::string path(std::string_view field) const { return printable(tensor_.name) + "/" + std::string(field); }
 
@@ -168,8 +168,8 @@ class HeaderHandler {
   }
 
   bool start_field(std::string_view key) {
-    const Field field = key == "dtype" ? kDtype : key == "shape" ? kShape : kOffsets;
-    if (field == kOffsets && key != "data_offsets") {
+    const Field field = key == "dtype" ? DtypeField : key == "shape" ? ShapeField : OffsetsField;
+    if (field == OffsetsField && key != "data_offsets") {
       json_.complain(key, path("") + printable(key), "an unknown field", "dtype, shape and data_offsets");
       return false;
     }
@@ -178,7 +178,7 @@ class HeaderHandler {
       return false;
     }
     fields_ |= field;
-    state_ = field == kDtype ? State::Dtype : field == kShape ? State::Shape : State::Offsets;
+    state_ = field == DtypeField ? State::Dtype : field == ShapeField ? State::Shape : State::Offsets;
     return true;
   }
 
@@ -200,10 +200,10 @@ class HeaderHandler {
   }
 
   bool finish_tensor() {
-    if (fields_ != kAll) {
-      const std::string_view missing = (fields_ & kDtype) == 0   ? "dtype"
-                                       : (fields_ & kShape) == 0 ? "shape"
-                                                                 : "data_offsets";
+    if (fields_ != AllFields) {
+      const std::string_view missing = (fields_ & DtypeField) == 0   ? "dtype"
+                                       : (fields_ & ShapeField) == 0 ? "shape"
+                                                                     : "data_offsets";
       json_.complain(tensor_.name, path(missing), "nothing", "dtype, shape and data_offsets");
       return false;
     }
