@@ -4,7 +4,7 @@
 namespace moeplan {
 
 const std::vector<CheckpointFile>& checkpoint_files() {
-  static const std::vector<CheckpointFile> files = {
+  static const std::vector<CheckpointFile> kFiles = {
       {"DeepSeek-R1", "GGUF UD-IQ1_M", "", "", 169651208192, FileKind::Excepted,
        "UD: overrides tensor by tensor, no rule of a label"},
       {"DeepSeek-R1", "GGUF UD-IQ1_S", "", "", 140230682214, FileKind::Excepted,
@@ -281,7 +281,7 @@ const std::vector<CheckpointFile>& checkpoint_files() {
       {"", "", "step-3.5-flash", "mlx_8bit", 209082699847, FileKind::Exact, "exo model card"},
       {"", "", "glm-4.7", "mlx_8bit_gs32", 396963397248, FileKind::Exact, "exo model card"},
   };
-  return files;
+  return kFiles;
 }
 
 CheckpointPrediction predicted(const Catalog& catalog, const FormatTable& formats, const CheckpointFile& file) {

@@ -374,13 +374,12 @@ FormatId FormatTable::id_of(std::string_view name) const {
 
 WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std::string_view label) {
   const std::string name = label_word(label);
-  const QuantFormat* format = nullptr;
   WeightPlan plan;
   if (name == "native") {
     plan = plan_native(model, formats);
   } else if (const GgufLabel* gguf = find_gguf_label(name)) {
     plan = GgufPlanner(model, formats, *gguf).plan();
-  } else if ((format = formats.find(name)) != nullptr) {
+  } else if (const QuantFormat* format = formats.find(name)) {
     plan = plan_format(model, formats, static_cast<FormatId>(format - formats.formats.data()));
   } else {
     throw_unknown_label(label, formats);

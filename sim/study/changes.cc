@@ -73,7 +73,8 @@ class ChangeSearch {
       FitQuestion q = q_;
       q.kv = name;
       FitResult result = evaluate_planned(plan_, q);
-      if (keep(ChangeKind::KvFormat, "--kv " + name, cache_share(result.kv_format), std::move(result))) return;
+      const double share = cache_share(result.kv_format);
+      if (keep(ChangeKind::KvFormat, "--kv " + name, share, std::move(result))) return;
     }
   }
 
