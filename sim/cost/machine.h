@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The figures of a device that operator forms use, in base units and without names:
+// what is left of a DeviceSpec when a formula reads it a million times a second.
+#pragma once
+
+#include <array>
+
+#include "sim/cost/kernel_format.h"
+#include "sim/spec/hardware.h"
+
+namespace moeplan {
+
+struct Machine {
+  double bandwidth = 0;  // bytes per second, peak
+  double cache = 0;      // bytes of the last level; 0 = none stated
+  double units = 0;      // SMs, CUs, cores
+  // Dense FLOP/s at rated clocks. Where the device has no unit of this kind, the rate of
+  // what it would do instead: fp4 -> fp8 -> bf16 -> fp32.
+  std::array<double, kMathKinds> peak{};
+  std::array<bool, kMathKinds> native{};  // false: peak is a stand-in
+  double clock_headroom = 1.1;            // highest clock over the rated one
+  double launch_stream = 0;               // seconds per kernel, queued
+  double launch_graph = 0;                // seconds per kernel, recorded
+  bool small_units = false;               // not a data-centre part: floors of laptops and CPUs differ
+
+  double peak_of(MathKind kind) const { return peak[static_cast<std::size_t>(kind)]; }
+  double peak_of(KernelFormat format) const { return peak_of(facts_of(format).math); }
+};
+
+// Launch costs nobody published for a device: medians of te42kyfo/gpu-benches (commit 1c36d50) on H200.
+inline constexpr double kAssumedStreamLaunch = 2.5e-6;
+inline constexpr double kAssumedGraphLaunch = 1.3e-6;
+
+Machine machine_of(const DeviceSpec& device);
+
+}  // namespace moeplan
