@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <variant>
 
 #include "sim/base/json.h"
 #include "sim/spec/catalog.h"
@@ -15,7 +16,14 @@
 namespace moeplan {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
+// A value as people read it and as scripts do: monostate is null.
+struct FieldValue {
+  std::string text;
+  std::variant<std::monostate, bool, Count, double, std::string> raw;
+  friend bool operator==(const FieldValue&, const FieldValue&) = default;
+};
+
+using Fields = std::vector<std::pair<std::string, FieldValue>>;
 
 // Prose of a file: not a difference between models.
 bool is_prose(const std::string& path) {
@@ -24,11 +32,13 @@ bool is_prose(const std::string& path) {
   return false;
 }
 
-std::string plain_text(const JsonNode& node) {
+FieldValue plain_value(const JsonNode& node) {
   switch (node.kind) {
-    case JsonKind::Null: return "null";
-    case JsonKind::Bool: return node.boolean ? "true" : "false";
-    default: return node.text;
+    case JsonKind::Null: return {"null", {}};
+    case JsonKind::Bool: return {node.boolean ? "true" : "false", node.boolean};
+    case JsonKind::Integer: return {node.text, node.integer};
+    case JsonKind::Real: return {node.text, node.real};
+    default: return {node.text, node.text};
   }
 }
 
@@ -46,26 +56,27 @@ void flatten(const JsonNode& node, const std::string& path, Fields& out) {
     for (const auto& [key, value] : node.members) flatten(value, prefix + key, out);
   } else if (is_flat_array(node)) {
     std::string text;
-    for (const JsonNode& item : node.items) text += (text.empty() ? "" : ", ") + plain_text(item);
-    out.emplace_back(path, text);
+    for (const JsonNode& item : node.items) text += (text.empty() ? "" : ", ") + plain_value(item).text;
+    out.emplace_back(path, FieldValue{text, text});
   } else if (node.kind == JsonKind::Array) {
     for (std::size_t i = 0; i < node.items.size(); ++i) flatten(node.items[i], prefix + std::to_string(i), out);
   } else {
-    out.emplace_back(path, plain_text(node));
+    out.emplace_back(path, plain_value(node));
   }
 }
 
-std::string figure_text(const Atom& atom) {
-  if (const Count* count = std::get_if<Count>(&atom)) return grouped(*count);
-  if (const Bytes* bytes = std::get_if<Bytes>(&atom)) return grouped(bytes->count());
-  if (const FlopCount* flops = std::get_if<FlopCount>(&atom)) return fmt::format("{:.6g}", flops->value);
-  return "";
+FieldValue figure_value(const Atom& atom) {
+  if (const Count* count = std::get_if<Count>(&atom)) return {grouped(*count), *count};
+  if (const Bytes* bytes = std::get_if<Bytes>(&atom)) return {grouped(bytes->count()), bytes->count()};
+  if (const FlopCount* flops = std::get_if<FlopCount>(&atom))
+    return {fmt::format("{:.6g}", flops->value), flops->value};
+  return {};
 }
 
 // Figures, then the fields of the file.
 Fields fields_of(const ModelReport& report) {
   Fields fields;
-  for (const auto& [key, value] : figures_of(report)) fields.emplace_back(key, figure_text(value));
+  for (const auto& [key, value] : figures_of(report)) fields.emplace_back(key, figure_value(value));
   const JsonDocument document = parse_json(write_model(report.model), report.model.id);
   flatten(document.root, "", fields);
   return fields;
@@ -73,17 +84,20 @@ Fields fields_of(const ModelReport& report) {
 
 struct FieldPair {
   std::string path;
-  std::string a;
-  std::string b;
+  FieldValue a;
+  FieldValue b;
+  bool differs() const { return a != b; }
 };
+
+const FieldValue kAbsent = {"-", {}};
 
 // Both lists merged: the order of a, with what only b has after its neighbours.
 std::vector<FieldPair> pair_fields(const Fields& a, const Fields& b) {
-  std::map<std::string, std::string> in_b(b.begin(), b.end());
+  std::map<std::string, FieldValue> in_b(b.begin(), b.end());
   std::vector<FieldPair> pairs;
   for (const auto& [path, value] : a) {
     const auto found = in_b.find(path);
-    pairs.push_back({path, value, found == in_b.end() ? "-" : found->second});
+    pairs.push_back({path, value, found == in_b.end() ? kAbsent : found->second});
   }
   std::string previous;
   for (const auto& [path, value] : b) {
@@ -92,11 +106,23 @@ std::vector<FieldPair> pair_fields(const Fields& a, const Fields& b) {
     };
     if (std::none_of(pairs.begin(), pairs.end(), same(path))) {
       auto at = std::find_if(pairs.begin(), pairs.end(), same(previous));
-      pairs.insert(at == pairs.end() ? at : at + 1, {path, "-", value});
+      pairs.insert(at == pairs.end() ? at : at + 1, {path, kAbsent, value});
     }
     previous = path;
   }
   return pairs;
+}
+
+void write_value(JsonWriter& out, std::string_view key, const FieldValue& value) {
+  out.key(key);
+  std::visit(
+      [&out](const auto& raw) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(raw)>, std::monostate>)
+          out.null();
+        else
+          out.value(raw);
+      },
+      value.raw);
 }
 
 }  // namespace
@@ -149,10 +175,10 @@ Document compare_models(const ModelReport& a, const ModelReport& b) {
       {"differs", "", true, 0}, {"field", "field", true, 0}, {"a", a.model.id, true, 0}, {"b", b.model.id, true, 0}};
   Count different = 0;
   for (const FieldPair& pair : pair_fields(fields_of(a), fields_of(b))) {
-    const bool differs = pair.a != pair.b;
+    const bool differs = pair.differs();
     different += differs ? 1 : 0;
     table.rows.push_back(
-        {{{differs ? "*" : ""}, {pair.path}, {pair.a}, {pair.b}}, differs ? Tone::Strong : Tone::Plain});
+        {{{differs ? "*" : ""}, {pair.path}, {pair.a.text}, {pair.b.text}}, differs ? Tone::Strong : Tone::Plain});
   }
   Document document;
   document.add(table);
@@ -167,7 +193,10 @@ std::string json_of_comparison(const ModelReport& a, const ModelReport& b) {
   out.member("a", a.model.id).member("b", b.model.id).key("fields").begin_array();
   for (const FieldPair& pair : pair_fields(fields_of(a), fields_of(b))) {
     out.compact(true).begin_object();
-    out.member("field", pair.path).member("a", pair.a).member("b", pair.b).member("differs", pair.a != pair.b);
+    out.member("field", pair.path);
+    write_value(out, "a", pair.a);
+    write_value(out, "b", pair.b);
+    out.member("differs", pair.differs());
     out.end_object().compact(false);
   }
   out.end_array().end_object();

@@ -98,9 +98,9 @@ const std::string_view kModelDiffSchema = R"(  "type": "object",
       "required": ["field", "a", "b", "differs"],
       "additionalProperties": false,
       "properties": {
-        "field": {"$ref": "#/definitions/text"},
-        "a": {"type": ["string", "number", "null"], "description": "null: the model has no such field"},
-        "b": {"type": ["string", "number", "null"]},
+        "field": {"type": "string", "minLength": 1, "description": "path of a figure in the document of models show, with its unit (checkpoint.bytes), or of a field of the model file"},
+        "a": {"type": ["string", "integer", "number", "boolean", "null"], "description": "figures are numbers in base units; null: the model has no such field"},
+        "b": {"type": ["string", "integer", "number", "boolean", "null"]},
         "differs": {"type": "boolean"}
       }
     }}
