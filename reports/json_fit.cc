@@ -110,9 +110,6 @@ void write_headroom(JsonWriter& out, const FitResult& f) {
   out.end_object();
 }
 
-// Four decimals: more would be pretence.
-double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
-
 void write_solutions(JsonWriter& out, const std::vector<Change>& changes) {
   out.key("solutions").begin_array();
   for (const Change& change : changes) {
@@ -146,6 +143,8 @@ void write_budget(JsonWriter& out, const std::vector<BudgetRow>& rows) {
 }
 
 }  // namespace
+
+double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
 
 void write_layout(JsonWriter& out, const Layout& layout) {
   out.key("layout").begin_object();

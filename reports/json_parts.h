@@ -11,5 +11,7 @@ namespace moeplan {
 void write_layout(JsonWriter& out, const Layout& layout);
 // "decode_tokens_per_s": a bound from memory bandwidth; null where a bandwidth is not known.
 void write_decode(JsonWriter& out, const DecodeFloor& decode);
+// Four decimals: more would be pretence.
+double rounded_probability(double p);
 
 }  // namespace moeplan

@@ -48,11 +48,19 @@ KeyValues header_of(const RunnableReport& report) {
   return block;
 }
 
+// The range of its total straddles the budget: a yes would be a guess.
+bool is_open(const Runnable& r) { return r.verdict == Verdict::Tight; }
+
 // Columns that say nothing on this machine are left out for people, never for spreadsheets.
 struct Columns {
   bool host = true;
   bool layout = true;
+  bool chance = true;  // in a column of its own; else beside the verdict where it is open
 };
+
+std::string verdict_cell(const Runnable& r, bool with_chance) {
+  return with_chance && is_open(r) ? fmt::format("{:.0f} %", 100 * r.probability) : std::string(word_of(r.verdict));
+}
 
 Row row_of(const Runnable& r, Count place, Columns columns) {
   Row row{{{place},
@@ -69,7 +77,8 @@ Row row_of(const Runnable& r, Count place, Columns columns) {
   }
   row.cells.push_back({r.max_context});
   row.cells.push_back({r.decode.known() ? speed_text(r.decode.value) : "-"});
-  row.cells.push_back({std::string(word_of(r.verdict))});
+  row.cells.push_back({verdict_cell(r, !columns.chance)});
+  if (columns.chance) row.cells.push_back({fmt::format("{:.4f}", r.probability)});
   if (columns.layout) row.cells.push_back({describe(r.layout)});
   return row;
 }
@@ -90,6 +99,7 @@ Table table_of(const RunnableReport& report, Columns columns) {
   table.columns.push_back({"max_context_tokens", "context <=", false, 6});
   table.columns.push_back({"decode_at_most_tokens_per_s", "tok/s", false, 0});
   table.columns.push_back({"verdict", "fits", true, 0});
+  if (columns.chance) table.columns.push_back({"probability_fits", "P(fits)", false, 8});
   if (columns.layout) table.columns.push_back({"layout", "layout", true, 1});
   const std::size_t rows = shown_rows(report);
   for (std::size_t i = 0; i < rows; ++i)
@@ -117,6 +127,10 @@ ItemList notes_of(const RunnableReport& report) {
                      "a format of at most 5 bits.")});
   notes.items.push_back(
       {std::string("tok/s is what memory bandwidth allows at most, not a forecast; runs reach 24 to 78 % of it.")});
+  if (std::any_of(report.found.begin(), report.found.end(), is_open))
+    notes.items.push_back(
+        {std::string("fits in %: tight; the probability that it fits, where its size is not known well enough to say "
+                     "yes.")});
   if (shown_rows(report) < report.found.size())
     notes.items.push_back({fmt::format("{} more rows: --all shows them.", report.found.size() - shown_rows(report))});
   notes.items.push_back(
@@ -131,7 +145,8 @@ void write_runnable(JsonWriter& out, const Runnable& r) {
   out.member("model", r.model).member("total_parameters", r.total_parameters);
   out.member("active_parameters", r.active_parameters);
   out.member("weights", r.weights).member("bits_per_weight", r.bits_per_weight);
-  out.member("verdict", word_of(r.verdict)).member("device_bytes", r.device_bytes.count());
+  out.member("verdict", word_of(r.verdict)).member("probability_fits", rounded_probability(r.probability));
+  out.member("device_bytes", r.device_bytes.count());
   out.member("host_bytes", r.host_bytes.count()).member("margin_bytes", r.margin.count());
   out.member("host_expert_layers", r.host_expert_layers).member("max_context_tokens", r.max_context);
   write_layout(out, r.layout);
@@ -151,7 +166,7 @@ Document describe_runnable(const RunnableReport& report) {
             : fmt::format("none of {} known models runs here, in any format", report.models_known)});
     return document;
   }
-  document.add(table_of(report, {.host = uses_host(report), .layout = report.question.gpus > 1}));
+  document.add(table_of(report, {.host = uses_host(report), .layout = report.question.gpus > 1, .chance = false}));
   document.add(notes_of(report));
   return document;
 }

@@ -95,7 +95,7 @@ const std::string_view kFitListSchema = R"(  "type": "object",
 const std::string_view kFitDefinitions = R"(    "runnable": {
       "type": "object",
       "required": ["model", "total_parameters", "active_parameters", "weights", "bits_per_weight", "verdict",
-                   "device_bytes", "host_bytes", "margin_bytes", "host_expert_layers", "max_context_tokens", "layout",
+                   "probability_fits", "device_bytes", "host_bytes", "margin_bytes", "host_expert_layers", "max_context_tokens", "layout",
                    "decode_tokens_per_s"],
       "additionalProperties": false,
       "properties": {
@@ -105,6 +105,7 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
         "weights": {"$ref": "#/definitions/text"},
         "bits_per_weight": {"type": "number", "minimum": 0},
         "verdict": {"enum": ["yes", "tight"]},
+        "probability_fits": {"$ref": "#/definitions/probability"},
         "device_bytes": {"$ref": "#/definitions/bytes"},
         "host_bytes": {"$ref": "#/definitions/bytes"},
         "margin_bytes": {"$ref": "#/definitions/difference_of_bytes"},

@@ -98,6 +98,7 @@ class ModelSearch {
             .active_parameters = counts_.active,
             .bits_per_weight = bits_of(weights),
             .verdict = f.verdict,
+            .probability = f.probability,
             .layout = q.layout,
             .device_bytes = f.ranks.front().ledger.total,
             .host_bytes = f.host_bytes,

@@ -18,6 +18,7 @@ struct Runnable {
   Count active_parameters = 0;
   double bits_per_weight = 0;  // of what is resident, host included
   Verdict verdict = Verdict::No;
+  double probability = 0;  // that it fits
   Layout layout;
   Bytes device_bytes;  // of the tightest device
   Bytes host_bytes;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <set>
 
 namespace moeplan {
@@ -87,6 +89,18 @@ TEST(Runnable, SpeedIsBandwidthOverDistinctBytesAtMost) {
   const double expert_bytes = 48.0 * 8 * 3 * 768 * 2048 * found[0].bits_per_weight / 8;
   EXPECT_LT(found[0].decode.value, 1e12 / (0.8 * expert_bytes));
   EXPECT_GT(found[0].decode.value, 1e12 / (4 * expert_bytes));
+}
+
+// Tight is 0.5 <= P < 0.9, yes is P >= 0.9 (sim/study/fit.h).
+TEST(Runnable, TheProbabilityTellsTightFromYes) {
+  const std::vector<Runnable> found =
+      find_runnable(models({"mixtral-8x7b", "dbrx", "hunyuan-a13b", "qwen3-coder-next"}),
+                    machine("llama.cpp", scaled(kGiB, 23.64), 64 * kGiB));
+  ASSERT_TRUE(std::any_of(found.begin(), found.end(), [](const Runnable& r) { return r.verdict == Verdict::Tight; }));
+  for (const Runnable& r : found) {
+    EXPECT_EQ(r.probability < 0.9, r.verdict == Verdict::Tight) << r.model << " " << r.probability;
+    EXPECT_GE(r.probability, 0.5) << r.model;
+  }
 }
 
 TEST(Runnable, EncodersAndGuessedShapesAreNotOffered) {
