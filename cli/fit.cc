@@ -28,9 +28,10 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 30> kOptions = {{
+constexpr std::array<Option, 31> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
+    {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
     {"gpus", "N", "devices in all (default: one, or all of the machine); min: the fewest that are enough"},
     {"budget-gpus", "N", "what N devices can hold: formats, layouts, longest context, most sequences"},
     {"host-memory", "SIZE", "memory of each host that experts may use"},
@@ -250,10 +251,8 @@ void set_memory(Asked& asked, const Arguments& arguments, const HardwareChoice& 
   const RuntimeSpec& runtime = asked.question.runtime;
   device.device = hardware.device ? hardware.device->id : "";
   device.capacity = hardware.capacity();
-  if (runtime.reserve == ReserveKind::Total) {
-    device.reserve = std::max(runtime.reserve_fixed, scaled(device.capacity, runtime.reserve_fraction));
-    device.reserve = std::min(device.reserve, device.capacity);
-  }
+  device.reserve = reserve_of(runtime, device.capacity);
+  if (hardware.has_working_sets()) device.raisable_to = hardware.visible;
   const std::optional<double> fraction =
       agreed("memory-fraction", memory_fraction(arguments), asked.engine.memory_fraction);
   asked.question.memory_fraction = fraction;

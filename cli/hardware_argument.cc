@@ -9,6 +9,7 @@
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/base/unit_text.h"
+#include "sim/study/fit.h"
 
 namespace moeplan {
 namespace {
@@ -75,6 +76,22 @@ void use_device(HardwareChoice& choice, std::optional<Bytes> memory) {
   choice.memory_source += "; out of reach: the share of the profile (" + device.unallocatable.source + ")";
 }
 
+// The part of the RAM that Metal lets the GPU use, moved by hand.
+void use_gpu_limit(HardwareChoice& choice, const Arguments& arguments) {
+  const std::optional<Bytes> limit = arguments.bytes("gpu-limit", kLeastMemory);
+  if (!limit) return;
+  if (!choice.has_working_sets())
+    throw_usage("gpu-limit", choice.name.empty() ? "it with a bare --memory" : "it with " + choice.name,
+                "an Apple device, whose GPU gets a part of the RAM that iogpu.wired_limit_mb sets",
+                "how much other devices may use, say with --memory or --reserve");
+  if (*limit > choice.visible)
+    throw_usage("gpu-limit", to_text(*limit), "at most the " + to_text(choice.visible) + " of RAM there are",
+                "name the RAM of the machine with --memory");
+  choice.unallocatable = choice.visible - *limit;
+  choice.memory_source += "; --gpu-limit";
+  choice.memory_note = fmt::format("after {}", gpu_limit_command(*limit));
+}
+
 void use_host(HardwareChoice& choice, const Arguments& arguments) {
   choice.host_is_device = choice.is_shared();
   const std::optional<Bytes> asked = arguments.bytes("host-memory", Bytes(0));
@@ -126,10 +143,12 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
       throw_usage("hardware", choice.node->id + " with its unequal devices", "a machine with devices of one kind");
     choice.name = choice.node ? choice.node->id : choice.device->id;
     use_device(choice, memory);
+    use_gpu_limit(choice, arguments);
   } else {
     choice.visible = *memory;
     choice.memory_source = "--memory";
     warn_if_marketed(catalog, *memory, choice.warnings);
+    use_gpu_limit(choice, arguments);
   }
   use_host(choice, arguments);
   return choice;

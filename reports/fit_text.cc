@@ -331,16 +331,18 @@ KeyValue sequences_line(const FitReport& report) {
 // Source: hardware facts, row "Apple GPU memory = RAM".
 KeyValue metal_hint(const FitReport& report) {
   const FitResult& f = report.result;
-  const Bytes needed = f.ranks.front().ledger.total + f.ranks.front().held;
   const Bytes ram = report.origins.visible;
   Phrase hint = {"macOS keeps ", report.origins.unallocatable, " of the RAM from the GPU; "};
-  if (needed >= ram) {
+  const std::vector<Change>& ways = report.changes.fitting;
+  const auto raised =
+      std::find_if(ways.begin(), ways.end(), [](const Change& c) { return c.kind == ChangeKind::GpuLimit; });
+  if (raised == ways.end()) {
     hint.insert(hint.end(), {"sysctl iogpu.wired_limit_mb raises that to at most the ", ram,
-                             " there are, and this needs ", needed});
+                             " there are, and this needs ", f.ranks.front().ledger.total + f.ranks.front().held});
   } else {
-    hint.insert(hint.end(), {fmt::format("sudo sysctl iogpu.wired_limit_mb={} would let it use the ",
-                                         ceil_div(needed.count(), kMiB.count())),
-                             needed, " this needs and leave ", ram - needed, " of ", ram, " to everything else"});
+    const Bytes limit = raised->result.question.device.capacity;
+    hint.insert(hint.end(), {gpu_limit_command(limit) + " lets it use the ", limit, " this needs and leaves ",
+                             ram - limit, " of ", ram, " to everything else, until the next start"});
   }
   return {"hint", hint};
 }

@@ -48,6 +48,23 @@ class ChangeSearch {
          evaluate_planned(plan_, q));
   }
 
+  // Metal told to use more of the RAM, in whole MiB.
+  void gpu_limit() {
+    if (!q_.device.raisable_to || base_.margin >= Bytes(0)) return;
+    FitQuestion q = q_;
+    // A reserve that is a share of the capacity grows with it.
+    for (int i = 0; i < kReserveRounds; ++i) {
+      const FitResult now = evaluate_planned(plan_, q);
+      if (fits(now)) break;
+      q.device.capacity = Bytes(round_up((q.device.capacity - now.margin).count(), kMiB.count()));
+      if (!q.device.reserve_asked && !q.memory_fraction) q.device.reserve = reserve_of(q.runtime, q.device.capacity);
+    }
+    if (q.device.capacity > *q_.device.raisable_to - kLeastForSystem) return;
+    const double share = (q.device.capacity - q_.device.capacity).size() / q_.device.raisable_to->size();
+    const std::string limit = std::to_string(q.device.capacity.count() / kMiB.count()) + "MiB";
+    keep(ChangeKind::GpuLimit, "--gpu-limit " + limit, share, evaluate_planned(plan_, q));
+  }
+
   void context() {
     if (base_.max_context < kUsefulContext) return;
     FitQuestion q = q_;
@@ -147,6 +164,9 @@ class ChangeSearch {
  private:
   static constexpr Bytes kLeastReserve = Bytes(Count{1} << 29);  // what --memory alone keeps (CLI.md section 4)
   static constexpr double kLeastReserveShare = 0.02;
+  // What a system beside the GPU cannot do without; assumed, as in the CPU profiles.
+  static constexpr Bytes kLeastForSystem = Bytes(Count{4} << 30);
+  static constexpr int kReserveRounds = 4;
   static constexpr double kWorthwhile = 0.1;  // a format that saves less is not worth its loss
   static constexpr Count kUsefulContext = 256;
   static constexpr Count kMostGpus = 1024;
@@ -165,6 +185,7 @@ class ChangeSearch {
   void search(ChangeKind kind) {
     switch (kind) {
       case ChangeKind::Layout: return layouts();
+      case ChangeKind::GpuLimit: return gpu_limit();
       case ChangeKind::Reserve: return reserve();
       case ChangeKind::Context: return context();
       case ChangeKind::Sequences: return sequences();
@@ -306,6 +327,7 @@ Changes find_changes(const FitQuestion& question) {
   if (fits(base)) return {};
   ChangeSearch search(question, base, std::move(plan));
   search.layouts();
+  search.gpu_limit();
   search.reserve();
   search.context();
   search.sequences();

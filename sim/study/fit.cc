@@ -324,6 +324,17 @@ std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
   return legal;
 }
 
+// macOS gives the GPU part of the RAM (facts of hardware, "Apple GPU memory"); the setting
+// holds until the next start.
+std::string gpu_limit_command(Bytes limit) {
+  return "sudo sysctl iogpu.wired_limit_mb=" + std::to_string(ceil_div(limit.count(), kMiB.count()));
+}
+
+Bytes reserve_of(const RuntimeSpec& runtime, Bytes capacity) {
+  if (runtime.reserve != ReserveKind::Total) return Bytes(0);
+  return std::min(capacity, std::max(runtime.reserve_fixed, scaled(capacity, runtime.reserve_fraction)));
+}
+
 std::string_view limiting_kind(const FitResult& result) {
   if (result.host_short) return "host memory";
   const LedgerLine* largest = nullptr;

@@ -26,6 +26,8 @@ struct DeviceBudget {
   Count node_devices = 1;
   Count fast_domain = 8;     // devices that reach each other over the fast fabric
   std::optional<Bytes> ssd;  // of the host: room to page experts from
+  // RAM of which a setting of the system gives programs only a part (Metal); more of it can be asked for.
+  std::optional<Bytes> raisable_to;
 };
 
 // One device of a machine whose devices differ.
@@ -106,6 +108,7 @@ FitResult evaluate(const FitQuestion& question);
 // One change of a question, evaluated.
 enum class ChangeKind {
   Layout,
+  GpuLimit,
   Reserve,
   Context,
   Sequences,
@@ -138,11 +141,16 @@ Changes find_changes(const FitQuestion& question);
 // several), else the first legal one; none when nothing is legal.
 std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
 
+// DeviceBudget::reserve where nobody asked for another.
+Bytes reserve_of(const RuntimeSpec& runtime, Bytes capacity);
 // What the engine leaves empty, by its reserve rule or as asked.
 Holdback holdback_of(const FitQuestion& question);
 // The share the engine's own option would name: vLLM's and SGLang's of the memory,
 // TensorRT-LLM's of what is left to the caches.
 double memory_fraction_of(const FitQuestion& question);
+
+// The command that lets Metal use so much of the RAM.
+std::string gpu_limit_command(Bytes limit);
 
 // What limits the tightest rank: the ledger kind with the most bytes.
 std::string_view limiting_kind(const FitResult& result);

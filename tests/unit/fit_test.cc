@@ -281,6 +281,28 @@ TEST(Fit, ASmallerReserveIsOfferedWhenItIsAllThatIsMissing) {
   EXPECT_NE(runtime_flags(changes.front().result).find("--gpu-memory-utilization 0.9"), std::string::npos);
 }
 
+TEST(Fit, ALargerGpuLimitIsOfferedOnlyWhereItIsEnoughAndLeavesRoom) {
+  // 64 GiB of RAM of which Metal gives 48: q8_0 takes 47.80 and the reserve of 2 % 0.96.
+  FitQuestion q = question("mixtral-8x7b", "llama.cpp", 48 * kGiB);
+  q.weights = "q8_0";
+  q.device.host_is_device = true;
+  q.device.raisable_to = 64 * kGiB;
+  const auto offered = [&q] {
+    for (const Change& c : find_changes(q).fitting)
+      if (c.kind == ChangeKind::GpuLimit) return c.result;
+    return FitResult{};
+  };
+  const FitResult raised = offered();
+  EXPECT_NE(raised.verdict, Verdict::No);
+  EXPECT_LT(raised.margin, kMiB);  // the least that is enough, in whole MiB
+  EXPECT_EQ(raised.question.device.reserve, scaled(raised.question.device.capacity, 0.02));
+  // 4 GiB stay with the system: with a byte less of RAM there is no room for them.
+  q.device.raisable_to = raised.question.device.capacity + 4 * kGiB;
+  EXPECT_NE(offered().verdict, Verdict::No);
+  q.device.raisable_to = *q.device.raisable_to - Bytes(1);
+  EXPECT_EQ(offered().verdict, Verdict::No);
+}
+
 TEST(Fit, BeyondOneNodeDevicesComeByTheNode) {
   FitQuestion q = question("kimi-k2", "vllm-0.19", 140 * kGiB);
   q.layout = {.tp = 8, .dp = 1, .moe_tp = 8, .ep = 1};
