@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "sim/base/large_pages.h"
 #include "sim/base/text.h"
 
 namespace moeplan {
@@ -439,6 +440,9 @@ JsonDocument parse_json(std::string source, std::string file, JsonDialect dialec
   refuse(std::move(problem));
 }
 
+// Readers that pad a text (ForeignJson) need not move it.
+constexpr std::size_t kReadersPadding = 64;
+
 std::string read_text_file(const std::string& path, Bytes max_size) {
   refuse_if_not_regular(path);
   std::error_code error;
@@ -450,7 +454,10 @@ std::string read_text_file(const std::string& path, Bytes max_size) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) refuse_file(path, std::generic_category().message(errno), "a readable file");
   // A file can change after its size was asked for: one byte more would show it.
-  std::string text(static_cast<std::size_t>(size) + 1, '\0');
+  std::string text;
+  text.reserve(static_cast<std::size_t>(size) + kReadersPadding);
+  prefer_large_pages(text.data(), text.capacity());
+  text.resize(static_cast<std::size_t>(size) + 1);
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) refuse_file(path, std::generic_category().message(errno), "a readable file");
   if (text.size() > size) refuse_file(path, "a file that grows while it is read", "a complete file", "try again");

@@ -18,6 +18,7 @@
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/spec/import/hf_tensor_names.h"
+#include "sim/spec/import/name_patterns.h"
 #include "sim/spec/import/packed_formats.h"
 #include "sim/spec/import/safetensors.h"
 
@@ -43,7 +44,9 @@ struct Cell {
 
 struct PatternInfo {
   NamePlace place;
-  std::uint32_t module = 0;  // patterns that differ in the suffix only share it
+  std::uint32_t module = 0;             // patterns that differ in the suffix only share it
+  std::uint64_t last_key = UINT64_MAX;  // of the cell that took the last tensor
+  std::size_t last_cell = 0;
 };
 
 // A matrix of the model as a layer has it.
@@ -110,14 +113,14 @@ class Sorter {
   // ---- tensors -> cells ----
 
   void make_cells() {
-    std::unordered_map<std::string, std::uint32_t> number_of;
+    NamePatterns patterns;
     std::unordered_map<std::uint64_t, std::size_t> cell_of;
-    NumberedName name;
     for (std::size_t i = 0; i < list_.tensors.size(); ++i) {
-      take_numbers(list_.tensors[i].name, name);
-      const auto [found, fresh] = number_of.try_emplace(name.pattern, static_cast<std::uint32_t>(patterns_.size()));
-      if (fresh) add_pattern(name.pattern);
-      const NamePlace& place = patterns_[found->second].place;
+      const std::uint32_t pattern = patterns.number_of(list_.tensors[i].name);
+      if (pattern == patterns_.size()) add_pattern(patterns.pattern(pattern));
+      const NumberedName& name = patterns.numbers();
+      PatternInfo& info = patterns_[pattern];
+      const NamePlace& place = info.place;
       const auto number = [&name](int slot, Count fallback) {
         return slot < 0                                      ? fallback
                : static_cast<std::size_t>(slot) < name.count ? name.numbers[static_cast<std::size_t>(slot)]
@@ -127,18 +130,22 @@ class Sorter {
       Count layer = place.part == Part::Vision ? -1 : number(place.layer, -1);
       if (layer >= kMostLayers) layer = -1;
       const Count occurrence = std::clamp<Count>(number(place.occurrence, 0), 0, kMostOccurrences - 1) + place.first;
-      const std::uint64_t key = (static_cast<std::uint64_t>(found->second) << 32U) |
+      const std::uint64_t key = (static_cast<std::uint64_t>(pattern) << 32U) |
                                 static_cast<std::uint64_t>((layer + 1) * 2 * kMostOccurrences + occurrence);
-      const auto [at, new_cell] = cell_of.try_emplace(key, cells_.size());
-      if (new_cell) {
-        Cell cell;
-        cell.pattern = found->second;
-        cell.example = static_cast<std::uint32_t>(i);
-        cell.layer = layer;
-        cell.occurrence = occurrence;
-        cells_.push_back(cell);
+      if (info.last_key != key) {  // the experts of a layer share a cell
+        const auto [at, new_cell] = cell_of.try_emplace(key, cells_.size());
+        if (new_cell) {
+          Cell cell;
+          cell.pattern = pattern;
+          cell.example = static_cast<std::uint32_t>(i);
+          cell.layer = layer;
+          cell.occurrence = occurrence;
+          cells_.push_back(cell);
+        }
+        info.last_key = key;
+        info.last_cell = at->second;
       }
-      add(cells_[at->second], i);
+      add(cells_[info.last_cell], i);
     }
   }
 

@@ -575,6 +575,7 @@ void take_numbers(std::string_view name, NumberedName& out) {
     Count number = 0;
     while (end < name.size() && is_digit(name[end]) && number < kMostNumber) number = 10 * number + (name[end++] - '0');
     if ((end == name.size() || name[end] == '.') && number < kMostNumber) {
+      out.places[out.count] = static_cast<std::size_t>(to - out.pattern.data());
       out.numbers[out.count++] = number;
       *to++ = '*';
     } else {

@@ -17,7 +17,8 @@ namespace moeplan {
 // A name without its numbers: "model.layers.*.mlp.experts.*.up_proj.weight", {3, 17}.
 struct NumberedName {
   std::string pattern;
-  std::array<Count, 4> numbers{};  // further numbers stay in the pattern's text
+  std::array<Count, 4> numbers{};       // further numbers stay in the pattern's text
+  std::array<std::size_t, 4> places{};  // of the numbers' * in the pattern
   std::size_t count = 0;
 };
 inline constexpr Count kMostNumber = 1'000'000;  // a larger number is text

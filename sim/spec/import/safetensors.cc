@@ -8,10 +8,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <system_error>
 #include <utility>
 
 #include "sim/base/error.h"
+#include "sim/base/large_pages.h"
 #include "sim/base/text.h"
 #include "sim/spec/import/safetensors_json.h"
 
@@ -50,6 +52,7 @@ std::string dtype_names() {
 struct Span {
   Count begin = 0;
   Count end = 0;
+  friend auto operator<=>(const Span&, const Span&) = default;
 };
 
 // Fills a TensorList; stops at the first thing that is not the header's grammar.
@@ -277,18 +280,25 @@ void check_size(ListedTensor& t, const Span& span, ForeignJson& json) {
                   std::to_string(whole) + " (" + std::to_string(values) + " values of " + std::string(t.dtype) + ")");
 }
 
+// Positions by begin, then end. Most writers list tensors in the order of their data.
+std::vector<std::uint32_t> order_of(const std::vector<Span>& spans) {
+  std::vector<std::uint32_t> order(spans.size());
+  std::iota(order.begin(), order.end(), 0U);
+  if (std::is_sorted(spans.begin(), spans.end())) return order;
+  std::vector<std::pair<Span, std::uint32_t>> keyed;
+  keyed.reserve(spans.size());
+  for (const std::uint32_t i : order) keyed.emplace_back(spans[i], i);
+  std::sort(keyed.begin(), keyed.end());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = keyed[i].second;
+  return order;
+}
+
 // The data of all tensors, in order of place, covers [0, data) without gap or overlap.
 void check_places(const TensorList& list, const std::vector<Span>& spans, std::optional<Bytes> data,
                   ForeignJson& json) {
-  std::vector<std::uint32_t> order(spans.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint32_t>(i);
-  const auto before = [&](std::uint32_t a, std::uint32_t b) {
-    return std::pair(spans[a].begin, spans[a].end) < std::pair(spans[b].begin, spans[b].end);
-  };
-  if (!std::is_sorted(order.begin(), order.end(), before)) std::sort(order.begin(), order.end(), before);
   Count end = 0;
   std::string_view previous = "the header";
-  for (const std::uint32_t i : order) {
+  for (const std::uint32_t i : order_of(spans)) {
     const std::string path = spans[i].begin == end ? "" : printable(list.tensors[i].name) + "/data_offsets";
     if (spans[i].begin < end)
       json.complain(list.tensors[i].name, path, "a begin at " + std::to_string(spans[i].begin),
@@ -316,6 +326,15 @@ void check_places(const TensorList& list, const std::vector<Span>& spans, std::o
   throw InputError(ErrorKind::InvalidInput, problem);
 }
 
+// Room for the padding of ForeignJson too, so that it moves nothing.
+std::string text_of_size(std::size_t size) {
+  std::string text;
+  text.reserve(size + kForeignPadding);
+  prefer_large_pages(text.data(), text.capacity());
+  text.resize(size);
+  return text;
+}
+
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 }  // namespace
@@ -333,18 +352,14 @@ TensorList read_safetensors_header(std::string text, const std::string& file, st
   // Usual entries take 120 to 150 bytes: growing such tables step by step costs as much as parsing.
   const std::size_t likely = list.names.back().size() / kUsualEntry;
   list.tensors.reserve(likely);
+  prefer_large_pages(list.tensors.data(), likely * sizeof(ListedTensor));
   spans.reserve(likely);
   HeaderHandler handler(list, spans, json);
   json.parse(handler);
 
-  std::vector<std::string_view> names;
-  names.reserve(list.tensors.size());
-  for (std::size_t i = 0; i < list.tensors.size(); ++i) {
-    check_size(list.tensors[i], spans[i], json);
-    names.push_back(list.tensors[i].name);
-  }
-  const std::size_t twice = first_duplicate(names);
-  if (twice != names.size()) json.complain(names[twice], printable(names[twice]), "a name given twice", "one tensor");
+  for (std::size_t i = 0; i < list.tensors.size(); ++i) check_size(list.tensors[i], spans[i], json);
+  if (const ListedTensor* twice = first_duplicate(list.tensors))
+    json.complain(twice->name, printable(twice->name), "a name given twice", "one tensor");
   json.throw_if_any();
   check_places(list, spans, data, json);
   json.throw_if_any();
@@ -371,7 +386,7 @@ TensorList read_safetensors_file(const std::string& path) {
     std::rewind(in.get());
     if (size > static_cast<std::uintmax_t>(kMaxSafetensorsHeader.count()))
       refuse_file(path, "a file that starts with {", "8 bytes of header length");
-    std::string text(static_cast<std::size_t>(size), '\0');
+    std::string text = text_of_size(static_cast<std::size_t>(size));
     text.resize(std::fread(text.data(), 1, text.size(), in.get()));
     return read_safetensors_header(std::move(text), path);
   }
@@ -382,7 +397,7 @@ TensorList read_safetensors_file(const std::string& path) {
   if (length > size - sizeof prefix)
     refuse_file(path, "a header of " + std::to_string(length) + " bytes in a file of " + std::to_string(size),
                 "a header inside the file", "the file is cut short: download it again");
-  std::string text(static_cast<std::size_t>(length), '\0');
+  std::string text = text_of_size(static_cast<std::size_t>(length));
   if (std::fread(text.data(), 1, text.size(), in.get()) != text.size())
     refuse_file(path, "a file that shrinks while it is read", "a complete file", "try again");
   TensorList list =

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "sim/base/large_pages.h"
 #include "sim/base/text.h"
 #include "sim/spec/import/safetensors.h"
 #include "sim/spec/import/safetensors_json.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxShards = 100'000;  // what "-of-99999" can name
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kUsualEntry = 85;
 
 // Plain names only: an index must not lead out of its folder.
 bool is_plain_name(std::string_view name) {
@@ -142,15 +144,15 @@ TensorList read_safetensors_index(std::string text, const std::string& file) {
   list.sized = false;
   list.names.push_back(std::move(text));
   ForeignJson json(list.names.back(), file);
+  const std::size_t likely = list.names.back().size() / kUsualEntry;
+  list.tensors.reserve(likely);
+  prefer_large_pages(list.tensors.data(), likely * sizeof(ListedTensor));
   IndexHandler handler(list, json);
   json.parse(handler);
   if (!handler.map_seen()) json.complain_at(0, "weight_map", "nothing", "an object of tensor names and files");
   json.throw_if_any();
-  std::vector<std::string_view> names;
-  names.reserve(list.tensors.size());
-  for (const ListedTensor& t : list.tensors) names.push_back(t.name);
-  const std::size_t twice = first_duplicate(names);
-  if (twice != names.size()) json.complain(names[twice], printable(names[twice]), "a name given twice", "one file");
+  if (const ListedTensor* twice = first_duplicate(list.tensors))
+    json.complain(twice->name, printable(twice->name), "a name given twice", "one file");
   json.throw_if_any();
   return list;
 }

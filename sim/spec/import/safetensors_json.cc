@@ -13,8 +13,6 @@
 namespace moeplan {
 namespace {
 
-constexpr std::size_t kPadding = 16;
-
 // Offset of the first byte that is not UTF-8, or text.size(). Eight ASCII bytes at a time.
 std::size_t end_of_utf8(std::string_view text) {
   std::size_t at = 0;
@@ -50,7 +48,7 @@ ForeignJson::ForeignJson(std::string& text, std::string file)
   throw_if_any();
   if (text.find('\\') != std::string::npos) original_ = text;
   // Longer than any small-string buffer too: a moved text keeps its bytes where they are.
-  text.append(kPadding, '\0');
+  text.append(kForeignPadding, '\0');
 }
 
 void ForeignJson::complain(std::string_view where, std::string path, std::string found, std::string expected,
@@ -93,18 +91,21 @@ void ForeignJson::throw_if_any() const {
   throw InputError(ErrorKind::InvalidInput, std::move(all));
 }
 
-std::size_t first_duplicate(const std::vector<std::string_view>& names) {
+const ListedTensor* first_duplicate(const std::vector<ListedTensor>& tensors) {
+  // Names that ascend all differ.
+  const auto not_before = [](const ListedTensor& a, const ListedTensor& b) { return a.name >= b.name; };
+  if (std::adjacent_find(tensors.begin(), tensors.end(), not_before) == tensors.end()) return nullptr;
   // Open addressing, at most half full; position + 1 in each slot.
-  const std::size_t slots = std::bit_ceil(2 * names.size() + 2);
+  const std::size_t slots = std::bit_ceil(2 * tensors.size() + 2);
   std::vector<std::uint32_t> table(slots, 0);
   const std::hash<std::string_view> hash;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    std::size_t slot = hash(names[i]) & (slots - 1);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    std::size_t slot = hash(tensors[i].name) & (slots - 1);
     for (; table[slot] != 0; slot = (slot + 1) & (slots - 1))
-      if (names[table[slot] - 1] == names[i]) return i;
+      if (tensors[table[slot] - 1].name == tensors[i].name) return &tensors[i];
     table[slot] = static_cast<std::uint32_t>(i + 1);
   }
-  return names.size();
+  return nullptr;
 }
 
 }  // namespace moeplan

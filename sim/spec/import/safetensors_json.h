@@ -10,6 +10,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/units.h"
+#include "sim/spec/import/tensor_list.h"
 
 // SIMD in rapidjson reads whole aligned 16-byte blocks: ForeignJson pads its text.
 #ifdef __SSE2__
@@ -20,6 +21,9 @@
 #include <rapidjson/reader.h>
 
 namespace moeplan {
+
+// NULs behind the text.
+inline constexpr std::size_t kForeignPadding = 16;
 
 // A text parsed in place. Strings handed to the handler point into it.
 class ForeignJson {
@@ -65,7 +69,7 @@ class ForeignJson {
 // Text in the handler's hands.
 inline std::string_view view_of(const char* text, rapidjson::SizeType length) { return {text, length}; }
 
-// Position of the first name that occurred before; names.size() when all differ.
-std::size_t first_duplicate(const std::vector<std::string_view>& names);
+// The first tensor whose name occurred before; nullptr when all differ.
+const ListedTensor* first_duplicate(const std::vector<ListedTensor>& tensors);
 
 }  // namespace moeplan

@@ -139,6 +139,7 @@ class Mismatches {
 // Every tensor of a file is in the index under that file, and the other way round.
 void compare(const TensorList& index, const TensorList& files, const std::vector<std::size_t>& number_in_index,
              const std::string& path) {
+  if (number_in_index.empty()) return;  // no file is there
   Mismatches mismatches(path);
   std::unordered_map<std::string_view, std::uint32_t> shard_of;
   shard_of.reserve(index.tensors.size());
