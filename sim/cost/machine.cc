@@ -47,4 +47,26 @@ Machine machine_of(const DeviceSpec& device) {
   return m;
 }
 
+Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device) {
+  Machine m = machine_of(device);
+  LinkFacts& link = m.link;
+  if (cluster.scaleup) {
+    const ScaleupSpec& fabric = *cluster.scaleup;
+    link.bandwidth = fabric.bandwidth.value.base();
+    if (fabric.all_to_all_floor) link.latency = fabric.all_to_all_floor->value.base();
+    link.domain = static_cast<double>(fabric.domain);
+    link.reduces = fabric.reduces;
+    link.switched = fabric.kind == LinkKind::Switch;
+  } else if (const LinkSpec* bus = host_link_of(cluster.node, device.id); bus != nullptr) {
+    link.bandwidth = share_of(*bus).base();
+    link.domain = static_cast<double>(cluster.node.devices());
+    link.switched = false;
+  }
+  if (cluster.scaleout) {
+    link.network_bandwidth = cluster.scaleout->per_device().base();
+    if (cluster.scaleout->small_message) link.network_latency = cluster.scaleout->small_message->value.base();
+  }
+  return m;
+}
+
 }  // namespace moeplan

@@ -6,9 +6,20 @@
 #include <array>
 
 #include "sim/cost/kernel_format.h"
-#include "sim/spec/hardware.h"
+#include "sim/spec/cluster.h"
 
 namespace moeplan {
+
+// How a device reaches the others. Rates are bytes per second, per device and direction.
+struct LinkFacts {
+  double bandwidth = 0;          // inside the fast domain (or over PCIe)
+  double latency = 0;            // seconds, smallest message there; 0 = none stated
+  double domain = 1;             // devices that reach each other at it
+  bool reduces = false;          // its switches add
+  bool switched = true;          // every pair at full rate
+  double network_bandwidth = 0;  // between domains
+  double network_latency = 0;
+};
 
 struct Machine {
   double bandwidth = 0;  // bytes per second, peak
@@ -21,7 +32,8 @@ struct Machine {
   double clock_headroom = 1.1;            // highest clock over the rated one
   double launch_stream = 0;               // seconds per kernel, queued
   double launch_graph = 0;                // seconds per kernel, recorded
-  bool small_units = false;               // not a data-centre part: floors of laptops and CPUs differ
+  LinkFacts link;
+  bool small_units = false;  // not a data-centre part: floors of laptops and CPUs differ
 
   double peak_of(MathKind kind) const { return peak[static_cast<std::size_t>(kind)]; }
   double peak_of(KernelFormat format) const { return peak_of(facts_of(format).math); }
@@ -32,5 +44,7 @@ inline constexpr double kAssumedStreamLaunch = 2.5e-6;
 inline constexpr double kAssumedGraphLaunch = 1.3e-6;
 
 Machine machine_of(const DeviceSpec& device);
+// The same with the links of the cluster it stands in.
+Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device);
 
 }  // namespace moeplan
