@@ -19,16 +19,22 @@ CsvTable::CsvTable(std::string text, std::string file) : text_(std::move(text)),
   header_ = read_row(at, line);
   columns_ = header_.cells;
   if (columns_.size() == 1 && columns_[0].empty())
-    throw InputError(ErrorKind::InvalidInput,
-                     Problem{.file = file_, .line = 1, .found = "no header", .expected = "a row of column names"});
+    throw InputError(ErrorKind::InvalidInput, Problem{.file = file_,
+                                                      .line = 1,
+                                                      .path = {},
+                                                      .found = "no header",
+                                                      .expected = "a row of column names",
+                                                      .hint = {}});
   while (at < text_.size()) {
     Row row = read_row(at, line);
     if (row.cells.size() == 1 && row.cells[0].empty()) continue;  // a blank line
     if (row.cells.size() != columns_.size() && problems.size() < kMostProblems)
       problems.push_back(Problem{.file = file_,
                                  .line = row.line,
+                                 .path = {},
                                  .found = std::to_string(row.cells.size()) + " fields",
-                                 .expected = std::to_string(columns_.size()) + ", as the header has"});
+                                 .expected = std::to_string(columns_.size()) + ", as the header has",
+                                 .hint = {}});
     rows_.push_back(std::move(row));
   }
   if (!problems.empty()) throw InputError(ErrorKind::InvalidInput, std::move(problems));
@@ -43,10 +49,12 @@ CsvTable::Row CsvTable::read_row(std::size_t& at, int& line) {
   for (;; ++at) {
     if (at >= text_.size()) {
       if (quoted)
-        throw InputError(
-            ErrorKind::InvalidInput,
-            Problem{
-                .file = file_, .line = row.line, .found = "quotes that never close", .expected = "a closing quote"});
+        throw InputError(ErrorKind::InvalidInput, Problem{.file = file_,
+                                                          .line = row.line,
+                                                          .path = {},
+                                                          .found = "quotes that never close",
+                                                          .expected = "a closing quote",
+                                                          .hint = {}});
       row.end = at;
       break;
     }
@@ -117,7 +125,8 @@ void CsvRow::complain(std::string_view column, std::string expected) const {
                                .line = table_->line(row_),
                                .path = std::string(column),
                                .found = in_quotes(text(column)),
-                               .expected = std::move(expected)});
+                               .expected = std::move(expected),
+                               .hint = {}});
 }
 
 }  // namespace moeplan

@@ -39,6 +39,7 @@ Library open_library() {
   if (handle == nullptr) handle = dlopen("libnlopt.so.1", RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr)
     throw InputError(ErrorKind::MissingResource, Problem{.file = "calibrate",
+                                                         .path = {},
                                                          .found = "no libnlopt.so.0 on this machine",
                                                          .expected = "the NLopt library, which fits the constants",
                                                          .hint = "apt install libnlopt0"});

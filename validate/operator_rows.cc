@@ -55,6 +55,7 @@ const RowKind& kind_of(const CsvTable& table) {
   throw InputError(ErrorKind::InvalidInput,
                    Problem{.file = table.file(),
                            .line = 1,
+                           .path = {},
                            .found = "columns of no operator",
                            .expected = "for the nearest, " + std::string(nearest->kind) + ", also " + names,
                            .hint = "moeplan help validate lists the columns of each operator"});

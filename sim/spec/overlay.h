@@ -49,7 +49,7 @@ struct KernelFit {
   KernelKey key;
   std::vector<std::pair<std::string, double>> constants;  // by name, in the form's order
   Count rows = 0;                                         // fitted
-  Count shapes = 0;
+  std::vector<std::string> shapes;                        // fitted, sorted: rows of these are never scored as if unseen
   FitError left_out;             // each shape predicted by a fit without it; rows 0 = one shape only
   std::array<FitBand, 3> bands;  // by regime
   std::array<double, 3> bias{};  // by regime, left out

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far predictions were from measurements, group by group: what `moeplan validate`
+// answers. validate/ fills it in.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/spec/overlay.h"
+
+namespace moeplan {
+
+// The row that was furthest off.
+struct WorstRow {
+  std::string file;
+  int line = 0;
+  std::string shape;
+  double predicted = 0;  // seconds
+  double measured = 0;
+};
+
+// Rows of one GPU, stack, kernel and format in one file.
+struct AccuracySet {
+  std::string file;
+  std::string gpu;
+  KernelKey key;
+  Count shapes = 0;
+  FitError error;
+  std::array<FitError, 3> by_regime;
+  std::array<std::string_view, 3> regimes;
+  double in_band = 0;  // share of rows inside the printed 80 % band
+  WorstRow worst;
+};
+
+// Sets of one family and GPU together; those with too few shapes stay apart.
+struct AccuracyPool {
+  std::string family;
+  std::string gpu;
+  Count sets = 0;
+  Count shapes = 0;
+  FitError error{};
+  double in_band = 0;
+};
+
+struct Accuracy {
+  std::string how;  // "each shape predicted by a fit to the others"
+  std::vector<AccuracySet> sets;
+  std::vector<AccuracyPool> pools;       // sets of kFewestShapes shapes or more
+  std::vector<AccuracyPool> singletons;  // the rest
+  FitError overall;                      // of all pools
+  Count refused = 0;                     // rows of shapes that were fitted, neither predicted nor scored
+  Count bad = 0;                         // rows known to be wrong
+};
+
+}  // namespace moeplan

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "validate/accuracy.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "sim/cost/price.h"
+
+namespace moeplan {
+namespace {
+
+std::string microseconds(double seconds) {
+  std::array<char, 32> text{};
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), seconds * 1e6, std::chars_format::general, 6);
+  return error == std::errc{} ? std::string(text.data(), end) : std::string();
+}
+
+// The rows of a set that were predicted.
+struct Scored {
+  std::vector<std::size_t> rows;
+  std::vector<double> log_ratios;
+  std::array<std::vector<double>, kRegimes> by_regime;
+  std::set<std::int32_t> shapes;
+  Count in_band = 0;
+};
+
+Scored scored_rows(const OperatorTable& table, const std::vector<RowPrediction>& predictions, std::int32_t group) {
+  Scored scored;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const OperatorRow& row = table.rows[i];
+    const RowPrediction& p = predictions[i];
+    if (row.group != group || p.seconds <= 0) continue;
+    const double ratio = std::log(p.seconds / row.seconds);
+    scored.rows.push_back(i);
+    scored.log_ratios.push_back(ratio);
+    scored.by_regime[static_cast<std::size_t>(row.regime)].push_back(ratio);
+    scored.shapes.insert(row.shape);
+    if (p.low <= row.seconds && row.seconds <= p.high) ++scored.in_band;
+  }
+  return scored;
+}
+
+WorstRow worst_of(const OperatorTable& table, const std::vector<RowPrediction>& predictions, const Scored& scored) {
+  std::size_t worst = 0;
+  for (std::size_t i = 1; i < scored.rows.size(); ++i) {
+    if (std::fabs(scored.log_ratios[i]) > std::fabs(scored.log_ratios[worst])) worst = i;
+  }
+  const OperatorRow& row = table.rows[scored.rows[worst]];
+  return {.file = table.csv.file(),
+          .line = table.csv.line(row.row),
+          .shape = table.shapes[static_cast<std::size_t>(row.shape)],
+          .predicted = predictions[scored.rows[worst]].seconds,
+          .measured = row.seconds};
+}
+
+}  // namespace
+
+std::vector<RowPrediction> left_out_predictions(const OperatorTable& table, const std::vector<GroupFit>& fits) {
+  std::vector<RowPrediction> predictions(table.rows.size());
+  for (const GroupFit& fit : fits) {
+    for (std::size_t i = 0; i < fit.left_out.size(); ++i) {
+      const OperatorRow& row = table.rows[fit.rows[i]];
+      RowPrediction& p = predictions[fit.rows[i]];
+      p.seconds = row.seconds * std::exp(fit.left_out[i]);
+      p.low = p.seconds * std::exp(fit.row_bands[i].low);
+      p.high = p.seconds * std::exp(fit.row_bands[i].high);
+      p.basis = word_of(Tier::Structured);
+    }
+  }
+  return predictions;
+}
+
+Scorer::Scorer(std::string how) { accuracy_.how = std::move(how); }
+
+void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& predictions) {
+  for (const OperatorRow& row : table.rows) accuracy_.bad += row.bad != nullptr ? 1 : 0;
+  for (std::size_t g = 0; g < table.groups.size(); ++g) {
+    const Scored scored = scored_rows(table, predictions, static_cast<std::int32_t>(g));
+    if (scored.rows.empty()) continue;
+    AccuracySet set;
+    set.file = table.csv.file();
+    set.gpu = table.groups[g].gpu;
+    set.key = table.groups[g].key;
+    set.shapes = static_cast<Count>(scored.shapes.size());
+    set.error = error_of(scored.log_ratios);
+    for (std::size_t r = 0; r < kRegimes; ++r) set.by_regime[r] = error_of(scored.by_regime[r]);
+    set.regimes = facts_of(table.rows[scored.rows.front()].family)->regimes;
+    set.in_band = static_cast<double>(scored.in_band) / static_cast<double>(scored.rows.size());
+    set.worst = worst_of(table, predictions, scored);
+    const bool single = scored.shapes.size() < kFewestShapes;
+    auto pool = std::find_if(pools_.begin(), pools_.end(), [&](const PoolRows& p) {
+      return p.family == set.key.family && p.gpu == set.gpu && p.single == single;
+    });
+    if (pool == pools_.end())
+      pool = pools_.insert(pools_.end(), PoolRows{.family = set.key.family, .gpu = set.gpu, .single = single});
+    ++pool->sets;
+    pool->shapes += set.shapes;
+    pool->in_band += scored.in_band;
+    pool->log_ratios.insert(pool->log_ratios.end(), scored.log_ratios.begin(), scored.log_ratios.end());
+    accuracy_.sets.push_back(std::move(set));
+  }
+}
+
+Accuracy Scorer::take() {
+  std::sort(pools_.begin(), pools_.end(),
+            [](const PoolRows& a, const PoolRows& b) { return std::tie(a.family, a.gpu) < std::tie(b.family, b.gpu); });
+  std::vector<double> all;
+  for (const PoolRows& rows : pools_) {
+    AccuracyPool pool{.family = rows.family, .gpu = rows.gpu, .sets = rows.sets, .shapes = rows.shapes};
+    pool.error = error_of(rows.log_ratios);
+    pool.in_band = static_cast<double>(rows.in_band) / static_cast<double>(rows.log_ratios.size());
+    (rows.single ? accuracy_.singletons : accuracy_.pools).push_back(std::move(pool));
+    if (!rows.single) all.insert(all.end(), rows.log_ratios.begin(), rows.log_ratios.end());
+  }
+  accuracy_.overall = error_of(all);
+  return std::move(accuracy_);
+}
+
+std::string rows_with_predictions(const OperatorTable& table, const std::vector<RowPrediction>& predictions) {
+  std::string out(table.csv.raw_header());
+  out += ",predicted_us,low_us,high_us,basis\n";
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    out += table.csv.raw(table.rows[i].row);
+    const RowPrediction& p = predictions[i];
+    if (p.seconds <= 0) {
+      out += ",,,,\n";
+      continue;
+    }
+    out += "," + microseconds(p.seconds) + "," + microseconds(p.low) + "," + microseconds(p.high) + ",";
+    out += p.basis;
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "validate/leave_out.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "validate/parallel.h"
+
+namespace moeplan {
+namespace {
+
+// What a fit needs of rows, side by side.
+struct Sample {
+  std::vector<const OperatorPoint*> points;
+  std::vector<double> log_measured;
+};
+
+Sample sample_of(const OperatorTable& table, const std::vector<std::size_t>& rows) {
+  Sample sample;
+  for (const std::size_t row : rows) {
+    sample.points.push_back(&table.rows[row].point);
+    sample.log_measured.push_back(std::log(table.rows[row].seconds));
+  }
+  return sample;
+}
+
+double log_time(const FamilyFacts& family, const OperatorPoint& point, const Machine& machine,
+                std::span<const double> constants) {
+  return std::log(std::max(family.time(point, machine, constants).seconds, 1e-12));
+}
+
+std::vector<double> fitted(const FamilyFacts& family, const Machine& machine, const Sample& sample, int evaluations,
+                           std::span<const double> start) {
+  FitRows rows;
+  rows.log_measured = sample.log_measured;
+  rows.predict = [&](std::span<const double> constants, std::span<double> log_predicted) {
+    for (std::size_t i = 0; i < sample.points.size(); ++i)
+      log_predicted[i] = log_time(family, *sample.points[i], machine, constants);
+  };
+  FitOptions options;
+  options.evaluations = evaluations;
+  options.start = start;
+  return fit_constants(family.constants, rows, options).constants;
+}
+
+// Folds of whole shapes: shape number -> fold.
+std::map<std::int32_t, std::size_t> folds_of(const OperatorTable& table, const std::vector<std::size_t>& rows) {
+  std::map<std::int32_t, std::size_t> folds;
+  for (const std::size_t row : rows) folds.try_emplace(table.rows[row].shape, 0);
+  const std::size_t count = std::min(folds.size(), kFolds);
+  std::size_t next = 0;
+  for (auto& [shape, fold] : folds) fold = next++ % count;
+  return folds;
+}
+
+std::array<FitBand, kRegimes> bands_of(const OperatorTable& table, const GroupFit& fit,
+                                       const std::function<bool(std::size_t)>& counts) {
+  std::array<std::vector<double>, kRegimes> errors;
+  std::vector<double> all;
+  for (std::size_t i = 0; i < fit.rows.size(); ++i) {
+    if (!counts(i)) continue;
+    // What the truth is over the prediction.
+    errors[static_cast<std::size_t>(table.rows[fit.rows[i]].regime)].push_back(-fit.left_out[i]);
+    all.push_back(-fit.left_out[i]);
+  }
+  constexpr std::size_t kFewest = 20;
+  std::array<FitBand, kRegimes> bands;
+  for (std::size_t r = 0; r < bands.size(); ++r) {
+    const std::vector<double>& used = errors[r].size() >= kFewest ? errors[r] : all;
+    bands[r] = {.low = quantile_of(used, 0.1), .high = quantile_of(used, 0.9)};
+  }
+  return bands;
+}
+
+// Every shape by the band that the other shapes' errors give.
+void band_rows(const OperatorTable& table, GroupFit& fit, const std::map<std::int32_t, std::size_t>& folds) {
+  fit.row_bands.resize(fit.rows.size());
+  std::size_t count = 0;
+  for (const auto& [shape, fold] : folds) count = std::max(count, fold + 1);
+  for (std::size_t fold = 0; fold < count; ++fold) {
+    const auto is_in = [&](std::size_t i) { return folds.at(table.rows[fit.rows[i]].shape) == fold; };
+    const std::array<FitBand, kRegimes> bands = bands_of(table, fit, [&](std::size_t i) { return !is_in(i); });
+    for (std::size_t i = 0; i < fit.rows.size(); ++i) {
+      if (!is_in(i)) continue;
+      fit.row_bands[i] = bands[static_cast<std::size_t>(table.rows[fit.rows[i]].regime)];
+    }
+  }
+}
+
+}  // namespace
+
+Machine machine_named(const Catalog& catalog, const std::string& gpu) {
+  const DeviceSpec device = catalog.device(gpu);
+  ClusterSpec best = catalog.cluster(device.id);
+  for (const std::string& id : catalog.node_ids()) {
+    const NodeSpec node = catalog.node(id);
+    const bool holds = node.groups.size() == 1 && node.groups[0].device == device.id;
+    if (holds && node.devices() > best.node.devices()) best = catalog.cluster(id);
+  }
+  return machine_of(best, device);
+}
+
+std::map<std::string, Machine> machines_of(const Catalog& catalog, const OperatorTable& table) {
+  std::map<std::string, Machine> machines;
+  for (const OperatorGroup& group : table.groups) {
+    if (!machines.contains(group.gpu)) machines.emplace(group.gpu, machine_named(catalog, group.gpu));
+  }
+  return machines;
+}
+
+std::vector<double> log_ratios(const OperatorTable& table, const std::vector<std::size_t>& rows, const Machine& machine,
+                               const FamilyFacts& family, std::span<const double> constants) {
+  std::vector<double> ratios;
+  ratios.reserve(rows.size());
+  for (const std::size_t row : rows) {
+    const OperatorRow& r = table.rows[row];
+    ratios.push_back(log_time(family, r.point, machine, constants) - std::log(r.seconds));
+  }
+  return ratios;
+}
+
+std::vector<GroupFit> leave_out(const OperatorTable& table, const std::map<std::string, Machine>& machines,
+                                const LeaveOutOptions& options) {
+  std::vector<GroupFit> fits;
+  for (const OperatorGroup& group : table.groups) fits.push_back({.group = group});
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const OperatorRow& row = table.rows[i];
+    if (row.bad != nullptr || facts_of(row.family) == nullptr) continue;
+    fits[static_cast<std::size_t>(row.group)].rows.push_back(i);
+    fits[static_cast<std::size_t>(row.group)].family = row.family;
+  }
+  std::erase_if(fits, [](const GroupFit& fit) { return fit.rows.empty(); });
+
+  std::mutex mutex;
+  std::size_t done = 0;
+  std::size_t all = fits.size();
+  const auto report = [&] {
+    const std::lock_guard lock(mutex);
+    ++done;
+    if (options.progress) options.progress(done, all);
+  };
+  for_each_parallel(
+      fits.size(),
+      [&](std::size_t g) {
+        GroupFit& fit = fits[g];
+        const FamilyFacts& family = *facts_of(fit.family);
+        const Machine& machine = machines.at(fit.group.gpu);
+        fit.constants = fitted(family, machine, sample_of(table, fit.rows), options.evaluations, {});
+        fit.in_sample = log_ratios(table, fit.rows, machine, family, fit.constants);
+        report();
+      },
+      options.threads);
+
+  struct Fold {
+    std::size_t group;
+    std::size_t fold;
+  };
+  std::vector<std::map<std::int32_t, std::size_t>> folds;
+  std::vector<Fold> tasks;
+  for (std::size_t g = 0; g < fits.size(); ++g) {
+    folds.push_back(folds_of(table, fits[g].rows));
+    fits[g].shapes = folds[g].size();
+    if (!options.left_out || fits[g].shapes < 2) continue;
+    fits[g].left_out.resize(fits[g].rows.size());
+    for (std::size_t f = 0; f < std::min(fits[g].shapes, kFolds); ++f) tasks.push_back({.group = g, .fold = f});
+  }
+  all += tasks.size();
+  for_each_parallel(
+      tasks.size(),
+      [&](std::size_t t) {
+        GroupFit& fit = fits[tasks[t].group];
+        const FamilyFacts& family = *facts_of(fit.family);
+        const Machine& machine = machines.at(fit.group.gpu);
+        std::vector<std::size_t> seen;
+        for (const std::size_t row : fit.rows) {
+          if (folds[tasks[t].group].at(table.rows[row].shape) != tasks[t].fold) seen.push_back(row);
+        }
+        const std::vector<double> constants = fitted(family, machine, sample_of(table, seen), options.evaluations, {});
+        const std::vector<double> ratios = log_ratios(table, fit.rows, machine, family, constants);
+        for (std::size_t i = 0; i < fit.rows.size(); ++i) {
+          if (folds[tasks[t].group].at(table.rows[fit.rows[i]].shape) == tasks[t].fold) fit.left_out[i] = ratios[i];
+        }
+        report();
+      },
+      options.threads);
+
+  for (std::size_t g = 0; g < fits.size(); ++g) {
+    if (fits[g].left_out.empty()) continue;
+    fits[g].bands = bands_of(table, fits[g], [](std::size_t) { return true; });
+    band_rows(table, fits[g], folds[g]);
+  }
+  return fits;
+}
+
+}  // namespace moeplan
