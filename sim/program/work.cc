@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sim/base/error.h"
+#include "sim/program/routing.h"
 
 namespace moeplan {
 namespace {
@@ -115,15 +116,6 @@ Count Step::sequences() const {
   return total;
 }
 
-ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens) {
-  if (choices == 0) return {};
-  const double e = static_cast<double>(choices);
-  const double k = static_cast<double>(top_k);
-  const double local = static_cast<double>(local_experts);
-  const double tokens = static_cast<double>(group_tokens);
-  return {.rows = tokens * k * local / e, .distinct = local * (1.0 - std::pow(1.0 - k / e, tokens))};
-}
-
 Binding bind(const Program& program, const Step& step) {
   Binding b;
   b.step = step;
@@ -139,7 +131,17 @@ Binding bind(const Program& program, const Step& step) {
   return b;
 }
 
-ExpertLoad load_of(const Op& op, const Binding& b) { return balanced_load(op.choices, op.b, op.a, b.group_tokens); }
+ExpertLoad load_of(const Op& op, const Binding& b) {
+  const LoadTable* table = b.loads == nullptr ? nullptr : b.loads->find(op.choices, op.b);
+  if (table == nullptr) return balanced_load(op.choices, op.b, op.a, b.group_tokens);
+  ExpertLoad load = table->at(static_cast<double>(b.group_tokens));
+  const double part = std::min(1.0, static_cast<double>(op.a) / static_cast<double>(table->local_experts()));
+  load.rows *= part;
+  load.distinct *= part;
+  load.mean_rows *= part;
+  load.mean_distinct *= part;
+  return load;
+}
 
 double attended_pairs(const Segment& s, Count window, Count chunk, bool causal) {
   const Count last = s.context + s.new_tokens;

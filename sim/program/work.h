@@ -5,9 +5,12 @@
 
 #include <array>
 
+#include "sim/program/expert_load.h"
 #include "sim/program/program.h"
 
 namespace moeplan {
+
+class LoadTables;  // routing.h
 
 // Sequences that do the same in one step: each adds `new_tokens` to `context` tokens
 // already cached. Decode: new_tokens = 1 (or 1 + drafts).
@@ -29,18 +32,6 @@ struct Step {
   Count sequences() const;
 };
 
-// Routed experts seen by one rank of one MoE layer.
-struct ExpertLoad {
-  double rows = 0;      // token-expert pairs
-  double distinct = 0;  // local experts with at least one row
-};
-
-// Balanced routing: every set of k experts equally likely, tokens independent.
-//   distinct = local * (1 - (1 - k/E)^tokens)      (exact for top-k without replacement)
-//   rows     = tokens * k * local / E
-// E counts every expert a token chooses from, zero-computation ones included.
-ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens);
-
 // A step as one rank sees it.
 struct Binding {
   Step step;         // the segments of this rank
@@ -49,12 +40,14 @@ struct Binding {
   Count with_context = 0;
   Count group_tokens = 0;  // of all ranks of the stage
   Count group_sequences = 0;
+  const LoadTables* loads = nullptr;  // skewed routing; null = balanced
 };
 
 // Splits the step's sequences over dp (the larger share when they do not divide).
 Binding bind(const Program& program, const Step& step);
 
-// Load of the experts behind an op on Rows::Routed.
+// Load of the experts behind an op on Rows::Routed. An op over part of a rank's experts
+// (some wait in host memory) takes its part of the rank's load.
 ExpertLoad load_of(const Op& op, const Binding& binding);
 
 struct Work {
