@@ -9,6 +9,13 @@
 
 namespace moeplan {
 
+// How a library cuts the output into tiles.
+enum class GemmKernel : std::uint8_t {
+  Tuned,        // the fastest of its tiles and splits of k: cuBLAS
+  FittedTiles,  // widths fitted to the units, k never split: DeepGEMM
+  TilesByRows   // by m alone: the CUTLASS fp8 kernels of vLLM and SGLang
+};
+
 // out[m, n] = x[m, k] * w[n, k]^T; quantising the activations included.
 struct GemmPoint {
   KernelFormat format = KernelFormat::Bf16;
@@ -16,6 +23,8 @@ struct GemmPoint {
   double m = 0;
   double n = 0;
   double k = 0;
+  bool recorded = true;  // replayed from a graph: the stack's host time is not paid
+  GemmKernel kernel = GemmKernel::Tuned;
 };
 
 // Token-expert pairs of the busiest rank of a layer.

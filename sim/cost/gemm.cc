@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/gemm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace moeplan {
+namespace {
+
+struct Tile {
+  double rows;
+  double cols;
+};
+
+constexpr double kUnitArea = 128.0 * 128.0;
+constexpr double kLargestSplit = 16;
+constexpr double kShortestSplit = 128;  // steps of k: shorter parts take as long
+
+constexpr std::array<Tile, 6> kTunedTiles = {{{64, 64}, {64, 128}, {128, 64}, {128, 128}, {128, 256}, {256, 128}}};
+constexpr std::array<Tile, 10> kFittedTiles = {
+    {{64, 32}, {64, 64}, {64, 96}, {64, 128}, {64, 160}, {128, 32}, {128, 64}, {128, 96}, {128, 128}, {128, 160}}};
+
+// Up to how many rows a tile is chosen for.
+struct RowTile {
+  double most;
+  Tile tile;
+};
+constexpr std::array<RowTile, 3> kRowTiles = {
+    {{64, {64, 64}}, {128, {64, 128}}, {std::numeric_limits<double>::infinity(), {128, 128}}}};
+
+// Rates of one unit, and the time of a grid of any tile.
+class Grid {
+ public:
+  Grid(const GemmPoint& point, const Machine& machine, std::span<const double> constants)
+      : p_(point),
+        c_(constants),
+        units_(machine.units),
+        input_bytes_(facts_of(point.format).input_bytes),
+        unit_rate_(machine.peak_of(point.format) / machine.units * constants[kGemmRate]),
+        unit_load_(machine.bandwidth / machine.units * constants[kGemmUnitLoad]),
+        split_cost_(constants[kGemmSplitBytes] * 8 * point.m * point.n / machine.bandwidth) {}
+
+  // The best of its splits.
+  double time(Tile tile, double m, double largest_split) const {
+    const double tiles = std::ceil(m / tile.rows) * std::ceil(p_.n / tile.cols);
+    // 2 area / (rate * area / (area + a0)), the area cancelled.
+    const double arithmetic = 2 * (tile.rows * tile.cols + c_[kGemmTileArea] * kUnitArea) / unit_rate_;
+    const double load = (std::min(tile.rows, m) * input_bytes_ + tile.cols * p_.weight_bytes) / unit_load_;
+    const double step = std::max(arithmetic, load) + c_[kGemmStep];
+    double best = std::numeric_limits<double>::infinity();
+    for (double splits = 1; splits <= largest_split; splits *= 2) {
+      const double filled = tiles * splits / units_;
+      const double waves = filled <= 1 ? 1 : filled + c_[kGemmWave] * (std::ceil(filled) - filled);
+      const double steps = splits > 1 ? std::max(p_.k / splits, kShortestSplit) : p_.k;
+      const double reduce = splits > 1 ? c_[kGemmSplit] + split_cost_ * splits : 0;
+      best = std::min(best, waves * step * steps + reduce);
+      if (filled >= 1 || steps <= kShortestSplit) break;
+    }
+    return best;
+  }
+
+ private:
+  const GemmPoint& p_;
+  std::span<const double> c_;
+  double units_;
+  double input_bytes_;
+  double unit_rate_;
+  double unit_load_;
+  double split_cost_;
+};
+
+double grid_time(const GemmPoint& point, const Machine& machine, std::span<const double> constants) {
+  const Grid grid(point, machine, constants);
+  double best = std::numeric_limits<double>::infinity();
+  switch (point.kernel) {
+    case GemmKernel::Tuned:
+      for (const Tile& tile : kTunedTiles) best = std::min(best, grid.time(tile, point.m, kLargestSplit));
+      return best;
+    case GemmKernel::FittedTiles:
+      for (const Tile& tile : kFittedTiles) best = std::min(best, grid.time(tile, point.m, 1));
+      return best;
+    case GemmKernel::TilesByRows: break;
+  }
+  // A better tile for more rows does not make them cheaper than fewer rows.
+  double longest = 0;
+  for (const RowTile& choice : kRowTiles) {
+    longest = std::max(longest, grid.time(choice.tile, std::min(point.m, choice.most), 1));
+    if (point.m <= choice.most) break;
+  }
+  return longest;
+}
+
+double soft_maximum(double a, double b, double sharpness) {
+  const double high = std::max(a, b);
+  return high * std::pow(1 + std::pow(std::min(a, b) / high, sharpness), 1 / sharpness);
+}
+
+bool quantises(KernelFormat format) { return facts_of(format).math != MathKind::Bf16 && format != KernelFormat::Fp32; }
+
+}  // namespace
+
+FormTime gemm_time(const GemmPoint& point, const Machine& machine, std::span<const double> constants) {
+  const double input = facts_of(point.format).input_bytes;
+  const double activations = point.m * (point.k * input + point.n * 2);
+  const double bytes = point.n * point.k * point.weight_bytes + constants[kGemmResident] * activations;
+  FormTime time;
+  time.memory = bytes / (machine.bandwidth * constants[kGemmStream]);
+  time.compute = 2 * point.m * point.n * point.k / (machine.peak_of(point.format) * constants[kGemmRate]);
+  // The slowdown of a device that computes long enough to meet its power limit.
+  const double slower = constants[kGemmThrottle] * time.compute * time.compute / (time.compute + constants[kGemmHeat]);
+  time.compute += slower;
+  time.fixed = constants[kGemmFloor];
+  const double grid = grid_time(point, machine, constants) + slower;
+  time.seconds = time.fixed + soft_maximum(grid, time.memory, constants[kGemmSharpness]);
+  if (quantises(point.format)) {
+    const double passes = constants[kGemmQuantPasses] * point.m * point.k * (2 + input) / machine.bandwidth;
+    time.memory += passes;
+    time.fixed += constants[kGemmQuantRow] * point.m;
+    time.seconds += passes + constants[kGemmQuantRow] * point.m;
+  }
+  time.seconds = std::max(time.seconds, gemm_floor(point, machine));
+  if (!point.recorded) {
+    time.fixed = std::max(time.fixed, constants[kGemmHost]);
+    time.seconds = std::max(time.seconds, constants[kGemmHost]);
+  }
+  time.bound = Bound::Launch;
+  if (std::max(time.compute, time.memory) > time.fixed)
+    time.bound = time.compute > time.memory ? Bound::Compute : Bound::Memory;
+  return time;
+}
+
+double gemm_floor(const GemmPoint& point, const Machine& machine) {
+  const double weights = point.n * point.k * point.weight_bytes;
+  const double operands = weights + point.m * point.k * facts_of(point.format).input_bytes;
+  const double rate = operands <= machine.cache ? kCacheOverMemory * machine.bandwidth : machine.bandwidth;
+  const double arithmetic = 2 * point.m * point.n * point.k / (machine.peak_of(point.format) * machine.clock_headroom);
+  return std::max(weights / rate, arithmetic);
+}
+
+int gemm_regime(const GemmPoint& point) { return point.m <= 16 ? 0 : point.m <= 256 ? 1 : 2; }
+
+}  // namespace moeplan
