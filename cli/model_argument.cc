@@ -45,6 +45,16 @@ struct Source {
   std::string header;     // Tensors: the JSON of a header saved alone
 };
 
+// What ModelOpt writes beside config.json.
+BesideConfig beside(const std::string& config) {
+  const std::filesystem::path path(config);
+  if (path.filename() != "config.json") return {};
+  const std::string quant = (path.parent_path() / "hf_quant_config.json").string();
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(quant, error)) return {};
+  return {read_text_file(quant, kLargestFile), quant};
+}
+
 bool has_weights(const CheckpointFiles& files) { return !files.index.empty() || !files.weights.empty(); }
 
 Source source_of_folder(const std::string& path) {
@@ -117,10 +127,12 @@ ModelSpec model_of(Source source, const std::string& path) {
   if (source.file.empty())
     refuse(path, "tensors without a config.json beside them", "the config.json of the model",
            "put the config.json beside it; `moeplan models show` lists the tensors without");
-  if (!has_weights(source.files) && source.header.empty()) return import_hf_config(std::move(source.text), source.file);
+  if (!has_weights(source.files) && source.header.empty())
+    return import_hf_config(std::move(source.text), source.file, WeightFormats::FromConfig, beside(source.file));
   const ListedCheckpoint listed = list_of(source, path);
-  ModelSpec model = import_hf_config(std::move(source.text), source.file,
-                                     listed.list.sized ? WeightFormats::FromFile : WeightFormats::FromConfig);
+  ModelSpec model =
+      import_hf_config(std::move(source.text), source.file,
+                       listed.list.sized ? WeightFormats::FromFile : WeightFormats::FromConfig, beside(source.file));
   attach(model, listed, path);
   return model;
 }

@@ -132,7 +132,7 @@ const std::vector<CheckpointFile>& checkpoint_files() {
       {"NVIDIA-Nemotron-3-Nano-30B-A3B-MLX-MXFP4", "MLX 4bit", "nemotron-3-nano-30b-a3b", "mlx_mxfp4", 16788808704,
        FileKind::Exact, "exo model card"},
       {"NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "MLX 4bit", "", "", 19323906944, FileKind::Excepted,
-       "NVIDIA keeps 6 attention and 6 mamba layers in BF16: +2.8 % beside one format for all"},
+       "6 attention and 6 Mamba layers stay in BF16: exact by their list (hf_quant_method_test), no preset has it"},
       {"Qwen3-235B-A22B", "GGUF IQ4_XS", "qwen3-235b-a22b", "iq4_xs", 125477469553, FileKind::Label,
        "llama-bench table"},
       {"Qwen3-235B-A22B", "GGUF Q3_K - Medium label", "qwen3-235b-a22b", "q3_k_m", 103712722780, FileKind::Label,

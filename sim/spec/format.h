@@ -17,6 +17,7 @@ using FormatId = std::uint8_t;
 
 // bytes(rows, cols) = rows * ceil(cols / group) * group_bytes        (payload + per-group scales)
 //                   + ceil(rows / tile_rows) * ceil(cols / tile_cols) * tile_bytes   (2-d block scales)
+//                   + cols * column_bytes                             (GPTQ's group of each input, g_idx)
 //                   + tensor_bytes                                    (per-tensor scale)
 // cols is the reduction dimension (the row length of GGUF, the group axis of
 // AWQ/GPTQ/MXFP4/NVFP4).
@@ -29,6 +30,7 @@ struct QuantFormat {
   Count tile_rows = 0;    // 0 = no tile scales
   Count tile_cols = 0;
   Count tile_bytes = 0;
+  Count column_bytes = 0;
   Count tensor_bytes = 0;
   bool flattened = false;     // groups and tiles run over the whole tensor: rows = 1, cols = rows x cols (bitsandbytes)
   bool whole_groups = false;  // GGUF: cols must be a multiple of group, else `fallback`
@@ -45,7 +47,7 @@ inline Bytes bytes_of(const QuantFormat& f, Count rows, Count cols) {
     cols *= rows;
     rows = 1;
   }
-  Count bytes = rows * ceil_div(cols, f.group) * f.group_bytes + f.tensor_bytes;
+  Count bytes = rows * ceil_div(cols, f.group) * f.group_bytes + cols * f.column_bytes + f.tensor_bytes;
   if (f.tile_bytes != 0) bytes += ceil_div(rows, f.tile_rows) * ceil_div(cols, f.tile_cols) * f.tile_bytes;
   return Bytes(bytes);
 }

@@ -27,6 +27,7 @@ QuantFormat read_format(ObjectReader& reader) {
   f.tile_rows = reader.count_or("tile_rows", {1, kMaxGroup}, 0);
   f.tile_cols = reader.count_or("tile_cols", {1, kMaxGroup}, 0);
   f.tile_bytes = reader.count_or("tile_bytes", {1, kMaxGroup}, 0);
+  f.column_bytes = reader.count_or("column_bytes", {0, kMaxGroup}, 0);
   f.tensor_bytes = reader.count_or("tensor_bytes", {0, kMaxGroup}, 0);
   f.flattened = reader.flag_or("flattened", false);
   f.whole_groups = reader.flag_or("whole_groups", false);

@@ -145,6 +145,10 @@ bool is_part(std::string_view word) {
   return std::find(kPartWords.begin(), kPartWords.end(), word) != kPartWords.end();
 }
 
+bool is_matrix_role(std::string_view word) {
+  return std::find(kRoleWords.begin(), kRoleWords.end(), word) != kRoleWords.end();
+}
+
 // Names, used at least once, sizes.
 void check_blocks(const ModelSpec& model, std::vector<std::string>& out) {
   Rules rules(out, "blocks");
@@ -226,6 +230,10 @@ void check_rest(const ModelSpec& model, std::vector<std::string>& out) {
   quant.require(!model.quant.base.empty(), "base is empty");
   for (const std::string& part : model.quant.parts)
     quant.require(is_part(part), fmt::format("\"{}\" is not a part", part));
+  for (const QuantRule& rule : model.quant.rules) {
+    quant.require(is_matrix_role(rule.matrix), fmt::format("\"{}\" is not a matrix", rule.matrix));
+    quant.require(!rule.format.empty(), "a rule without a format");
+  }
   Rules published(out, "published");
   for (const PublishedTotal& p : model.published) {
     const bool known =

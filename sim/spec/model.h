@@ -188,13 +188,22 @@ struct MtpModule {
   friend bool operator==(const MtpModule&, const MtpModule&) = default;
 };
 
+// Matrices of one role that are stored otherwise than their neighbours.
+struct QuantRule {
+  std::string matrix;         // MatrixRole word
+  std::string format;         // id of models/formats.json
+  std::vector<Count> layers;  // of the decoder; empty = all
+  friend bool operator==(const QuantRule&, const QuantRule&) = default;
+};
+
 // Which matrices the checkpoint stores quantised, and how. Embedding, head and the
 // MTP projection are quantised only where their part is listed.
 struct NativeQuant {
   std::string base = "bf16";        // format of everything not quantised
   std::string format;               // "" = nothing is quantised
   std::vector<std::string> parts;   // Part words whose matrices are; empty = all quantisable
-  std::vector<std::string> except;  // MatrixRole words kept in base ("kv_a", "q_b")
+  std::vector<std::string> except;  // MatrixRole words kept in base ("kv_a", "q_b"); "mtp": the whole module
+  std::vector<QuantRule> rules;     // on top of these; of two that hold, the later
   friend bool operator==(const NativeQuant&, const NativeQuant&) = default;
 };
 

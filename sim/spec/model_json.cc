@@ -273,6 +273,14 @@ void read_quant(ObjectReader& reader, ModelSpec& model) {
   model.quant.format = quant->text_or("format", "");
   model.quant.parts = quant->texts_or_empty("parts");
   model.quant.except = quant->texts_or_empty("except");
+  each_object(*quant, "rules", [&](ObjectReader item) {
+    QuantRule rule;
+    rule.matrix = item.text("matrix");
+    rule.format = item.text("format");
+    rule.layers = item.counts_or_empty("layers", CountRange{0, kLayersRange.max - 1});
+    item.finish();
+    model.quant.rules.push_back(std::move(rule));
+  });
   quant->finish();
 }
 
@@ -403,6 +411,22 @@ void write_mlx(JsonWriter& out, const MlxRule& rule) {
   out.end_object();
 }
 
+void write_rules(JsonWriter& out, const std::vector<QuantRule>& rules) {
+  if (rules.empty()) return;
+  out.key("rules").begin_array();
+  for (const QuantRule& rule : rules) {
+    out.begin_object().compact(true);
+    out.member("matrix", std::string_view(rule.matrix)).member("format", std::string_view(rule.format));
+    if (!rule.layers.empty()) {
+      out.key("layers").begin_array();
+      for (const Count layer : rule.layers) out.value(layer);
+      out.end_array();
+    }
+    out.end_object().compact(false);
+  }
+  out.end_array();
+}
+
 void write_quant(JsonWriter& out, const ModelSpec& model) {
   const NativeQuant& quant = model.quant;
   if (quant == NativeQuant{}) return;
@@ -411,6 +435,7 @@ void write_quant(JsonWriter& out, const ModelSpec& model) {
   write_text(out, "format", quant.format);
   write_texts(out, "parts", quant.parts);
   write_texts(out, "except", quant.except);
+  write_rules(out, quant.rules);
   out.end_object();
 }
 

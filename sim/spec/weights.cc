@@ -160,6 +160,52 @@ bool native_quantises(const NativeQuant& quant, const Matrix& m) {
   return quant.parts.empty() || listed;
 }
 
+// Formats of the instances of a matrix, as shares.
+void set_shares(MatrixPlan& m, const std::vector<FormatId>& formats) {
+  m.share_count = 0;
+  for (std::size_t i = 0; i < formats.size(); ++i) {
+    std::size_t s = 0;
+    while (s < m.share_count && m.shares[s].format != formats[i]) ++s;
+    if (s == m.share_count) {
+      CHECK(s < kMaxShares);
+      m.shares[m.share_count++].format = formats[i];
+    }
+    m.shares[s].instances.set(i);
+  }
+}
+
+bool holds_in(const QuantRule& rule, Count layer) {
+  return rule.layers.empty() || std::find(rule.layers.begin(), rule.layers.end(), layer) != rule.layers.end();
+}
+
+// Rules on top of what holds for whole roles.
+void apply_rules(const ModelSpec& model, const FormatTable& formats, const Places& places, WeightPlan& plan) {
+  std::vector<std::pair<const QuantRule*, FormatId>> rules;
+  for (const QuantRule& rule : model.quant.rules) rules.emplace_back(&rule, formats.id_of(rule.format));
+  const auto apply = [&](MatrixPlan& m, const std::vector<Place>& instances) {
+    std::vector<FormatId> chosen(instances.size(), m.shares[0].format);
+    for (const auto& [rule, format] : rules)
+      for (std::size_t i = 0; i < instances.size(); ++i)
+        if (rule->matrix == word_of(m.matrix.role) && holds_in(*rule, instances[i].layer))
+          chosen[i] = whole_rows(formats, format, m.matrix.cols);
+    if (!chosen.empty()) set_shares(m, chosen);
+  };
+  for (std::size_t b = 0; b < plan.blocks.size(); ++b)
+    for (MatrixPlan& m : plan.blocks[b].matrices)
+      if (m.matrix.quantisable && !m.matrix.f32) apply(m, places.of_block[b]);
+  for (MatrixPlan* m : {&plan.embedding, &plan.head})
+    for (const auto& [rule, format] : rules)
+      if (rule->matrix == word_of(m->matrix.role)) m->shares[0].format = format;
+}
+
+// A checkpoint may leave its MTP module as it was trained.
+void keep_mtp(const ModelSpec& model, const FormatTable& formats, WeightPlan& plan) {
+  const FormatId base = formats.id_of(model.quant.base);
+  const FormatId f32 = formats.id_of("fp32");
+  for (BlockPlan& block : plan.mtp_blocks)
+    for (MatrixPlan& m : block.matrices) m = single(m.matrix, m.matrix.f32 ? f32 : base);
+}
+
 WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
   const FormatId base = formats.id_of(model.quant.base);
   const FormatId f32 = formats.id_of("fp32");
@@ -168,6 +214,7 @@ WeightPlan plan_native(const ModelSpec& model, const FormatTable& formats) {
     if (m.f32) return f32;
     return native_quantises(model.quant, m) ? whole_rows(formats, quantised, m.cols) : base;
   });
+  if (!model.quant.rules.empty()) apply_rules(model, formats, places_of(model), plan);
   plan.label = "native";
   return plan;
 }
@@ -279,17 +326,9 @@ class GgufPlanner {
 
   // The formats of each instance, as shares.
   void spread(MatrixPlan& m, const std::vector<Place>& instances) const {
-    m.share_count = 0;
-    for (std::size_t i = 0; i < instances.size(); ++i) {
-      const FormatId format = format_of(m.matrix, instances[i]);
-      std::size_t s = 0;
-      while (s < m.share_count && m.shares[s].format != format) ++s;
-      if (s == m.share_count) {
-        CHECK(s < kMaxShares);
-        m.shares[m.share_count++].format = format;
-      }
-      m.shares[s].instances.set(i);
-    }
+    std::vector<FormatId> formats;
+    for (const Place& place : instances) formats.push_back(format_of(m.matrix, place));
+    set_shares(m, formats);
     if (m.share_count == 0) {  // only in the MTP module
       m.shares[0].format = format_of(m.matrix, Place{});
       m.share_count = 1;
@@ -385,6 +424,7 @@ WeightPlan plan_weights(const ModelSpec& model, const FormatTable& formats, std:
     throw_unknown_label(label, formats);
   }
   if (!model.mtp.shape.empty()) add_mtp_blocks(model, places_of(model), plan);
+  if (name == "native" && contains(model.quant.except, word_of(Part::Mtp))) keep_mtp(model, formats, plan);
   if (name == "native" && model.stored != nullptr) apply_stored(model, *model.stored, formats, plan);
   return plan;
 }

@@ -324,14 +324,14 @@ TEST(HfQuantization, TheOtherMethodsNameTheirFormat) {
     return import(with(kMixtral, "\"quantization_config\": {" + quant + "}")).quant.format;
   };
   EXPECT_EQ(format(R"("quant_method": "awq", "bits": 4, "group_size": 128)"), "int4_g128");
-  EXPECT_EQ(format(R"("quant_method": "gptq", "bits": 4, "group_size": 32)"), "int4_g32_zp");
+  EXPECT_EQ(format(R"("quant_method": "gptq", "bits": 4, "group_size": 32)"), "int4_g32_gptq");
   EXPECT_EQ(
       format(
           R"("quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": true)"),
       "nf4_dq");
   EXPECT_EQ(format(R"("quant_method": "bitsandbytes", "load_in_8bit": true)"), "int8");
-  EXPECT_EQ(format(R"("quant_method": "modelopt", "quant_algo": "NVFP4")"), "nvfp4");
-  EXPECT_EQ(format(R"("quant_method": "modelopt", "quant_algo": "FP8")"), "fp8");
+  EXPECT_EQ(format(R"("quant_method": "modelopt", "quant_algo": "NVFP4")"), "nvfp4_static");
+  EXPECT_EQ(format(R"("quant_method": "modelopt", "quant_algo": "FP8")"), "fp8_static");
   EXPECT_EQ(format(R"("quant_method": "compressed-tensors", "config_groups": {"g": {"targets": ["Linear"],
                        "weights": {"num_bits": 8, "type": "float", "strategy": "channel"}}})"),
             "fp8_channel");
@@ -348,7 +348,7 @@ TEST(HfQuantization, UnknownMethodsAndSchemesAreRefusedByName) {
                    "put the .safetensors files beside the config");
   expect_complaint(with(kMixtral, R"("quantization_config": {})"), "quant_method");
   expect_complaint(with(kMixtral, R"("quantization_config": 3)"), "quantization_config");
-  expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "gptq", "bits": 3})"), "bits");
+  expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "gptq", "bits": 5})"), "bits");
   expect_complaint(with(kMixtral, R"("quantization_config": {"quant_method": "fp8", "weight_block_size": [64, 64]})"),
                    "weight_block_size");
   expect_complaint(
@@ -356,11 +356,11 @@ TEST(HfQuantization, UnknownMethodsAndSchemesAreRefusedByName) {
       "(a+)+");
 }
 
-TEST(HfQuantization, LayersThatDifferAreRemarkedOn) {
+TEST(HfQuantization, LayersThatDifferAreRules) {
   const ModelSpec model = import(with(kMixtral, R"("quantization_config": {"quant_method": "fp8",
       "ignored_layers": ["model.layers.0.self_attn.o_proj"]})"));
   EXPECT_TRUE(model.quant.except.empty());
-  EXPECT_NE(model.note.find("o: 1 of 4"), std::string::npos) << model.note;
+  EXPECT_EQ(model.quant.rules, (std::vector<QuantRule>{{"o", "bf16", {0}}}));
 }
 
 TEST(HfQuantization, TheBaseIsTheDtype) {

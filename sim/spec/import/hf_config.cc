@@ -80,7 +80,7 @@ constexpr Refused kRefused[] = {
      "its weights are public (Flash 284.33 B parameters, 13 B active; Pro 1,573.00 B, 49 B active), but not modelled "
      "here are its cache (a window of 128 keys beside keys compressed 4 and 128 times, each with a state), the "
      "selection over compressed keys and the four residual streams; \"moeplan models make --total 284B --active 13B\" "
-     "approximates the weights, not the cache"},
+     "(Flash) approximates the weights, not the cache"},
     {"kimi_k3",
      "no source read here fixes the gates and the state of its delta attention (69 of 93 layers), the output gate of "
      "its latent attention, the attention residuals and the normalised latent of its 896 experts; \"moeplan models "
@@ -94,14 +94,8 @@ const Family* find_family(const Family (&table)[N], std::string_view type) {
   return found == table + N ? nullptr : found;
 }
 
-std::string why_refused(std::string_view type) {
-  for (const Refused& refused : kRefused)
-    if (refused.type == type) return std::string(type) + " is known and not modelled: " + std::string(refused.why);
-  return "";
-}
-
 void refuse_type(const JsonNode& where, const std::string& path, const std::string& type, Complaints& complaints) {
-  const std::string why = why_refused(type);
+  const std::string why = why_not_modelled(type);
   if (!why.empty()) return complaints.add(where, path, in_quotes(type), "a supported model_type", why);
   std::vector<std::string> known;
   for (const Family& f : kFamilies) known.emplace_back(f.type);
@@ -155,14 +149,14 @@ void name_model(HfReader& root, const std::string& file, ModelSpec& model) {
 
 // What all imports do after the family has spoken.
 ModelSpec complete(HfReader& root, HfReader& text, std::string_view type, const std::string& file,
-                   WeightFormats formats, ShapeBuilder& out) {
+                   WeightFormats formats, HfReader* beside, ShapeBuilder& out) {
   ModelSpec model = out.finish();
   name_model(root, file, model);
   const std::vector<std::string> broken = violations(model);
   if (formats == WeightFormats::FromFile)
     import_base_format(text, model);
   else
-    import_quantization(text, model, broken.empty() && root.complaints().empty());
+    import_quantization(text, model, broken.empty() && root.complaints().empty(), beside);
   text.refuse_unknown(type);
   if (&text != &root) {
     root.understand({"quantization_config", "quantization", "text_config", "vision_config", "tie_word_embeddings"});
@@ -174,7 +168,8 @@ ModelSpec complete(HfReader& root, HfReader& text, std::string_view type, const 
   return model;
 }
 
-ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::string& file, WeightFormats formats) {
+ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::string& file, WeightFormats formats,
+                         HfReader* beside) {
   ShapeBuilder out;
   HfReader text = root.object("text_config");
   const std::string type = text.text_or("model_type", "");
@@ -189,10 +184,16 @@ ModelSpec import_wrapped(HfReader& root, const Family& wrapper, const std::strin
   }
   family->import(text, out);
   wrapper.import(root, out);
-  return complete(root, text, type, file, formats, out);
+  return complete(root, text, type, file, formats, beside, out);
 }
 
 }  // namespace
+
+std::string why_not_modelled(std::string_view type) {
+  for (const Refused& refused : kRefused)
+    if (refused.type == type) return std::string(type) + " is known and not modelled: " + std::string(refused.why);
+  return "";
+}
 
 bool is_hf_config(const std::string& text) {
   try {
@@ -204,28 +205,45 @@ bool is_hf_config(const std::string& text) {
   }
 }
 
-ModelSpec import_hf_config(std::string text, const std::string& file, WeightFormats formats) {
-  const JsonDocument document = parse_json(std::move(text), file, JsonDialect::PythonConstants);
+namespace {
+
+ModelSpec import_document(const JsonDocument& document, const std::string& file, WeightFormats formats,
+                          HfReader* beside) {
   Complaints complaints(document);
   HfReader root(document.root, "", complaints);
   ShapeBuilder out;
   if (is_mistral_params(document.root)) {
     import_mistral_params(root, out);
-    return complete(root, root, "params.json", file, formats, out);
+    return complete(root, root, "params.json", file, formats, beside, out);
   }
   const std::string type = root.text_or("model_type", "");
   if (type.empty()) {
     if (complaints.empty()) root.complain("model_type", "the model_type of the model");
     complaints.throw_if_any();
   }
-  if (const Family* wrapper = find_family(kWrappers, type)) return import_wrapped(root, *wrapper, file, formats);
+  if (const Family* wrapper = find_family(kWrappers, type))
+    return import_wrapped(root, *wrapper, file, formats, beside);
   const Family* family = find_family(kFamilies, type);
   if (family == nullptr) {
     refuse_type(*document.root.find("model_type"), "model_type", type, complaints);
     complaints.throw_if_any();
   }
   family->import(root, out);
-  return complete(root, root, type, file, formats, out);
+  return complete(root, root, type, file, formats, beside, out);
+}
+
+}  // namespace
+
+ModelSpec import_hf_config(std::string text, const std::string& file, WeightFormats formats, BesideConfig beside) {
+  const JsonDocument document = parse_json(std::move(text), file, JsonDialect::PythonConstants);
+  if (beside.text.empty() || formats == WeightFormats::FromFile)
+    return import_document(document, file, formats, nullptr);
+  const JsonDocument quant = parse_json(std::move(beside.text), beside.file, JsonDialect::PythonConstants);
+  Complaints complaints(quant);
+  HfReader reader(quant.root, "", complaints);
+  ModelSpec model = import_document(document, file, formats, &reader);
+  complaints.throw_if_any();
+  return model;
 }
 
 std::vector<std::string> supported_model_types() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/spec/model.h"
@@ -19,10 +20,18 @@ bool is_hf_config(const std::string& text);
 // FromFile: the weights are listed by their own headers, so that quantisation_config,
 // known or not, decides no byte and is not read.
 enum class WeightFormats { FromConfig, FromFile };
-ModelSpec import_hf_config(std::string text, const std::string& file,
-                           WeightFormats formats = WeightFormats::FromConfig);
+// beside: the hf_quant_config.json that ModelOpt writes next to the config; text empty = none.
+struct BesideConfig {
+  std::string text;
+  std::string file;
+};
+ModelSpec import_hf_config(std::string text, const std::string& file, WeightFormats formats = WeightFormats::FromConfig,
+                           BesideConfig beside = {});
 
 // model_type words that can be imported, and those known but refused, with the reason.
 std::vector<std::string> supported_model_types();
+
+// Why a model_type that is known is not modelled, and what is public of it; "" = no such type.
+std::string why_not_modelled(std::string_view model_type);
 
 }  // namespace moeplan

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// quantization_config of a Hugging Face config -> NativeQuant.
+// quantization_config of a Hugging Face config, or hf_quant_config.json -> NativeQuant.
 #pragma once
 
 #include "sim/spec/import/hf_reader.h"
@@ -12,7 +12,8 @@ namespace moeplan {
 // checked. An unknown method or an option that changes bytes is a complaint.
 // A method that is known and has no closed form, and one that is not known, say what
 // to do: the headers of the weight files say every byte.
-void import_quantization(HfReader& config, ModelSpec& model, bool sound);
+// beside: hf_quant_config.json, nullptr when there is none.
+void import_quantization(HfReader& config, ModelSpec& model, bool sound, HfReader* beside = nullptr);
 
 // The format of what is not quantised alone: the rest is read off the weight files.
 void import_base_format(HfReader& config, ModelSpec& model);
