@@ -14,6 +14,7 @@
 #include "sim/base/json.h"
 #include "sim/base/unit_text.h"
 #include "sim/spec/embedded_data.h"
+#include "sim/spec/import/hf_config.h"
 
 namespace moeplan {
 namespace {
@@ -130,6 +131,19 @@ std::vector<std::string> names_in(std::initializer_list<std::string_view> folder
   throw InputError(ErrorKind::UnknownName, std::move(problem));
 }
 
+// A model whose config is public and whose blocks are not modelled: refused with the importer's reason.
+[[noreturn]] void throw_unmodelled(std::string_view asked, const std::string& name, const std::string& type,
+                                   const std::string& make) {
+  Problem problem;
+  problem.found = fmt::format("the model \"{}\" ({}), which is published and not modelled", asked, name);
+  problem.expected = "a model whose weights, cache and work are modelled";
+  problem.hint = fmt::format(
+      "{}. A shape of the same size, with another cache: \"moeplan models make {}\"; its published .gguf or "
+      ".safetensors files: \"moeplan models show FILE\" lists their bytes",
+      why_not_modelled(type), make);
+  throw InputError(ErrorKind::UnknownName, std::move(problem));
+}
+
 void throw_if_undisclosed(std::string_view name, const std::vector<DataFile>& files) {
   for (const DataFile& file : files) {
     if (file.path != kUndisclosedPath) continue;
@@ -139,12 +153,17 @@ void throw_if_undisclosed(std::string_view name, const std::vector<DataFile>& fi
       ObjectReader entry(node, id, complaints);
       std::vector<std::string> names = entry.texts_or_empty("aliases");
       names.push_back(id);
-      const std::string full = entry.text("name"), said = entry.text("said"), source = entry.text("source");
+      const std::string full = entry.text("name"), type = entry.text_or("model_type", "");
+      const bool published = !type.empty();
+      const std::string said = published ? "" : entry.text("said"), source = published ? "" : entry.text("source");
+      const std::string make = published ? entry.text("make") : "";
       entry.finish();
       complaints.throw_if_any();
-      if (std::any_of(names.begin(), names.end(),
-                      [name](const std::string& n) { return equal_ignoring_case(n, name); }))
-        throw_undisclosed(name, full, said, source);
+      if (std::none_of(names.begin(), names.end(),
+                       [name](const std::string& n) { return equal_ignoring_case(n, name); }))
+        continue;
+      if (published) throw_unmodelled(name, full, type, make);
+      throw_undisclosed(name, full, said, source);
     }
   }
 }

@@ -247,5 +247,17 @@ TEST(Catalog, AnUndisclosedModelIsKnownAndRefusedWithWhatIsSaid) {
   EXPECT_FALSE(contains(catalog().model_ids(), "undisclosed"));
 }
 
+TEST(Catalog, APublishedModelWithoutAModelIsRefusedByNameWithWhatIsKnown) {
+  const auto said_of = [](const char* name) { return unknown_name_error([name] { catalog().model(name); }); };
+  for (const char* name : {"deepseek-v4-pro", "DeepSeek-V4-Flash", "deepseek-ai/DeepSeek-V4-Pro"}) {
+    // Flash 284.33 B, Pro 1,573.00 B: the tensor list of llama.cpp's loader with the published configs.
+    EXPECT_TRUE(mentions(said_of(name), "284.33 B")) << name;
+    EXPECT_TRUE(mentions(said_of(name), "1,573.00 B")) << name;
+    EXPECT_TRUE(mentions(said_of(name), "not modelled")) << name;
+  }
+  EXPECT_TRUE(mentions(said_of("deepseek-v4-pro"), "models make --total 1573B --active 49B"));
+  EXPECT_TRUE(mentions(said_of("kimi-k3"), "delta attention (69 of 93 layers)"));
+}
+
 }  // namespace
 }  // namespace moeplan
