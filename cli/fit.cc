@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "cli/adapter_argument.h"
 #include "cli/exit_status.h"
 #include "cli/fit_list.h"
 #include "cli/hardware_argument.h"
@@ -28,7 +29,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 31> kOptions = {{
+constexpr std::array<Option, 32> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -54,6 +55,8 @@ constexpr std::array<Option, 31> kOptions = {{
     {"n-cpu-moe", "N",
      "experts of layers 0 to N-1 live in host memory (as in llama.cpp; layers without experts count)"},
     {"mtp", "", "the multi-token-prediction module of the model is loaded"},
+    {"lora", "SPEC",
+     "LoRA adapters: rank=16[,count=2][,targets=attention|q_proj,...][,format=F], or adapter_config.json"},
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"engine-flags", "COMMAND",
      "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
@@ -362,6 +365,8 @@ Asked ask(Session& session, const Arguments& arguments) {
   q.model = load_model(catalog, arguments.positionals().front());
   set_machine(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
+  q.adapter = adapter_from(arguments, asked.engine, q);
+  check_adapter(q);  // what no layout mends
   set_imbalance(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
@@ -369,6 +374,7 @@ Asked ask(Session& session, const Arguments& arguments) {
   const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus(), asked.engine);
   q.layout = layout.layout;
   asked.origins.chosen_layout = layout.chosen;
+  check_adapter(q);
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   for (const std::string& warning : hardware.warnings) session.warn(warning);

@@ -17,7 +17,7 @@ constexpr Count kMostRows = 100'000;
 void refuse_options_of_a_model(const Arguments& arguments) {
   for (const char* option :
        {"tp", "attention-dp", "moe-tp", "ep", "pp", "replicas", "n-cpu-moe", "mtp", "dispatch-tokens", "strict-margin",
-        "budget-gpus", "imbalance", "engine-flags", "memory-fraction"})
+        "budget-gpus", "imbalance", "engine-flags", "memory-fraction", "lora"})
     if (arguments.has(option))
       throw_usage(option, "it without a model", "a MODEL before the options",
                   "without one, each model is placed in the way that suits it");

@@ -82,6 +82,11 @@ KeyValues header_of(const FitReport& report) {
                           if_default(o.default_weights));
   formats += "; kv cache " + q.formats[report.result.kv_format].id + if_default(o.default_kv);
   block.entries.push_back({"weights", {formats}});
+  if (q.adapter)
+    block.entries.push_back({"adapters",
+                             {fmt::format("{} of rank {}, ", plural(q.adapter->slots, "LoRA slot"), q.adapter->rank),
+                              Parameters{count_adapter(q.model, *q.adapter)}, " parameters each: ",
+                              fmt::format("{}", fmt::join(modules_of(q.adapter->targets, q.model), ", "))}});
   std::string load = plural(q.workload.context, "token") + " of context" + if_default(o.default_context) + ", " +
                      plural(q.workload.sequences, "sequence") + " at once" + if_default(o.default_sequences);
   if (q.layout.replicas > 1) load += fmt::format(" in each of {} replicas", q.layout.replicas);
@@ -92,7 +97,8 @@ KeyValues header_of(const FitReport& report) {
 // ---- the memory of each device ----
 
 bool same_kind(const LedgerLine& a, const LedgerLine& b) {
-  return a.cls == b.cls && a.place == b.place && (a.cls != TensorClass::Weight || a.part == b.part);
+  const bool by_part = a.cls == TensorClass::Weight && a.owner == Owner::Model;
+  return a.cls == b.cls && a.place == b.place && a.owner == b.owner && (!by_part || a.part == b.part);
 }
 
 const LedgerLine* find_line(const RankResult& rank, const LedgerLine& like) {
@@ -108,7 +114,7 @@ struct LineGroup {
 };
 
 bool is_small(const LedgerLine& line, const std::vector<DeviceGroup>& shown) {
-  if (line.cls != TensorClass::Weight) return false;
+  if (line.cls != TensorClass::Weight || line.owner != Owner::Model) return false;
   for (const DeviceGroup& group : shown) {
     const LedgerLine* found = find_line(*group.rank, line);
     if (found != nullptr && found->bytes.size() / group.rank->ledger.total.size() >= kSmallShare) return false;
@@ -136,10 +142,10 @@ std::vector<LineGroup> line_groups(const std::vector<DeviceGroup>& shown, bool f
     if (fold_small && is_small(kind, shown))
       small.lines.push_back(kind);
     else
-      groups.push_back({std::string(name_of_line(kind.cls, kind.part)), {kind}});
+      groups.push_back({std::string(name_of_line(kind)), {kind}});
   }
   if (small.lines.empty()) return groups;
-  if (small.lines.size() == 1) small.name = std::string(name_of_line(small.lines[0].cls, small.lines[0].part));
+  if (small.lines.size() == 1) small.name = std::string(name_of_line(small.lines[0]));
   const auto after_weights = std::find_if(groups.begin(), groups.end(),
                                           [](const LineGroup& g) { return g.lines[0].cls != TensorClass::Weight; });
   groups.insert(after_weights, small);
@@ -160,7 +166,7 @@ Phrase basis_of(const FitResult& f, const LineGroup& group) {
   if (group.lines.size() > 1) {
     std::string text;
     for (const LedgerLine& kind : group.lines) {
-      const std::string name(name_of_line(kind.cls, kind.part));
+      const std::string name(name_of_line(kind));
       text += (text.empty() ? "" : ", ") + name.substr(0, name.rfind(" weights"));
     }
     return {text};
@@ -261,7 +267,7 @@ std::string host_content(const FitResult& f) {
   for (const RankResult& rank : f.ranks)
     for (const LedgerLine& line : rank.ledger.lines()) {
       if (line.place != Place::Host || line.bytes == Bytes(0)) continue;
-      const std::string name(name_of_line(line.cls, line.part));
+      const std::string name(name_of_line(line));
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     }
   return fmt::format("{}", fmt::join(names, " and "));
@@ -291,10 +297,10 @@ KeyValue verdict_line(const FitResult& f) {
             Tone::Bad};
   const RankResult& worst = f.ranks.front();
   for (const LedgerLine& line : worst.ledger.lines())
-    if (line.place == Place::Device && ledger_kind(line.cls, line.part) == limiting_kind(f))
+    if (line.place == Place::Device && ledger_kind(line.cls, line.part, line.owner) == limiting_kind(f))
       return {"verdict",
-              {"NO: short by ", -f.margin, fmt::format("; most of it is {} with ", name_of_line(line.cls, line.part)),
-               line.bytes, "; " + chance_text(f.probability)},
+              {"NO: short by ", -f.margin, fmt::format("; most of it is {} with ", name_of_line(line)), line.bytes,
+               "; " + chance_text(f.probability)},
               Tone::Bad};
   return {"verdict", {"NO: short by ", -f.margin}, Tone::Bad};
 }
@@ -461,7 +467,7 @@ void add_explanations(Document& document, const FitResult& f) {
     for (const LedgerLine& line : group.rank->ledger.lines()) {
       const Explanation why = explain_line(f, *group.rank, line);
       Table table;
-      table.caption = fmt::format("{}, {}{}: {}{}{}", group.id, name_of_line(line.cls, line.part),
+      table.caption = fmt::format("{}, {}{}: {}{}{}", group.id, name_of_line(line),
                                   line.place == Place::Host ? " in host memory" : "", why.basis,
                                   why.source.empty() ? "" : "; source: ", why.source);
       table.columns = {{"tensor", "tensor", true, 0}, {"bytes", "size", false, 0}, {"formula", "formula", true, 0}};
@@ -500,7 +506,7 @@ Document tabulate_fit(const FitReport& report) {
       table.rows.push_back({{{group.id},
                              {group.count},
                              {line.place == Place::Host ? "host" : "device"},
-                             {std::string(ledger_kind(line.cls, line.part))},
+                             {std::string(ledger_kind(line.cls, line.part, line.owner))},
                              {line.bytes},
                              {line.low},
                              {line.high},

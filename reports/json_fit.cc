@@ -39,6 +39,21 @@ void write_hardware(JsonWriter& out, const FitReport& report) {
   out.end_object();
 }
 
+// null without adapters.
+void write_adapters(JsonWriter& out, const FitQuestion& q) {
+  out.key("lora");
+  if (!q.adapter) {
+    out.null();
+    return;
+  }
+  const AdapterSpec& a = *q.adapter;
+  out.begin_object().member("rank", a.rank).member("slots", a.slots);
+  out.member("fully_sharded", a.fully_sharded).member("parameters", count_adapter(q.model, a));
+  out.key("targets").compact(true).begin_array();
+  for (const std::string& name : modules_of(a.targets, q.model)) out.value(name);
+  out.end_array().compact(false).end_object();
+}
+
 void write_terms(JsonWriter& out, const FitResult& f, const RankResult& rank, const LedgerLine& line) {
   out.key("terms").begin_array();
   for (const ExplainedTensor& term : explain_tensors(f, rank, line)) {
@@ -55,7 +70,7 @@ void write_items(JsonWriter& out, const FitResult& f, const RankResult& rank, Pl
     if (line.place != place) continue;
     const Explanation why = explain_line(f, rank, line);
     out.begin_object();
-    out.member("kind", ledger_kind(line.cls, line.part)).member("bytes", line.bytes.count());
+    out.member("kind", ledger_kind(line.cls, line.part, line.owner)).member("bytes", line.bytes.count());
     out.member("low_bytes", line.low.count()).member("high_bytes", line.high.count());
     out.member("basis", why.basis).member("formula", why.formula);
     if (!why.source.empty()) out.member("source", why.source);
@@ -182,6 +197,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   out.member("weights", q.weights).member("kv", q.formats[f.kv_format].id);
   out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
   out.member("imbalance", q.imbalance);
+  write_adapters(out, q);
   write_devices(out, f, terms);
   out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
   write_headroom(out, f);

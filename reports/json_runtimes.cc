@@ -76,6 +76,32 @@ void write_kernels(JsonWriter& out, const RuntimeSpec& r) {
   out.end_array();
 }
 
+// null: not supported, or not known.
+void write_adapters(JsonWriter& out, const AdapterRules& rules) {
+  out.key("adapters");
+  if (!rules.supported) {
+    out.null();
+    return;
+  }
+  out.begin_object().member("every_module", rules.every_module).member("whole_head", rules.whole_head);
+  out.member("saves_modules", rules.saves_modules).key("ranks").compact(true).begin_array();
+  for (const Count rank : rules.ranks) out.value(rank);
+  out.end_array().compact(false);
+  out.member("format", rules.format).member("source", rules.source).end_object();
+}
+
+void write_drafts(JsonWriter& out, const DraftRules& rules) {
+  out.key("drafts");
+  if (!rules.supported) {
+    out.null();
+    return;
+  }
+  out.begin_object().member("every_stage", rules.every_stage).member("own_buffers", rules.own_buffers);
+  out.member("own_cache_format", rules.own_cache_format).member("with_attention_dp", rules.with_attention_dp);
+  out.member("tokens", rules.tokens).member("vocab_slack", rules.vocab_slack);
+  out.member("reserve_bytes", rules.reserve.count()).member("source", rules.source).end_object();
+}
+
 void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
   out.member("id", r.id)
       .member("name", r.name)
@@ -91,6 +117,8 @@ void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
   for (const std::string& format : r.cache_formats) out.value(format);
   out.end_array().compact(false);
   write_kernels(out, r);
+  write_adapters(out, r.adapters);
+  write_drafts(out, r.drafts);
   out.member("dispatch_tokens", r.dispatch_tokens).member("vocab_multiple", r.vocab_multiple);
   out.member("vocab_per_rank", r.vocab_per_rank);
   out.member("command_line", r.command_line);

@@ -130,6 +130,16 @@ Document describe_runtime(const RuntimeSpec& r) {
       fmt::format("{}, {} tokens per rank",
                   r.dispatch == DispatchKind::AllGather ? "gathers all tokens" : "DeepEP low latency",
                   r.dispatch_tokens));
+  if (r.adapters.supported)
+    add("LoRA adapters",
+        fmt::format("{}, in {}", r.adapters.every_module ? "slots beside every module" : "beside their targets",
+                    r.adapters.format == "auto" ? "the model's base format" : r.adapters.format),
+        r.adapters.source);
+  if (r.drafts.supported)
+    add("draft model",
+        fmt::format("{}, {}; {} tokens", r.drafts.every_stage ? "on every stage" : "on the last stage",
+                    r.drafts.own_buffers ? "with its own buffers" : "in the model's buffers", r.drafts.tokens),
+        r.drafts.source);
   for (const PaddingRule& rule : r.padding)
     add("padding", fmt::format("{} widths to {}", rule.format, rule.multiple), rule.source);
   if (r.vocab_multiple > 1)

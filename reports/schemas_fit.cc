@@ -5,7 +5,7 @@ namespace moeplan {
 
 const std::string_view kFitSchema = R"(  "type": "object",
   "required": ["schema", "verdict", "probability_fits", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
-               "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences", "imbalance",
+               "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences", "imbalance", "lora",
                "devices", "host_bytes", "host_short", "headroom", "decode_tokens_per_s",
                "solutions", "flags", "assumptions"],
   "additionalProperties": false,
@@ -57,6 +57,19 @@ const std::string_view kFitSchema = R"(  "type": "object",
     "context_tokens": {"type": "integer", "minimum": 1},
     "sequences": {"type": "integer", "minimum": 1, "description": "of each replica"},
     "imbalance": {"type": "number", "minimum": 1, "description": "routed rows of the busiest rank over the mean"},
+    "lora": {
+      "type": ["object", "null"],
+      "description": "adapters beside the weights, as the engine makes room for them; null: none",
+      "required": ["rank", "slots", "fully_sharded", "parameters", "targets"],
+      "additionalProperties": false,
+      "properties": {
+        "rank": {"type": "integer", "minimum": 1},
+        "slots": {"type": "integer", "minimum": 1},
+        "fully_sharded": {"type": "boolean"},
+        "parameters": {"type": "integer", "minimum": 0, "description": "of one adapter over the whole model, at this rank"},
+        "targets": {"$ref": "#/definitions/names"}
+      }
+    },
     "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
     "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
     "host_short": {"type": "boolean"},
@@ -152,7 +165,7 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
     },
     "kind": {
       "type": "string",
-      "pattern": "^(weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state)|kv|state|activation|workspace|comm|runtime|padding|gradient|optimizer)$"
+      "pattern": "^(weights\\.(attention|router|experts|shared|dense|embedding|head|norm|mtp|indexer|vision|state|lora)|draft\\.(weights|kv|state|activation|workspace|comm|padding)|kv|state|activation|workspace|comm|runtime|padding|gradient|optimizer)$"
     },
     "term": {
       "type": "object",

@@ -32,6 +32,22 @@ std::string_view name_of_weights(Part part) {
   return "weights";
 }
 
+std::string_view name_of_draft(TensorClass cls) {
+  switch (cls) {
+    case TensorClass::Weight: return "draft weights";
+    case TensorClass::Kv: return "draft kv cache";
+    case TensorClass::State: return "draft state";
+    case TensorClass::Activation: return "draft activations";
+    case TensorClass::Workspace: return "draft workspace";
+    case TensorClass::Comm: return "draft buffers";
+    case TensorClass::Runtime: return "draft context";
+    case TensorClass::Padding: return "draft padding";
+    case TensorClass::Gradient:
+    case TensorClass::Optimizer: break;
+  }
+  return "draft";
+}
+
 std::string plural(Count n, std::string_view noun) {
   return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s");
 }
@@ -122,9 +138,11 @@ std::string describe_stored(const StoredWeights& stored) {
 
 }  // namespace
 
-std::string_view name_of_line(TensorClass cls, Part part) {
-  switch (cls) {
-    case TensorClass::Weight: return name_of_weights(part);
+std::string_view name_of_line(const LedgerLine& line) {
+  if (line.owner == Owner::Adapter) return "LoRA adapters";
+  if (line.owner == Owner::Draft) return name_of_draft(line.cls);
+  switch (line.cls) {
+    case TensorClass::Weight: return name_of_weights(line.part);
     case TensorClass::Kv: return "kv cache";
     case TensorClass::State: return "recurrent state";
     case TensorClass::Activation: return "activations";

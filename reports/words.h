@@ -12,7 +12,7 @@
 namespace moeplan {
 
 // "expert weights", "kv cache"
-std::string_view name_of_line(TensorClass cls, Part part);
+std::string_view name_of_line(const LedgerLine& line);
 
 // The largest MoE block in use; none for a dense model.
 std::optional<MoeFfn> moe_of(const ModelSpec& model);

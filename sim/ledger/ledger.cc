@@ -13,11 +13,6 @@ Count kept_tokens(const Tensor& t, Count context) {
   return t.window != 0 ? std::min<Count>(context, t.window) : context;
 }
 
-// Lines of equal kind share a row; weights are told apart by part, the rest is not.
-bool same_line(const LedgerLine& line, const Tensor& t) {
-  return line.cls == t.cls && line.place == t.place && (t.cls != TensorClass::Weight || line.part == t.part);
-}
-
 // Bytes that may be off, all from one source.
 struct Estimate {
   Bytes bytes;
@@ -44,11 +39,12 @@ void add_spread(ErrorWidth& to, const ErrorWidth& spread) {
 void add_to_line(MemoryLedger& ledger, const Tensor& t, const Estimate& e) {
   LedgerLine* found = nullptr;
   for (std::size_t i = 0; i < ledger.line_count; ++i)
-    if (same_line(ledger.line_array[i], t)) found = &ledger.line_array[i];
+    if (belongs(t, ledger.line_array[i])) found = &ledger.line_array[i];
   if (found == nullptr) {
     CHECK(ledger.line_count < kMaxLines);
     found = &ledger.line_array[ledger.line_count++];
-    *found = LedgerLine{.cls = t.cls, .part = t.part, .place = t.place, .bytes = {}, .low = {}, .high = {}};
+    *found = LedgerLine{
+        .cls = t.cls, .part = t.part, .place = t.place, .owner = t.owner, .bytes = {}, .low = {}, .high = {}};
   }
   found->bytes += e.bytes;
   found->low += e.bytes - Bytes(e.spread.below);
@@ -94,6 +90,11 @@ Bytes device_sum(const MemoryLedger& ledger, bool (*belongs)(TensorClass)) {
 }
 
 }  // namespace
+
+bool belongs(const Tensor& t, const LedgerLine& line) {
+  const bool by_part = t.cls == TensorClass::Weight && t.owner == Owner::Model;
+  return line.cls == t.cls && line.place == t.place && line.owner == t.owner && (!by_part || line.part == t.part);
+}
 
 bool is_dynamic(TensorClass cls) {
   return cls == TensorClass::Activation || cls == TensorClass::Workspace || cls == TensorClass::Comm;

@@ -59,6 +59,7 @@ struct LedgerLine {
   TensorClass cls = TensorClass::Weight;
   Part part = Part::Attention;
   Place place = Place::Device;
+  Owner owner = Owner::Model;
   Bytes bytes;
   Bytes low;
   Bytes high;
@@ -87,6 +88,9 @@ ErrorWidth in_quadrature(std::span<const ErrorWidth> spreads);
 // a margin of nothing, 0.9 at a margin of spread.above, 1 or 0 where nothing is estimated.
 double probability_within(Bytes margin, const ErrorWidth& spread);
 
+// Tensors of equal kind share a line; the weights of the model are told apart by part.
+bool belongs(const Tensor& tensor, const LedgerLine& line);
+
 MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances);
 
 bool is_dynamic(TensorClass cls);  // activations, workspace, buffers
@@ -107,7 +111,7 @@ struct ActivationForm {
   Count per_row = 0;
   std::uint16_t op = 0;
 };
-inline constexpr std::size_t kMaxForms = 8;
+inline constexpr std::size_t kMaxForms = 16;
 struct ActivationProfile {
   std::array<ActivationForm, kMaxForms> forms{};
   std::size_t size = 0;

@@ -72,6 +72,8 @@ class Builder {
   void guest_biases();
   // A weight outside any block.
   WeightRange single_weight(const MatrixPlan& matrix, Part part, Place place = Place::Device);
+  // The adapter of all weights added so far; they stand behind the model's own tensors.
+  void add_adapters();
   // These weights are copies of ones another stage holds.
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
@@ -146,6 +148,9 @@ class Builder {
     const std::bitset<kMaxInstances>* only = nullptr;  // of these instances
   };
   void add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range);
+  // What an adapter puts beside so many instances of a matrix.
+  void note_adapter(const Matrix& m, const Shard& s, Place place, Count instances);
+  void note_half(const Tensor& like, AdapterHalf half, Count rows, Count cols, Count replicas);
 
   Program& program_;
   const BlockPlan* block_ = nullptr;
@@ -159,6 +164,9 @@ class Builder {
   BlockIndex index_ = 0;
   bool mtp_ = false;
   Op experts_;  // a, b and choices of routed ops
+  static constexpr std::size_t kMostHalves = 128;
+  Room<Tensor, kMostHalves> halves_;  // of adapters, to be added last
+  std::size_t half_count_ = 0;
 };
 
 // One function per block kind.

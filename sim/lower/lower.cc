@@ -272,6 +272,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
     const WeightRange head = lower_head(b);
     if (options.load_mtp) lower_mtp(b, head);
   }
+  b.add_adapters();
   return p;
 }
 

@@ -7,6 +7,7 @@
 
 #include "sim/lower/placement.h"
 #include "sim/program/program.h"
+#include "sim/spec/adapter.h"
 #include "sim/spec/layout.h"
 #include "sim/spec/model.h"
 #include "sim/spec/runtime.h"
@@ -38,6 +39,9 @@ struct LowerOptions {
   bool input_table_on_host = false;  // the embedding table stays in host memory
   Count dispatch_tokens = 128;       // capacity of the expert exchange, tokens per rank
   double imbalance = 1.0;            // routed rows of the busiest rank over the mean
+  // Not owned; nullptr = none. Its format is decided.
+  const AdapterSpec* adapter = nullptr;
+  FormatId adapter_format = 0;
   // Not owned; nullptr = the runtime's split, experts by host_expert_layers.
   const Placement* placement = nullptr;
 };

@@ -5,7 +5,29 @@
 
 namespace moeplan {
 
-std::string_view ledger_kind(TensorClass cls, Part part) {
+namespace {
+
+std::string_view draft_kind(TensorClass cls) {
+  switch (cls) {
+    case TensorClass::Weight: return "draft.weights";
+    case TensorClass::Kv: return "draft.kv";
+    case TensorClass::State: return "draft.state";
+    case TensorClass::Activation: return "draft.activation";
+    case TensorClass::Workspace: return "draft.workspace";
+    case TensorClass::Comm: return "draft.comm";
+    case TensorClass::Runtime: return "draft.runtime";
+    case TensorClass::Padding: return "draft.padding";
+    case TensorClass::Gradient:
+    case TensorClass::Optimizer: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string_view ledger_kind(TensorClass cls, Part part, Owner owner) {
+  if (owner == Owner::Draft) return draft_kind(cls);
+  if (owner == Owner::Adapter) return "weights.lora";
   switch (cls) {
     case TensorClass::Weight: break;
     case TensorClass::Kv: return "kv";

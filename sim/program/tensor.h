@@ -31,8 +31,12 @@ enum class TensorClass : std::uint8_t {
   Optimizer
 };
 
-// The line of a ledger a byte belongs to: "weights.experts", "kv", ... (CLI.md section 6).
-std::string_view ledger_kind(TensorClass cls, Part part);
+// Whose it is: the model's, a LoRA adapter's, or the draft model's that runs beside it.
+enum class Owner : std::uint8_t { Model, Adapter, Draft };
+
+// The line of a ledger a byte belongs to: "weights.experts", "weights.lora", "draft.kv", ...
+// (CLI.md section 6).
+std::string_view ledger_kind(TensorClass cls, Part part, Owner owner = Owner::Model);
 
 // Where it lies. Ssd: what the host's memory cannot hold and is paged in when used.
 enum class Place : std::uint8_t { Device, Host, Ssd };
@@ -42,6 +46,8 @@ std::string_view word_of(Place place);
 enum class CacheKind : std::uint8_t { None, Full, Window, Chunk, Latent, Indexer, Cross };
 std::string_view word_of(CacheKind kind);
 
+enum class AdapterHalf : std::uint8_t { A, B, Whole };
+
 struct Tensor {
   TensorClass cls = TensorClass::Weight;
   Part part = Part::Attention;
@@ -49,9 +55,11 @@ struct Tensor {
   FormatId format = 0;
   Place place = Place::Device;
   CacheKind cache = CacheKind::None;
-  bool estimated = false;      // size known by a mixture label only
-  std::uint16_t replicas = 1;  // ranks of the stage that hold this very shard
-  std::uint16_t first_op = 0;  // lifetime of activations, in op indices
+  Owner owner = Owner::Model;
+  AdapterHalf half = AdapterHalf::A;  // of an adapter
+  bool estimated = false;             // size known by a mixture label only
+  std::uint16_t replicas = 1;         // ranks of the stage that hold this very shard
+  std::uint16_t first_op = 0;         // lifetime of activations, in op indices
   std::uint16_t last_op = 0xFFFF;
   std::int32_t repeat = 1;     // layers that each have one
   std::int32_t window = 0;     // kv: tokens that are kept; 0 = all

@@ -103,6 +103,34 @@ struct KernelRule {
   friend bool operator==(const KernelRule&, const KernelRule&) = default;
 };
 
+// How LoRA adapters lie in memory.
+struct AdapterRules {
+  bool supported = false;
+  // Room for the slots at start, for every module it can adapt unless told which: router, tables
+  // and head too (vLLM). Else for the targets alone.
+  bool every_module = false;
+  bool whole_head = false;      // B of the head is not cut by tensor parallelism
+  bool saves_modules = false;   // takes whole copies of matrices (modules_to_save)
+  std::vector<Count> ranks;     // that room is made for; a rank takes the next larger. Empty = any
+  std::string format = "auto";  // of A and B: "auto" = the model's base format
+  std::string source;
+  friend bool operator==(const AdapterRules&, const AdapterRules&) = default;
+};
+
+// How a draft model runs beside the model.
+struct DraftRules {
+  bool supported = false;
+  bool every_stage = false;       // its layers are dealt to the pipeline stages; else all are on the last
+  bool own_buffers = false;       // its activations lie beside the model's rather than in the same memory
+  bool own_cache_format = false;  // its cache has the runtime's default format whatever the model's has
+  bool with_attention_dp = true;
+  Count tokens = 1;       // drafted in a row unless told otherwise
+  Count vocab_slack = 0;  // entries the vocabularies may differ by
+  Bytes reserve;          // that an automatic reserve grows by
+  std::string source;
+  friend bool operator==(const DraftRules&, const DraftRules&) = default;
+};
+
 // Pads one dimension of the experts of models whose weights are in `format`.
 struct PaddingRule {
   std::string format;  // "mxfp4"
@@ -151,6 +179,8 @@ struct RuntimeSpec {
   // MLA prefill runs expanded and keeps room for up to this many cached tokens that a
   // chunk expands again; 0 = always absorbed (llama.cpp).
   Count mla_workspace_tokens = 0;
+  AdapterRules adapters;
+  DraftRules drafts;
   std::vector<PaddingRule> padding;
   std::vector<KernelRule> kernels;
   Count vocab_multiple = 1;     // embedding and head rows round up to this

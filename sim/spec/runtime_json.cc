@@ -155,6 +155,36 @@ void read_dispatch(ObjectReader reader, RuntimeSpec& runtime) {
   reader.finish();
 }
 
+AdapterRules read_adapters(std::optional<ObjectReader> reader) {
+  AdapterRules rules;
+  if (!reader) return rules;
+  rules.supported = true;
+  rules.every_module = reader->flag_or("every_module", false);
+  rules.whole_head = reader->flag_or("whole_head", false);
+  rules.saves_modules = reader->flag_or("saves_modules", false);
+  rules.ranks = reader->counts_or_empty("ranks", kPositive);
+  rules.format = reader->text_or("format", "auto");
+  rules.source = reader->text("source");
+  reader->finish();
+  return rules;
+}
+
+DraftRules read_drafts(std::optional<ObjectReader> reader) {
+  DraftRules rules;
+  if (!reader) return rules;
+  rules.supported = true;
+  rules.every_stage = reader->flag_or("every_stage", false);
+  rules.own_buffers = reader->flag_or("own_buffers", false);
+  rules.own_cache_format = reader->flag_or("own_cache_format", false);
+  rules.with_attention_dp = reader->flag_or("with_attention_dp", true);
+  rules.tokens = reader->count("tokens", kPositive);
+  rules.vocab_slack = reader->count_or("vocab_slack", kTokens, 0);
+  rules.reserve = reader->bytes_or("reserve", Bytes(0));
+  rules.source = reader->text("source");
+  reader->finish();
+  return rules;
+}
+
 std::vector<PaddingRule> read_padding(ObjectReader& reader) {
   std::vector<PaddingRule> rules;
   const JsonNode* node = reader.node("padding");
@@ -244,7 +274,36 @@ void write_reserve(JsonWriter& out, const RuntimeSpec& runtime) {
   out.member("source", runtime.reserve_source).end_object();
 }
 
+void write_adapters(JsonWriter& out, const AdapterRules& rules) {
+  if (!rules.supported) return;
+  out.key("adapters").begin_object();
+  if (rules.every_module) out.member("every_module", true);
+  if (rules.whole_head) out.member("whole_head", true);
+  if (rules.saves_modules) out.member("saves_modules", true);
+  if (!rules.ranks.empty()) {
+    out.key("ranks").compact(true).begin_array();
+    for (const Count rank : rules.ranks) out.value(rank);
+    out.end_array().compact(false);
+  }
+  out.member("format", rules.format).member("source", rules.source).end_object();
+}
+
+void write_drafts(JsonWriter& out, const DraftRules& rules) {
+  if (!rules.supported) return;
+  out.key("drafts").begin_object();
+  if (rules.every_stage) out.member("every_stage", true);
+  if (rules.own_buffers) out.member("own_buffers", true);
+  if (rules.own_cache_format) out.member("own_cache_format", true);
+  if (!rules.with_attention_dp) out.member("with_attention_dp", false);
+  out.member("tokens", rules.tokens);
+  if (rules.vocab_slack != 0) out.member("vocab_slack", rules.vocab_slack);
+  if (rules.reserve != Bytes(0)) out.member("reserve", to_text(rules.reserve));
+  out.member("source", rules.source).end_object();
+}
+
 void write_rules(JsonWriter& out, const RuntimeSpec& runtime) {
+  write_adapters(out, runtime.adapters);
+  write_drafts(out, runtime.drafts);
   if (!runtime.padding.empty()) {
     out.key("padding").begin_array();
     for (const PaddingRule& rule : runtime.padding) {
@@ -286,6 +345,8 @@ RuntimeSpec read_runtime(std::string text, const std::string& file) {
   read_sampler(reader.object("sampler"), runtime);
   read_activations(reader.object("activations"), runtime);
   read_dispatch(reader.object("dispatch"), runtime);
+  runtime.adapters = read_adapters(reader.object_if_present("adapters"));
+  runtime.drafts = read_drafts(reader.object_if_present("drafts"));
   runtime.padding = read_padding(reader);
   runtime.kernels = read_kernels(reader);
   runtime.vocab_multiple = reader.count_or("vocab_multiple", kPositive, 1);

@@ -28,10 +28,11 @@ std::vector<FlagRule> llama_cpp_rules() {
                                  {"-ctk --cache-type-k", Kv},
                                  {"-ctv --cache-type-v", KvValues},
                                  {"-ub --ubatch-size", Chunk},
-                                 {"-fa --flash-attn", FlashAttention}};
+                                 {"-fa --flash-attn", FlashAttention},
+                                 {"--lora", LoraFiles}};
   for (const char* name : {"-nkvo --no-kv-offload", "--swa-full", "--no-op-offload"})
     rules.push_back({name, Model, false, kRefused});
-  for (const char* name : {"-md --model-draft", "--lora", "--lora-scaled", "--control-vector", "-mm --mmproj", "--rpc",
+  for (const char* name : {"-md --model-draft", "--lora-scaled", "--control-vector", "-mm --mmproj", "--rpc",
                            "-ncffn --n-cpu-ffn", "--moe-cache-mib", "-dev --device", "-mg --main-gpu", "--override-kv"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name : {"--jinja", "--no-mmap", "--mlock", "--metrics", "--no-webui", "-cb --cont-batching",
@@ -54,11 +55,18 @@ std::vector<FlagRule> vllm_rules() {
                                  {"--block-size", Block},
                                  {"--gpu-memory-utilization", Fraction},
                                  {"--speculative-config", Draft},
+                                 {"--enable-lora", Lora, false},
+                                 {"--max-loras", LoraSlots},
+                                 {"--max-lora-rank", LoraRank},
+                                 {"--fully-sharded-loras", LoraSharded, false},
+                                 {"--lora-target-modules", LoraModules, true, FlagKind::Says, true},
+                                 {"--lora-dtype", LoraFormat},
                                  {"--dtype", Dtype},
                                  {"--all2all-backend", Exchange},
                                  {"--model", Model}};
-  for (const char* name : {"--enable-lora", "--enable-eplb", "--enable-dbo"})
-    rules.push_back({name, Model, false, kRefused});
+  rules.push_back({"--lora-modules", Model, true, kHarmless, true});  // which; how many and how large is above
+  rules.push_back({"--max-cpu-loras", Model, true, kHarmless});
+  for (const char* name : {"--enable-eplb", "--enable-dbo"}) rules.push_back({name, Model, false, kRefused});
   for (const char* name :
        {"--cpu-offload-gb", "--kv-cache-memory-bytes", "--kv-cache-memory", "--num-gpu-blocks-override",
         "--decode-context-parallel-size", "--prefill-context-parallel-size", "--num-redundant-experts"})
@@ -92,14 +100,19 @@ std::vector<FlagRule> sglang_rules() {
                                  {"--speculative-num-steps", DraftSteps},
                                  {"--speculative-eagle-topk", DraftTopK},
                                  {"--speculative-num-draft-tokens", DraftTokens},
+                                 {"--enable-lora", Lora, false},
+                                 {"--max-loras-per-batch", LoraSlots},
+                                 {"--max-lora-rank", LoraRank},
+                                 {"--lora-target-modules", LoraModules, true, FlagKind::Says, true},
                                  {"--dtype", Dtype},
                                  {"--moe-a2a-backend", Exchange}};
-  for (const char* name : {"--enable-lora", "--enable-eplb", "--enable-two-batch-overlap", "--enable-symm-mem",
-                           "--enable-memory-saver", "--enable-hierarchical-cache"})
+  rules.push_back({"--lora-paths", Model, true, kHarmless, true});
+  for (const char* name : {"--enable-eplb", "--enable-two-batch-overlap", "--enable-symm-mem", "--enable-memory-saver",
+                           "--enable-hierarchical-cache"})
     rules.push_back({name, Model, false, kRefused});
   for (const char* name :
-       {"--lora-paths", "--cpu-offload-gb", "--max-total-tokens", "--ep-num-redundant-experts",
-        "--speculative-draft-model-path", "--attention-context-parallel-size", "--disaggregation-mode"})
+       {"--cpu-offload-gb", "--max-total-tokens", "--ep-num-redundant-experts", "--speculative-draft-model-path",
+        "--attention-context-parallel-size", "--disaggregation-mode"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name :
        {"--trust-remote-code", "--disable-radix-cache", "--enable-metrics", "--disable-cuda-graph-padding",
@@ -159,7 +172,7 @@ std::string write_flags(std::string_view engine, const std::vector<FlagValue>& v
       if (written[i] || values[i].first != rule.setting) continue;
       written[i] = true;
       text += (text.empty() ? "" : " ") + std::string(rule.names.substr(0, rule.names.find(' ')));
-      if (rule.takes_value) text += " " + quoted(values[i].second);
+      if (rule.takes_value) text += " " + (rule.several ? values[i].second : quoted(values[i].second));
       break;
     }
   }

@@ -31,7 +31,9 @@ struct EngineDeployment {
   std::optional<Count> chunk_tokens, kv_block_tokens, graph_sequences, host_expert_layers;
   std::optional<Spread> dense, head;
   bool load_mtp = false;
-  std::vector<std::string> ignored;  // flags without a say in memory, as they stood
+  std::optional<AdapterSpec> adapter;  // rank 0: not said
+  std::optional<Count> adapter_files;  // llama.cpp: adapters whose shape their files say
+  std::vector<std::string> ignored;    // flags without a say in memory, as they stood
 };
 
 // The engine a command line starts ("vllm serve ...", "llama-server ..."); "" when its
@@ -83,7 +85,14 @@ enum class EngineSetting {
   FlashAttention,
   UnifiedKv,
   Dtype,
-  Exchange
+  Exchange,
+  Lora,
+  LoraSlots,
+  LoraRank,
+  LoraSharded,
+  LoraModules,
+  LoraFiles,
+  LoraFormat
 };
 
 enum class FlagKind {
@@ -97,6 +106,7 @@ struct FlagRule {
   EngineSetting setting = EngineSetting::Model;
   bool takes_value = true;
   FlagKind kind = FlagKind::Says;
+  bool several = false;  // its value is all the words up to the next flag
 };
 
 // The flags of one engine, in the order they are written.

@@ -183,6 +183,8 @@ class Reader {
           return;
         }
         given.value = words[++i];
+        while (rule != nullptr && rule->several && i + 1 < words.size() && !is_flag(words[i + 1]))
+          given.value += " " + words[++i];
       }
       take(rule, given);
     }
@@ -315,6 +317,9 @@ class Reader {
     d_.admitted = count(EngineSetting::Sequences);
     if (d_.admitted) d_.sequences = *d_.admitted * d_.dp.value_or(1);
     if (const Given* g = given(EngineSetting::Draft)) read_speculative_json(*g);
+    constexpr Count kSlots = 1;  // vllm/config/lora.py
+    constexpr Count kRank = 16;
+    read_adapters(kSlots, kRank);
   }
 
   void read_speculative_json(const Given& g) {
@@ -336,6 +341,33 @@ class Reader {
       refuse(g, model_.id + " has no multi-token-prediction module");
     else
       d_.load_mtp = true;
+  }
+
+  // Adapter slots and the rank room is made for; `slots` and `rank` are the engine's defaults.
+  void read_adapters(Count slots, Count rank) {
+    if (given(EngineSetting::Lora) == nullptr) return;
+    AdapterSpec adapter;
+    adapter.slots = count(EngineSetting::LoraSlots).value_or(slots);
+    adapter.rank = count(EngineSetting::LoraRank).value_or(rank);
+    adapter.fully_sharded = given(EngineSetting::LoraSharded) != nullptr;
+    if (const Given* g = given(EngineSetting::LoraFormat); g != nullptr && g->value != "auto") {
+      if (formats_.find(lower_case(g->value)) == nullptr) return refuse(*g, "auto, float16 or bfloat16");
+      adapter.format = formats_.find(lower_case(g->value))->id;
+    }
+    if (const Given* g = given(EngineSetting::LoraModules)) read_modules(*g, adapter);
+    d_.adapter = adapter;
+  }
+
+  void read_modules(const Given& g, AdapterSpec& adapter) {
+    for (std::size_t begin = 0; begin < g.value.size();) {
+      const std::size_t end = std::min(g.value.find(' ', begin), g.value.size());
+      const std::string name = g.value.substr(begin, end - begin);
+      const RoleSet roles = roles_of_module(name);
+      if (roles.none()) problems_.push_back(problem_of(g.flag, in_quotes(name), "module names such as q_proj"));
+      adapter.targets |= roles;
+      adapter.modules.push_back(name);
+      begin = end + 1;
+    }
   }
 
   void read_sglang() {
@@ -366,6 +398,8 @@ class Reader {
       d_.admitted = ceil_div(*n, d_.dp.value_or(1));
     }
     read_sglang_draft();
+    constexpr Count kSlots = 8;  // server_args.py, max_loras_per_batch; the rank is that of the adapters
+    read_adapters(kSlots, 0);
   }
 
   void read_sglang_draft() {
@@ -408,6 +442,8 @@ class Reader {
     read_llama_devices();
     read_llama_host();
     read_llama_file();
+    if (const Given* g = given(EngineSetting::LoraFiles))
+      d_.adapter_files = 1 + static_cast<Count>(std::count(g->value.begin(), g->value.end(), ','));
     if (const Given* g = given(EngineSetting::FlashAttention)) {
       if (g->value == "off" || g->value == "0") return refuse(*g);
       ignore(*g);

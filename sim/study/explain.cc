@@ -8,10 +8,6 @@
 namespace moeplan {
 namespace {
 
-bool belongs(const Tensor& t, const LedgerLine& line) {
-  return t.cls == line.cls && t.place == line.place && (t.cls != TensorClass::Weight || t.part == line.part);
-}
-
 std::string times(Count count, const std::string& noun) {
   return grouped(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -68,7 +64,11 @@ std::string tensor_name(const RankResult& r, const Tensor& t) {
     case TensorClass::Workspace: return t.per_token != 0 ? "re-expanded latent" : "masked expert outputs";
     case TensorClass::Comm: return "dispatch and combine buffers";
     case TensorClass::Padding: return "padding of " + std::string(word_of(t.role));
-    case TensorClass::Weight: return std::string(word_of(t.role));
+    case TensorClass::Weight: {
+      const std::string role(word_of(t.role));
+      if (t.owner != Owner::Adapter || t.half == AdapterHalf::Whole) return role;
+      return (t.half == AdapterHalf::A ? "A of " : "B of ") + role;
+    }
     case TensorClass::Runtime: return "runtime";
     case TensorClass::Gradient: return "gradient";
     case TensorClass::Optimizer: return "optimizer";
@@ -93,6 +93,11 @@ Explanation explain_weights(const FitQuestion& q, const RankResult& r, const Led
   for (const Tensor& t : r.program.tensors())
     if (belongs(t, line)) elements += t.elements * t.repeat;
   const std::string weights = grouped(elements) + " weights";
+  if (line.owner == Owner::Adapter) {
+    const AdapterSpec& a = *q.adapter;
+    const std::string slots = a.slots == 1 ? "" : times(a.slots, "slot") + ", ";
+    return {"formula", slots + "rank " + std::to_string(a.rank) + ": " + weights, q.runtime.adapters.source};
+  }
   if (q.weights != "native") return {"label " + q.weights, weights, ""};
   if (q.model.stored == nullptr) return {"native", weights, ""};
   Count tensors = 0;

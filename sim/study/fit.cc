@@ -178,6 +178,11 @@ Bytes cache_room_of(const FitResult& f) {
 
 }  // namespace
 
+FormatId adapter_format(const ModelPlan& plan, const FitQuestion& q) {
+  const std::string& asked = q.adapter->format.empty() ? q.runtime.adapters.format : q.adapter->format;
+  return plan.formats.id_of(asked == "auto" ? q.model.quant.base : asked);
+}
+
 LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
   return {.layout = q.layout,
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
@@ -186,6 +191,8 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
           .imbalance = q.imbalance,
+          .adapter = q.adapter ? &*q.adapter : nullptr,
+          .adapter_format = q.adapter ? adapter_format(plan, q) : FormatId{0},
           .placement = q.placement.is_default() && q.mixed.empty() ? nullptr : &q.placement};
 }
 
@@ -249,6 +256,12 @@ bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
 // Legal layouts, those whose tensor parallelism stays within the fast fabric first.
 std::vector<Layout> preferred_layouts(const FitQuestion& q, Count gpus) {
   std::vector<Layout> layouts = legal_layouts(q.model, q.runtime, gpus);
+  if (q.adapter)
+    std::erase_if(layouts, [&q](const Layout& layout) {
+      FitQuestion on = q;
+      on.layout = layout;
+      return !adapter_violations(on).empty();
+    });
   std::stable_partition(layouts.begin(), layouts.end(), [&q](const Layout& layout) {
     return std::max(layout.tp, layout.moe_tp) <= q.device.fast_domain;
   });
@@ -340,7 +353,7 @@ std::string_view limiting_kind(const FitResult& result) {
   const LedgerLine* largest = nullptr;
   for (const LedgerLine& line : result.ranks.front().ledger.lines())
     if (line.place == Place::Device && (largest == nullptr || line.bytes > largest->bytes)) largest = &line;
-  return largest != nullptr ? ledger_kind(largest->cls, largest->part) : "";
+  return largest != nullptr ? ledger_kind(largest->cls, largest->part, largest->owner) : "";
 }
 
 }  // namespace moeplan

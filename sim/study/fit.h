@@ -9,6 +9,7 @@
 
 #include "sim/ledger/headroom.h"
 #include "sim/lower/lower.h"
+#include "sim/spec/adapter.h"
 #include "sim/spec/catalog.h"
 #include "sim/spec/workload.h"
 #include "sim/study/speed_floor.h"
@@ -52,10 +53,11 @@ struct FitQuestion {
   Placement placement;
   Workload workload;
   bool load_mtp = false;
-  Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
-  Count dispatch_tokens = 0;     // 0 = the runtime's
-  double imbalance = 1.0;        // routed rows of the busiest rank over the mean, at least 1
-  TierRates rates;               // for the bound on decode speed; not part of the verdict
+  std::optional<AdapterSpec> adapter;  // LoRA beside the weights
+  Count host_expert_layers = 0;        // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
+  Count dispatch_tokens = 0;           // 0 = the runtime's
+  double imbalance = 1.0;              // routed rows of the busiest rank over the mean, at least 1
+  TierRates rates;                     // for the bound on decode speed; not part of the verdict
   // The engine's own word for how much it takes (--gpu-memory-utilization and kin).
   std::optional<double> memory_fraction;
   Count chunk_tokens = 0;     // prefill chunk; 0 = the runtime's
@@ -143,6 +145,11 @@ std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
 
 // DeviceBudget::reserve where nobody asked for another.
 Bytes reserve_of(const RuntimeSpec& runtime, Bytes capacity);
+// The adapter as the engine makes room for it: its targets and the rank it rounds up to.
+AdapterSpec resident_adapter(const AdapterSpec& adapter, const RuntimeSpec& runtime, const ModelSpec& model);
+// Why the engine cannot hold it, as sentences; empty = it can.
+std::vector<std::string> adapter_violations(const FitQuestion& question);
+
 // What the engine leaves empty, by its reserve rule or as asked.
 Holdback holdback_of(const FitQuestion& question);
 // The share the engine's own option would name: vLLM's and SGLang's of the memory,

@@ -85,6 +85,14 @@ std::string first_shard(const StoredWeights& stored) {
   return file;
 }
 
+// One file after the other; what is in them their names do not say.
+void say_adapter_files(Values& values, const FitQuestion& q) {
+  if (!q.adapter) return;
+  std::string files = "ADAPTER.gguf";
+  for (Count i = 2; i <= q.adapter->slots; ++i) files += ",ADAPTER" + std::to_string(i) + ".gguf";
+  values.emplace_back(EngineSetting::LoraFiles, files);
+}
+
 Values llama_cpp_values(const FitResult& f) {
   const FitQuestion& q = f.question;
   Values v;
@@ -109,7 +117,23 @@ Values llama_cpp_values(const FitResult& f) {
     v.emplace_back(EngineSetting::KvValues, word);
   }
   say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  say_adapter_files(v, q);
   return v;
+}
+
+// Slots for adapters; their modules where they were named.
+void say_adapters(Values& values, const FitQuestion& q) {
+  if (!q.adapter) return;
+  say_if(values, EngineSetting::Lora, true);
+  say(values, EngineSetting::LoraSlots, q.adapter->slots);
+  say(values, EngineSetting::LoraRank, q.adapter->rank);
+  say_if(values, EngineSetting::LoraSharded, q.adapter->fully_sharded);
+  // SGLang wants them named, or the adapters at start.
+  if (q.adapter->modules.empty() && q.runtime.adapters.every_module) return;
+  std::string modules;
+  for (const std::string& name : modules_of(q.adapter->targets, q.model))
+    modules += (modules.empty() ? "" : " ") + name;
+  values.emplace_back(EngineSetting::LoraModules, modules);
 }
 
 Values vllm_values(const FitResult& f) {
@@ -129,6 +153,7 @@ Values vllm_values(const FitResult& f) {
   say_fraction(v, f);
   if (q.load_mtp && q.model.mtp.modules > 0)
     v.emplace_back(EngineSetting::Draft, R"({"method":"mtp","num_speculative_tokens":1})");
+  say_adapters(v, q);
   return v;
 }
 
@@ -158,6 +183,7 @@ Values sglang_values(const FitResult& f) {
     v.emplace_back(EngineSetting::DraftTopK, "1");
     v.emplace_back(EngineSetting::DraftTokens, "2");
   }
+  say_adapters(v, q);
   return v;
 }
 

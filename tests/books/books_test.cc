@@ -63,6 +63,44 @@ TEST(B1, DistinctWeightShardsSumToTheParameterCount) {
   EXPECT_GT(cases, 500);
 }
 
+// Of the adapters a shard held by r of a stage's ranks counts 1/r on each.
+Wide distinct_adapter_elements(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options) {
+  Wide over_ranks = 0;
+  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages)) {
+    const Program p = lower(plan, runtime, options, c, Phase::Decode);
+    for (const Tensor& t : p.tensors()) {
+      if (t.owner != Owner::Adapter) continue;
+      EXPECT_EQ(p.stage_ranks % t.replicas, 0);
+      over_ranks += Wide{c.ranks} * t.elements * t.repeat * (p.stage_ranks / t.replicas);
+    }
+  }
+  return over_ranks;
+}
+
+// The rank divides by every tensor-parallel width here, so that fully sharded halves are even.
+TEST(B1, AdapterShardsOfEveryLayoutSumToTheAdapter) {
+  AdapterSpec adapter;
+  adapter.rank = 5040 * 8;
+  Count cases = 0;
+  for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
+    if (!runtime.adapters.supported) return;
+    LowerOptions options = options_for(plan, runtime, c.layout);
+    adapter.targets = targets_in(plan.model, usual_targets() | roles_of_module("router"));
+    if (adapter.targets.none()) return;
+    options.adapter = &adapter;
+    options.adapter_format = options.kv_format;
+    for (const bool fully : {false, true}) {
+      adapter.fully_sharded = fully;
+      if (fully && (plan.model.hidden % c.layout.tp != 0 || plan.model.hidden % c.layout.moe_tp != 0)) continue;
+      EXPECT_TRUE(distinct_adapter_elements(plan, runtime, options) ==
+                  Wide{count_adapter(plan.model, adapter)} * options.layout.ranks_per_stage())
+          << label(c) << fully;
+    }
+    ++cases;
+  });
+  EXPECT_GT(cases, 500);
+}
+
 TEST(B1, ExpertsMovedToTheHostAreStillCounted) {
   const RuntimeSpec runtime = catalog().runtime("llama.cpp");
   const ModelPlan plan = plan_model(catalog().model("mixtral-8x7b"), catalog().formats(), "q4_k_m");

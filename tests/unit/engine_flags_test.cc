@@ -161,8 +161,8 @@ TEST(EngineFlags, HarmlessAndUnknownFlagsAreListed) {
 }
 
 TEST(EngineFlags, FlagsThatChangeMemoryUnseenAreRefusedTogether) {
-  const std::string said = refusal("vllm serve x --cpu-offload-gb 20 --enable-lora --dtype float32 -tp x");
-  for (const char* flag : {"--cpu-offload-gb", "--enable-lora", "--dtype", "-tp"})
+  const std::string said = refusal("vllm serve x --cpu-offload-gb 20 --enable-eplb --dtype float32 -tp x");
+  for (const char* flag : {"--cpu-offload-gb", "--enable-eplb", "--dtype", "-tp"})
     EXPECT_TRUE(mentions(said, flag)) << said;
   EXPECT_TRUE(mentions(refusal("llama-server -ngl 20", "mixtral-8x7b"), "-ngl"));
   EXPECT_TRUE(mentions(refusal("llama-server -sm row", "mixtral-8x7b"), "-sm"));
@@ -215,6 +215,7 @@ FitQuestion asked_again(const FitQuestion& q, const std::string& flags) {
   const EngineDeployment d = read_engine_flags(flags, again.runtime.command_line, again.model, again.formats);
   EXPECT_TRUE(d.ignored.empty()) << flags;
   apply(d, again);
+  if (d.adapter) again.adapter = resident_adapter(*d.adapter, again.runtime, again.model);
   again.weights = d.weights.value_or("native");
   again.kv = d.kv.value_or("");
   again.workload.context = d.context.value_or(0);
@@ -289,6 +290,25 @@ TEST(RoundTrip, EverySettingOfEveryEngine) {
           }
         }
       }
+    }
+  }
+}
+
+// llama.cpp's line names files; their shape is in them.
+TEST(RoundTrip, AdaptersOfVllmAndSglang) {
+  for (const char* runtime : {"vllm", "sglang"}) {
+    for (const char* targets : {"", "q_proj", "attention", "experts", "all"}) {
+      FitQuestion q = base_question("mixtral-8x7b", runtime);
+      q.layout = {.tp = 2, .moe_tp = 2};
+      q.workload = {.context = 8192, .sequences = 1};
+      AdapterSpec adapter;
+      adapter.rank = 64;
+      adapter.slots = 3;
+      adapter.targets = roles_of_module(targets);
+      if (adapter.targets.any()) adapter.modules = {targets};
+      adapter.fully_sharded = std::string(runtime) == "vllm";
+      q.adapter = resident_adapter(adapter, q.runtime, q.model);
+      expect_round_trip(q);
     }
   }
 }
