@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/cost/family.h"
 
+#include "sim/cost/attention.h"
 #include "sim/cost/gemm.h"
+#include "sim/cost/mla.h"
 
 namespace moeplan {
 namespace {
@@ -32,6 +34,38 @@ constexpr std::array kFamilyFacts = {
                 .floor = floor_of<GemmPoint, gemm_floor>,
                 .regime = regime_of<GemmPoint, gemm_regime>,
                 .regimes = {"m <= 16", "m 17-256", "m > 256"}},
+    FamilyFacts{.family = Family::AttentionContext,
+                .id = "attention_context",
+                .help = "softmax attention of a prefill, with writing the cache",
+                .constants = kAttentionContextForm,
+                .time = time_of<AttentionPoint, attention_context_time>,
+                .floor = floor_of<AttentionPoint, attention_floor>,
+                .regime = regime_of<AttentionPoint, attention_regime>,
+                .regimes = {"to 2k new tokens", "to 16k", "beyond"}},
+    FamilyFacts{.family = Family::AttentionGeneration,
+                .id = "attention_generation",
+                .help = "softmax attention of decoding, with writing the cache",
+                .constants = kAttentionGenerationForm,
+                .time = time_of<AttentionPoint, attention_generation_time>,
+                .floor = floor_of<AttentionPoint, attention_floor>,
+                .regime = regime_of<AttentionPoint, attention_regime>,
+                .regimes = {"to 4k cached tokens", "to 64k", "beyond"}},
+    FamilyFacts{.family = Family::MlaContext,
+                .id = "mla_context",
+                .help = "latent attention of a prefill, expanded, with writing the cache",
+                .constants = kMlaContextForm,
+                .time = time_of<MlaPoint, mla_context_time>,
+                .floor = floor_of<MlaPoint, mla_floor>,
+                .regime = regime_of<MlaPoint, mla_regime>,
+                .regimes = {"to 2k new tokens", "to 16k", "beyond"}},
+    FamilyFacts{.family = Family::MlaGeneration,
+                .id = "mla_generation",
+                .help = "latent attention of decoding, absorbed, with writing the cache",
+                .constants = kMlaGenerationForm,
+                .time = time_of<MlaPoint, mla_generation_time>,
+                .floor = floor_of<MlaPoint, mla_floor>,
+                .regime = regime_of<MlaPoint, mla_regime>,
+                .regimes = {"to 4k cached tokens", "to 64k", "beyond"}},
 };
 
 }  // namespace

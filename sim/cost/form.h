@@ -8,8 +8,13 @@
 // device's own figures or seconds, so they carry over to a sibling device.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "sim/base/error.h"
 
 namespace moeplan {
 
@@ -26,6 +31,15 @@ struct FormConstant {
   bool logarithmic;  // fits search its logarithm; low > 0
   std::string_view help;
 };
+
+// The constants of a form of N, to be bound to names.
+template <std::size_t N>
+std::array<double, N> constants_of(std::span<const double> constants) {
+  CHECK(constants.size() == N);
+  std::array<double, N> bound;
+  std::ranges::copy(constants, bound.begin());
+  return bound;
+}
 
 // Shares of the time and which is largest; they need not sum to `seconds` (soft maximum).
 struct FormTime {
