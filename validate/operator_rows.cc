@@ -7,6 +7,7 @@
 
 #include "sim/base/json.h"
 #include "sim/base/text.h"
+#include "validate/moe_rows.h"
 #include "validate/row_kinds.h"
 
 namespace moeplan {
@@ -26,12 +27,33 @@ constexpr std::array<Word, 12> kEpColumns = {"gpu",         "library",         "
                                              "num_nodes",   "ep_size",         "hidden_size",   "topk",
                                              "num_experts", "tokens_per_rank", "comm_sms",      "latency_us"};
 
-constexpr std::array<RowKind, 5> kRowKinds = {{
+constexpr std::array<Word, 14> kMoeColumns = {"gpu",        "stack",       "kernel",       "dtype",     "gated",
+                                              "num_tokens", "hidden_size", "inter_size",   "topk",      "num_experts",
+                                              "moe_tp",     "moe_ep",      "distribution", "latency_us"};
+constexpr std::array<Word, 15> kWideEpColumns = {"gpu",
+                                                 "stack",
+                                                 "dtype",
+                                                 "num_tokens_global",
+                                                 "tokens_on_slowest_rank",
+                                                 "hidden_size",
+                                                 "inter_size",
+                                                 "topk",
+                                                 "num_experts",
+                                                 "num_slots",
+                                                 "moe_tp",
+                                                 "moe_ep",
+                                                 "distribution",
+                                                 "eplb",
+                                                 "latency_us"};
+
+constexpr std::array<RowKind, 7> kRowKinds = {{
     {"gemm", kGemmColumns, gemm_row},
     {"mla", kMlaColumns, mla_row},
     {"attention", kAttentionColumns, attention_row},
     {"collectives", kCollectiveColumns, collective_row},
     {"ep_alltoall", kEpColumns, ep_row},
+    {"moe", kMoeColumns, moe_row, load_moe_rows},
+    {"moe_wide_ep", kWideEpColumns, wide_ep_row, load_moe_rows},
 }};
 
 constexpr Bytes kLargestFile{Count{1} << 32};
@@ -118,6 +140,7 @@ OperatorTable read_operator_rows(std::string text, const std::string& file) {
   }
   if (!problems.empty()) throw InputError(ErrorKind::InvalidInput, std::move(problems));
   sort_groups(table);
+  if (kind.finish != nullptr) kind.finish(table);
   return table;
 }
 

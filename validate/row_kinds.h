@@ -25,6 +25,8 @@ struct RowKind {
   std::string_view kind;
   std::span<const std::string_view> columns;
   RowFacts (*read)(const CsvRow& row);
+  // What needs all rows, when they are sound; nullptr = nothing.
+  void (*finish)(OperatorTable& table) = nullptr;
 };
 
 RowFacts gemm_row(const CsvRow& row);

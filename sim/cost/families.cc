@@ -4,6 +4,7 @@
 #include "sim/cost/attention.h"
 #include "sim/cost/gemm.h"
 #include "sim/cost/mla.h"
+#include "sim/cost/moe.h"
 
 namespace moeplan {
 namespace {
@@ -34,6 +35,14 @@ constexpr std::array kFamilyFacts = {
                 .floor = floor_of<GemmPoint, gemm_floor>,
                 .regime = regime_of<GemmPoint, gemm_regime>,
                 .regimes = {"m <= 16", "m 17-256", "m > 256"}},
+    FamilyFacts{.family = Family::Moe,
+                .id = "moe",
+                .help = "fused expert layers on their busiest rank",
+                .constants = kMoeForm,
+                .time = time_of<MoePoint, moe_time>,
+                .floor = floor_of<MoePoint, moe_floor>,
+                .regime = regime_of<MoePoint, moe_regime>,
+                .regimes = {"rows per expert <= 16", "17-256", "> 256"}},
     FamilyFacts{.family = Family::AttentionContext,
                 .id = "attention_context",
                 .help = "softmax attention of a prefill, with writing the cache",

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time of one fused expert layer on its busiest rank: routing, permutation, gate and up,
+// activation, down, weighted sum; no messages.
+//
+// With r rows (token-expert pairs) on d distinct experts of `inter` columns here,
+//
+//   compute = 2 m h (inter + tile_cols) (r' + tile_rows' d) / (rate * peak')
+//   memory  = w^2 / (w + cached * cache) / (stream * bandwidth) + ramp_s,  w = weights of d experts
+//   t       = floor_s (1 + depth (h + inter) / 8192) + softmax_overlap(compute, memory)
+//           + (local_passes A r + pair_passes A T k + token_passes 4 h T) / bandwidth
+//
+// m = 3 matrices (2 without a gate), h hidden, T tokens of the expert-parallel group,
+// A = h (input + 2) + 2 m inter bytes a row moves between the two products.
+//
+//   tile_rows  a touched expert costs this many rows more: its last tile is not full.
+//              tile_rows' adds `wide_rows` where tokens exceed the rank's experts: there
+//              Triton kernels of vLLM and SGLang choose wide tiles. A ramp from one token
+//              per local expert to two.
+//   tile_cols  the same across: thin shards (moe_tp) leave tiles half empty.
+//   r'         r (1 + skew (1 - (r / d) / peak load)): one crowded expert fills units unevenly.
+//   peak'      peak * (kReferenceUnit / peak per unit)^(1/3): the wider a matrix unit, the
+//              smaller the share of it that a grouped kernel feeds. The exponent is what
+//              carries constants between A100 and H200 and between RTX PRO 6000 and GB200;
+//              it cancels between devices of one architecture.
+//   pair_passes  vLLM and SGLang keep buffers for the pairs of all ranks; TensorRT-LLM does not.
+//
+// Sources: operator facts of ai-dynamo/aiconfigurator's measurements (commit 095f58a51);
+// fused_moe of vLLM and SGLang for the tile switch and the buffers.
+// Exact: more rows, tokens, experts touched or bytes are never faster, more bandwidth, peak
+// or cache never slower, and never below moe_floor. One expert and k = 1 is its dense
+// feed-forward: the same FLOPs and weight bytes. Kinks in tokens: local_experts and twice
+// that; smooth elsewhere.
+// Not modelled: tactics an autotuner chose badly (some layouts of TensorRT-LLM 1.3.0rc20 take
+// 3 to 6 times as long), tables of tuned Triton tiles that exist for some shapes.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "sim/cost/form.h"
+#include "sim/cost/machine.h"
+#include "sim/cost/points.h"
+
+namespace moeplan {
+
+enum MoeConstant : std::size_t {
+  kMoeFloor,
+  kMoeDepth,
+  kMoeRate,
+  kMoeTileRows,
+  kMoeWideRows,
+  kMoeTileCols,
+  kMoeStream,
+  kMoeRamp,
+  kMoeOverlap,
+  kMoeLocalPasses,
+  kMoePairPasses,
+  kMoeTokenPasses,
+  kMoeSkew,
+  kMoeCached,
+  kMoeConstants
+};
+
+inline constexpr std::array<FormConstant, kMoeConstants> kMoeForm = {{
+    {"floor_s", 3e-6, 2.2e-5, 3e-4, true, "launches of the layer's kernels"},
+    {"depth", 1e-3, 0.3, 10, true, "growth of the floor with the layer's two depths, per 8,192"},
+    {"rate", 0.05, 0.7, 1.3, true, "share of the matrix peak"},
+    {"tile_rows", 0.1, 60, 400, true, "rows of tiles that a touched expert leaves empty"},
+    {"wide_rows", 0.01, 1, 400, true, "more of them where tokens exceed the rank's experts"},
+    {"tile_cols", 0.1, 150, 1500, true, "columns lost to thin shards"},
+    {"stream", 0.3, 0.95, 1.0, true, "share of the peak bandwidth at which weights stream"},
+    {"ramp_s", 1e-10, 1e-8, 2e-5, true, "time until they do"},
+    {"overlap", 1, 2, 12, true, "exponent of the soft maximum: 1 adds, large hides"},
+    {"local_passes", 0.01, 2.5, 12, true, "traffic of the rank's own pairs"},
+    {"pair_passes", 1e-4, 0.1, 4, true, "of the pairs of all ranks"},
+    {"token_passes", 0.01, 1, 20, true, "of the group's tokens: in and out"},
+    {"skew", 1e-3, 0.3, 1, true, "cost of uneven experts"},
+    {"cached", 1e-4, 0.1, 3, true, "share of the last level cache that replayed weights stay in"},
+}};
+
+inline constexpr double kReferenceUnit = 7.5e12;  // FLOP/s of one SM: bf16 on Hopper
+
+FormTime moe_time(const MoePoint& point, const Machine& machine, std::span<const double> constants);
+
+// The longer of the touched weights through the level that holds them and the useful
+// arithmetic at the highest clock. Seconds.
+double moe_floor(const MoePoint& point, const Machine& machine);
+
+// 0, 1, 2: rows per touched expert up to 16, up to 256, above.
+int moe_regime(const MoePoint& point);
+
+}  // namespace moeplan
