@@ -2,6 +2,7 @@
 #include "sim/cost/family.h"
 
 #include "sim/cost/attention.h"
+#include "sim/cost/collective.h"
 #include "sim/cost/gemm.h"
 #include "sim/cost/mla.h"
 #include "sim/cost/moe.h"
@@ -75,6 +76,14 @@ constexpr std::array kFamilyFacts = {
                 .floor = floor_of<MlaPoint, mla_floor>,
                 .regime = regime_of<MlaPoint, mla_regime>,
                 .regimes = {"to 4k cached tokens", "to 64k", "beyond"}},
+    FamilyFacts{.family = Family::Collective,
+                .id = "collective",
+                .help = "all-reduce, all-gather, reduce-scatter, all-to-all, send and receive",
+                .constants = kCollectiveForm,
+                .time = time_of<CollectivePoint, collective_time>,
+                .floor = floor_of<CollectivePoint, collective_floor>,
+                .regime = regime_of<CollectivePoint, collective_regime>,
+                .regimes = {"bytes <= 64 Ki", "bytes <= 8 Mi", "bytes > 8 Mi"}},
 };
 
 }  // namespace
