@@ -3,9 +3,11 @@
 
 #include "sim/cost/attention.h"
 #include "sim/cost/collective.h"
+#include "sim/cost/ep.h"
 #include "sim/cost/gemm.h"
 #include "sim/cost/mla.h"
 #include "sim/cost/moe.h"
+#include "sim/cost/stream.h"
 
 namespace moeplan {
 namespace {
@@ -84,6 +86,22 @@ constexpr std::array kFamilyFacts = {
                 .floor = floor_of<CollectivePoint, collective_floor>,
                 .regime = regime_of<CollectivePoint, collective_regime>,
                 .regimes = {"bytes <= 64 Ki", "bytes <= 8 Mi", "bytes > 8 Mi"}},
+    FamilyFacts{.family = Family::Ep,
+                .id = "ep",
+                .help = "expert-parallel dispatch and combine",
+                .constants = kEpForm,
+                .time = time_of<EpPoint, ep_time>,
+                .floor = floor_of<EpPoint, ep_floor>,
+                .regime = regime_of<EpPoint, ep_regime>,
+                .regimes = {"tokens <= 64", "tokens 65-2,048", "tokens > 2,048"}},
+    FamilyFacts{.family = Family::Stream,
+                .id = "stream",
+                .help = "norms, activations, residuals, copies",
+                .constants = kStreamForm,
+                .time = time_of<StreamPoint, stream_time>,
+                .floor = floor_of<StreamPoint, stream_floor>,
+                .regime = regime_of<StreamPoint, stream_regime>,
+                .regimes = {"bytes <= 1 Mi", "bytes <= 64 Mi", "bytes > 64 Mi"}},
 };
 
 }  // namespace

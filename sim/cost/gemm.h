@@ -89,9 +89,4 @@ double gemm_floor(const GemmPoint& point, const Machine& machine);
 // 0, 1, 2: m up to 16, up to 256, above.
 int gemm_regime(const GemmPoint& point);
 
-// Bandwidth of the last level cache over the memory's: no kernel is faster. Assumed, from
-// L2 read rates of te42kyfo/gpu-benches (commit 1c36d50), 1.5 to 4 times the memory's on
-// data-centre parts, and GDDR cards up to 6.
-inline constexpr double kCacheOverMemory = 6;
-
 }  // namespace moeplan

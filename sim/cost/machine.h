@@ -43,6 +43,11 @@ struct Machine {
 inline constexpr double kAssumedStreamLaunch = 2.5e-6;
 inline constexpr double kAssumedGraphLaunch = 1.3e-6;
 
+// Bandwidth of the last level cache over the memory's: no kernel is faster. Assumed, from
+// L2 read rates of te42kyfo/gpu-benches (commit 1c36d50), 1.5 to 4 times the memory's on
+// data-centre parts, and GDDR cards up to 6.
+inline constexpr double kCacheOverMemory = 6;
+
 Machine machine_of(const DeviceSpec& device);
 // The same with the links of the cluster it stands in.
 Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device);

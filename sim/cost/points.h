@@ -100,19 +100,23 @@ struct EpPoint {
   EpMode mode = EpMode::LowLatency;
   EpOp op = EpOp::Dispatch;
   double ranks = 8;
-  double ranks_per_node = 8;
+  double ranks_per_node = 8;  // that the fast links join
   double hidden = 0;
   double top_k = 0;
   double experts = 0;
   double tokens = 0;         // per rank
   double element_bytes = 1;  // of what is sent
   double comm_units = 0;     // SMs given to it; 0 = the library's choice
+  double destinations = 0;   // distinct ranks of a token, its own included; 0 = of uniform routing
+  double nodes = 0;          // distinct nodes, likewise
+  double busiest = 1;        // what the busiest rank receives over the mean
 };
 
 // Norms, activations, residuals: bytes through memory, one kernel.
 struct StreamPoint {
   double bytes = 0;  // read and written
   double kernels = 1;
+  bool recorded = true;  // replayed from a graph
 };
 
 }  // namespace moeplan

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/ep.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+constexpr double kScaleBytes = 4.0 / 128;  // of an 8-bit element in DeepEP
+constexpr double kHeaderBytes = 16;        // of a low-latency copy
+constexpr double kRoutingBytes = 4;        // of an expert's number
+
+bool is_deepep(EpMode mode) { return mode == EpMode::Normal || mode == EpMode::LowLatency; }
+
+double bytes_of(const EpPoint& point) {
+  switch (point.op) {
+    case EpOp::Prepare: return kRoutingBytes * point.top_k;
+    case EpOp::Combine: return 2 * point.hidden;
+    case EpOp::CombineLowPrecision: return point.element_bytes * point.hidden;
+    case EpOp::Dispatch: break;
+  }
+  const double scales = is_deepep(point.mode) && point.element_bytes <= 1 ? kScaleBytes : 0;
+  const double header = point.mode == EpMode::LowLatency ? kHeaderBytes : 0;
+  return point.hidden * (point.element_bytes + scales) + header;
+}
+
+double soft_maximum(double a, double b, double sharpness) {
+  const double high = std::max(a, b);
+  return high > 0 ? high * std::pow(1 + std::pow(std::min(a, b) / high, sharpness), 1 / sharpness) : 0;
+}
+
+double network_seconds(const EpPoint& point, const EpTraffic& traffic, const Machine& machine) {
+  if (traffic.network_copies == 0) return 0;
+  CHECK(machine.link.network_bandwidth > 0);
+  return point.tokens * traffic.network_copies * point.busiest * traffic.bytes / machine.link.network_bandwidth;
+}
+
+}  // namespace
+
+double expected_destinations(double experts, double top_k, double groups) {
+  const double others = experts - experts / groups;
+  double missed = 1;  // C(others, k) / C(experts, k)
+  for (double i = 0; i < top_k; ++i) missed *= std::max(0.0, others - i) / (experts - i);
+  return groups * (1 - missed);
+}
+
+EpTraffic traffic_of(const EpPoint& point) {
+  const double inside = std::min(point.ranks, point.ranks_per_node);
+  const double nodes = point.ranks / inside;
+  EpTraffic traffic{.bytes = bytes_of(point)};
+  if (point.mode == EpMode::LowLatency) {
+    traffic.copies = point.top_k / nodes;
+    traffic.network_copies = point.top_k * (1 - 1 / nodes);
+  } else {
+    traffic.copies =
+        point.destinations > 0 ? point.destinations : expected_destinations(point.experts, point.top_k, point.ranks);
+    const double reached = point.nodes > 0 ? point.nodes : expected_destinations(point.experts, point.top_k, nodes);
+    traffic.network_copies = nodes > 1 ? reached * (1 - 1 / nodes) : 0;
+  }
+  traffic.leaving = 1 - 1 / inside;
+  return traffic;
+}
+
+FormTime ep_time(const EpPoint& point, const Machine& machine, std::span<const double> constants) {
+  FormTime time;
+  time.bound = Bound::Latency;
+  if (point.ranks <= 1) return time;
+  const EpTraffic traffic = traffic_of(point);
+  const bool low_latency = point.mode == EpMode::LowLatency;
+  const double copies = point.tokens * traffic.copies * point.busiest;
+  const double cost = traffic.leaving + constants[kEpSelf] * (1 - traffic.leaving);
+  const double link = copies * cost * traffic.bytes / (machine.link.bandwidth * constants[kEpShare]);
+
+  double units = machine.units;
+  if (low_latency) units = std::min(units, point.experts);
+  if (point.comm_units > 0) units = point.comm_units;
+  const double unit_rate = machine.link.bandwidth / machine.units * constants[kEpUnitLoad];
+  const double serial = low_latency ? machine.units / units : 1;
+  const double work =
+      copies / units * (constants[kEpCopy] + traffic.bytes / unit_rate) + point.tokens * constants[kEpToken] * serial;
+
+  time.fixed = constants[kEpFloor] + constants[kEpRank] * std::log2(point.ranks) +
+               constants[kEpExpert] * point.experts + constants[kEpWidth] * point.hidden;
+  time.memory = soft_maximum(link, work, constants[kEpSharpness]);
+  const double network = network_seconds(point, traffic, machine) / kEpNetworkShare;
+  if (network > 0) {
+    time.fixed += kEpNetworkLatency;
+    time.memory = std::max(time.memory, network);
+  }
+  time.seconds = time.fixed + time.memory + constants[kEpFill] * std::sqrt(time.fixed * time.memory);
+  time.seconds = std::max(time.seconds, ep_floor(point, machine));
+  if (time.memory > time.fixed) time.bound = Bound::Link;
+  return time;
+}
+
+double ep_floor(const EpPoint& point, const Machine& machine) {
+  if (point.ranks <= 1) return 0;
+  const EpTraffic traffic = traffic_of(point);
+  const double leaving = point.tokens * traffic.copies * traffic.leaving * point.busiest;
+  return std::max(leaving * traffic.bytes / machine.link.bandwidth, network_seconds(point, traffic, machine));
+}
+
+int ep_regime(const EpPoint& point) { return point.tokens <= 64 ? 0 : point.tokens <= 2048 ? 1 : 2; }
+
+}  // namespace moeplan
