@@ -46,9 +46,9 @@ double mean_keys(const AttentionPoint& p) {
 double attended_pairs(const AttentionPoint& p) { return p.q_len * mean_keys(p); }
 
 FormTime attention_context_time(const AttentionPoint& p, const Machine& machine, std::span<const double> constants) {
-  const auto [floor, share64, share128, share256, tile_s, bandwidth_share, cache_rate, query_rewrites, key_rewrites,
-              wave_overlap, longest_share, memory_overlap, tile_keys, token_unit_s, tile_rows, unpacked, window_keys] =
-      constants_of<kAttentionContextForm.size()>(constants);
+  const auto [floor, share64, share128, share256, tile_s, bandwidth_share, cache_unit_rate, query_rewrites,
+              key_rewrites, wave_overlap, longest_share, memory_overlap, tile_keys, token_unit_s, tile_rows, unpacked,
+              window_keys] = constants_of<kAttentionContextForm.size()>(constants);
   const double units = std::max(machine.units, 1.0);
   const double group = p.heads / p.kv_heads;
   const double apart = 1.0 + unpacked * (group - 1.0);  // tiles that share a key head and its tokens
@@ -74,7 +74,7 @@ FormTime attention_context_time(const AttentionPoint& p, const Machine& machine,
   const double key_elements = p.kv_heads * (p.head_dim + p.value_dim);
   const double bytes = query_bytes + output_bytes + p.sequences * keys_read(p) * key_elements * p.cache_bytes;
   const double cached = cached_share(bytes, machine.cache);
-  const double bandwidth = machine.bandwidth * bandwidth_share * (1.0 + (cache_rate - 1.0) * cached);
+  const double bandwidth = read_rates(machine, bandwidth_share, cache_unit_rate).of(cached);
   const double memory = bytes / bandwidth;
 
   const double rewritten =
@@ -92,7 +92,7 @@ FormTime attention_context_time(const AttentionPoint& p, const Machine& machine,
 }
 
 FormTime attention_generation_time(const AttentionPoint& p, const Machine& machine, std::span<const double> constants) {
-  const auto [floor, bandwidth_share, cache_rate, share64, share128, share256, least_rows, splits, split_keys,
+  const auto [floor, bandwidth_share, cache_unit_rate, share64, share128, share256, least_rows, splits, split_keys,
               occupancy, job_s, job_elements, query_passes, key_passes, wave_overlap, memory_overlap, window_unpacks,
               least_keys, combine_s, window_keys, scalar, element_unit_s, scalar_job_s, scalar_splits, scalar_floor] =
       constants_of<kAttentionGenerationForm.size()>(constants);
@@ -109,8 +109,8 @@ FormTime attention_generation_time(const AttentionPoint& p, const Machine& machi
   const double key_elements = p.head_dim + p.value_dim;
   const double bytes = p.sequences * p.kv_heads * keys * key_elements * p.cache_bytes;
   const double cached = cached_share(bytes, machine.cache);
-  const double bandwidth = machine.bandwidth * bandwidth_share;
-  const double memory = bytes / (bandwidth * (1.0 + (cache_rate - 1.0) * cached));
+  const ReadRates rates = read_rates(machine, bandwidth_share, cache_unit_rate);
+  const double memory = bytes / rates.of(cached);
 
   const double key_s =
       4.0 * rows * row_work(mean_dim(p), share64, share128, share256) * units / machine.peak_of(p.math);
@@ -141,9 +141,9 @@ FormTime attention_generation_time(const AttentionPoint& p, const Machine& machi
                         (query_passes * p.heads * mean_dim(p) + key_passes * p.kv_heads * key_elements);
   FormTime t;
   t.compute = walked.compute;
-  t.memory = memory + passes / bandwidth;
+  t.memory = memory + passes / rates.cache;
   t.fixed = floor;
-  t.seconds = floor + walked.seconds + passes / bandwidth;
+  t.seconds = floor + walked.seconds + passes / rates.cache;
   t.bound = attention_bound(t, cached);
   return t;
 }

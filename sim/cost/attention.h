@@ -38,8 +38,9 @@
 // take groups up to 32). `scalar` = 1 prices those groups so, 0 = the kernel has no such
 // limit. `window_unpacks` = 1: with a window each query head is a job (FlashAttention-2).
 //
-// Bandwidth is that of memory, or `cache_rate` times it for working sets inside the last
-// level cache: replays of one layer read the cache of few sequences from there.
+// Bandwidth is that of memory or, for working sets inside the last level cache, what all
+// units read of it, if that is more: replays of one layer read the keys of few sequences
+// from there. That rate belongs to the units, so a sibling with slower memory keeps it.
 //
 // Fitted on 24,000 kernels with q_len = kv_len (context) or 1 (generation), head sizes
 // 64, 128, 256, window 0 or 128, bf16 and fp8. Beyond that the same formulas hold by
@@ -66,7 +67,7 @@ inline constexpr std::array<FormConstant, 17> kAttentionContextForm = {{
     {"peak_share_256", 0.02, 0.6, 2.5, true, "of the peak, head size 256"},
     {"tile_s", 1e-8, 1.5e-6, 2e-5, true, "start and end of one tile of queries"},
     {"bandwidth_share", 0.1, 0.7, 1.1, true, "of the peak bandwidth"},
-    {"cache_rate", 1, 1.3, 8, true, "of a working set in the last level cache, over memory"},
+    {"cache_unit_bytes_s", 4e9, 3.5e10, 1.5e11, true, "what a unit reads of the last level cache"},
     {"query_rewrites", 0.003, 0.3, 8, true, "times queries go through memory outside the attention kernel"},
     {"key_rewrites", 0.003, 1, 20, true, "times keys and values do"},
     {"wave_overlap", 0, 0.5, 1, false, "1 = the last tiles start when the others end"},
@@ -82,7 +83,7 @@ inline constexpr std::array<FormConstant, 17> kAttentionContextForm = {{
 inline constexpr std::array<FormConstant, 25> kAttentionGenerationForm = {{
     {"floor_s", 1e-6, 8e-6, 40e-6, true, "launches of the kernels of one layer"},
     {"bandwidth_share", 0.3, 0.85, 1.1, true, "of the peak bandwidth"},
-    {"cache_rate", 1, 1.5, 8, true, "of keys in the last level cache, over memory"},
+    {"cache_unit_bytes_s", 4e9, 3.5e10, 1.5e11, true, "what a unit reads of the last level cache"},
     {"peak_share_64", 0.01, 0.3, 2, true, "of the peak, head size 64"},
     {"peak_share_128", 0.01, 0.35, 2, true, "of the peak, head size 128"},
     {"peak_share_256", 0.01, 0.35, 2, true, "of the peak, head size 256"},

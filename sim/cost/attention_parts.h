@@ -49,6 +49,18 @@ inline KeyWalk walk_keys(const KeyTimes& t, double wave_overlap, double memory_o
 // Blocks beyond the first of each unit.
 inline double beyond_one(double per_unit) { return per_unit * per_unit / (1.0 + per_unit); }
 
+// Bytes per second from memory and from the last level cache.
+struct ReadRates {
+  double memory;
+  double cache;
+  double of(double cached) const { return memory + (cache - memory) * cached; }
+};
+
+inline ReadRates read_rates(const Machine& machine, double bandwidth_share, double cache_unit_rate) {
+  const double memory = machine.bandwidth * bandwidth_share;
+  return {.memory = memory, .cache = std::max(memory, cache_unit_rate * machine.units)};
+}
+
 inline Bound attention_bound(const FormTime& t, double cached) {
   if (t.fixed >= t.compute && t.fixed >= t.memory) return Bound::Launch;
   if (t.compute >= t.memory) return Bound::Compute;

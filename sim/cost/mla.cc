@@ -27,7 +27,7 @@ double mean_keys(const MlaPoint& p) {
 }  // namespace
 
 FormTime mla_context_time(const MlaPoint& p, const Machine& machine, std::span<const double> constants) {
-  const auto [floor, peak_share, tile_s, bandwidth_share, cache_rate, head_rewrites, latent_rewrites, wave_overlap,
+  const auto [floor, peak_share, tile_s, bandwidth_share, cache_unit_rate, head_rewrites, latent_rewrites, wave_overlap,
               longest_share, memory_overlap, tile_keys, token_unit_s, tile_rows] =
       constants_of<kMlaContextForm.size()>(constants);
   const double units = std::max(machine.units, 1.0);
@@ -44,7 +44,7 @@ FormTime mla_context_time(const MlaPoint& p, const Machine& machine, std::span<c
   // Queries and outputs of the new tokens, keys and values of all of them.
   const double bytes = (tokens + p.sequences * p.kv_len) * p.heads * dims * kActivationBytes;
   const double cached = cached_share(bytes, machine.cache);
-  const double bandwidth = machine.bandwidth * bandwidth_share * (1.0 + (cache_rate - 1.0) * cached);
+  const double bandwidth = read_rates(machine, bandwidth_share, cache_unit_rate).of(cached);
   const double rewritten =
       2.0 * kActivationBytes * tokens * (head_rewrites * p.heads * dims + latent_rewrites * latent_elements(p));
   const double around = rewritten / bandwidth + token_unit_s * tokens / units;
@@ -59,7 +59,7 @@ FormTime mla_context_time(const MlaPoint& p, const Machine& machine, std::span<c
 }
 
 FormTime mla_generation_time(const MlaPoint& p, const Machine& machine, std::span<const double> constants) {
-  const auto [floor, bandwidth_share, cache_rate, peak_share, least_rows, splits, split_keys, occupancy, job_s,
+  const auto [floor, bandwidth_share, cache_unit_rate, peak_share, least_rows, splits, split_keys, occupancy, job_s,
               job_elements, query_passes, wave_overlap, memory_overlap, least_keys, combine_s, token_unit_s] =
       constants_of<kMlaGenerationForm.size()>(constants);
   const double units = std::max(machine.units, 1.0);
@@ -70,8 +70,8 @@ FormTime mla_generation_time(const MlaPoint& p, const Machine& machine, std::spa
 
   const double bytes = p.sequences * keys * latent_elements(p) * p.cache_bytes;
   const double cached = cached_share(bytes, machine.cache);
-  const double bandwidth = machine.bandwidth * bandwidth_share;
-  const double memory = bytes / (bandwidth * (1.0 + (cache_rate - 1.0) * cached));
+  const ReadRates rates = read_rates(machine, bandwidth_share, cache_unit_rate);
+  const double memory = bytes / rates.of(cached);
 
   const double key_s = rows * absorbed_work(p) * units / (machine.peak_of(p.math) * peak_share);
   const KeyWalk walked = walk_keys({.memory = memory,
@@ -82,7 +82,7 @@ FormTime mla_generation_time(const MlaPoint& p, const Machine& machine, std::spa
                                    wave_overlap, memory_overlap);
   const double starts = job_s * (1.0 + queries * latent_elements(p) / job_elements) * beyond_one(p.sequences / units);
   const double passes =
-      query_passes * p.sequences * queries * (2.0 * p.latent + p.rope) * kActivationBytes / bandwidth +
+      query_passes * p.sequences * queries * (2.0 * p.latent + p.rope) * kActivationBytes / rates.cache +
       token_unit_s * p.sequences * p.q_len / units;
 
   FormTime t;

@@ -45,7 +45,7 @@ inline constexpr std::array<FormConstant, 13> kMlaContextForm = {{
     {"peak_share", 0.05, 0.6, 1.5, true, "of the peak"},
     {"tile_s", 1e-8, 2e-6, 4e-5, true, "start and end of one tile of queries"},
     {"bandwidth_share", 0.1, 0.8, 1.1, true, "of the peak bandwidth"},
-    {"cache_rate", 1, 1.3, 8, true, "of a working set in the last level cache, over memory"},
+    {"cache_unit_bytes_s", 4e9, 3.5e10, 1.5e11, true, "what a unit reads of the last level cache"},
     {"head_rewrites", 0.003, 0.3, 8, true, "times keys and values of all heads go through memory outside the kernel"},
     {"latent_rewrites", 0.003, 1.2, 20, true, "times the latents do"},
     {"wave_overlap", 0, 0.6, 1, false, "1 = the last tiles start when the others end"},
@@ -59,7 +59,7 @@ inline constexpr std::array<FormConstant, 13> kMlaContextForm = {{
 inline constexpr std::array<FormConstant, 16> kMlaGenerationForm = {{
     {"floor_s", 1e-6, 1e-5, 60e-6, true, "launches of the kernels of one layer"},
     {"bandwidth_share", 0.2, 0.8, 1.1, true, "of the peak bandwidth"},
-    {"cache_rate", 1, 1.2, 8, true, "of latents in the last level cache, over memory"},
+    {"cache_unit_bytes_s", 4e9, 3.5e10, 1.5e11, true, "what a unit reads of the last level cache"},
     {"peak_share", 0.05, 0.8, 1.5, true, "of the peak"},
     {"least_rows", 1, 64, 256, true, "rows the matrix units work on at least"},
     {"splits", 1, 32, 1024, true, "parts the keys are cut into at most"},
