@@ -5,6 +5,7 @@
 #include <array>
 
 #include "cli/exit_status.h"
+#include "cli/fit_progress.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/accuracy.h"
@@ -24,27 +25,6 @@ constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan validate --leave-out --against gemm.csv", "moeplan validate --leave-out --against moe.csv --rows out.csv",
     "moeplan validate --leave-out --against gemm.csv moe.csv --json"};
 
-// Bytes already on stderr for a terminal are overwritten; elsewhere each tenth is a line.
-class Progress {
- public:
-  explicit Progress(const Session& session) : session_(&session) {}
-  void operator()(std::size_t done, std::size_t all) {
-    const std::size_t tenth = 10 * done / all;
-    if (tenth == last_) return;
-    last_ = tenth;
-    session_->say(fmt::format("fits {} of {}", done, all));
-  }
-
- private:
-  const Session* session_;
-  std::size_t last_ = 0;
-};
-
-void keep_gpu(OperatorTable& table, const std::string& gpu) {
-  std::erase_if(table.rows,
-                [&](const OperatorRow& row) { return table.groups[static_cast<std::size_t>(row.group)].gpu != gpu; });
-}
-
 int run(const Arguments& arguments) {
   const std::optional<std::string> first = arguments.text("against");
   if (!first) throw_usage("--against", "nothing", "a file of measurements", "moeplan help validate");
@@ -60,7 +40,7 @@ int run(const Arguments& arguments) {
   for (const std::string& file : files) {
     OperatorTable table = read_operator_rows(file);
     if (const std::optional<std::string> gpu = arguments.text("gpu")) keep_gpu(table, *gpu);
-    Progress progress(session);
+    FitProgress progress(session, file);
     LeaveOutOptions options;
     options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
     const std::vector<GroupFit> fits = leave_out(table, machines_of(session.catalog(), table), options);

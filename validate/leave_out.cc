@@ -10,6 +10,10 @@
 namespace moeplan {
 namespace {
 
+// In-sample errors of lone shapes are widened by this: on groups with many shapes the
+// left-out band is about twice the in-sample one.
+constexpr double kLoneBand = 2.0;
+
 // What a fit needs of rows, side by side.
 struct Sample {
   std::vector<const OperatorPoint*> points;
@@ -56,13 +60,14 @@ std::map<std::int32_t, std::size_t> folds_of(const OperatorTable& table, const s
 
 std::array<FitBand, kRegimes> bands_of(const OperatorTable& table, const GroupFit& fit,
                                        const std::function<bool(std::size_t)>& counts) {
+  const std::vector<double>& of = fit.left_out.empty() ? fit.in_sample : fit.left_out;
   std::array<std::vector<double>, kRegimes> errors;
   std::vector<double> all;
   for (std::size_t i = 0; i < fit.rows.size(); ++i) {
     if (!counts(i)) continue;
     // What the truth is over the prediction.
-    errors[static_cast<std::size_t>(table.rows[fit.rows[i]].regime)].push_back(-fit.left_out[i]);
-    all.push_back(-fit.left_out[i]);
+    errors[static_cast<std::size_t>(table.rows[fit.rows[i]].regime)].push_back(-of[i]);
+    all.push_back(-of[i]);
   }
   constexpr std::size_t kFewest = 20;
   std::array<FitBand, kRegimes> bands;
@@ -186,8 +191,12 @@ std::vector<GroupFit> leave_out(const OperatorTable& table, const std::map<std::
       options.threads);
 
   for (std::size_t g = 0; g < fits.size(); ++g) {
-    if (fits[g].left_out.empty()) continue;
     fits[g].bands = bands_of(table, fits[g], [](std::size_t) { return true; });
+    if (fits[g].left_out.empty()) {
+      // One shape says how well the form bends, not how far another shape lies.
+      for (FitBand& band : fits[g].bands) band = {.low = kLoneBand * band.low, .high = kLoneBand * band.high};
+      continue;
+    }
     band_rows(table, fits[g], folds[g]);
   }
   return fits;

@@ -27,8 +27,9 @@ constexpr std::string_view kScaleup = "hw_profiles/scaleup/";
 constexpr std::string_view kScaleout = "hw_profiles/scaleout/";
 constexpr std::string_view kSites = "hw_profiles/sites/";
 constexpr std::string_view kPrices = "hw_profiles/prices/";
-constexpr std::array<std::string_view, 8> kFolders = {kModels,   kDevices, kNodes,  kScaleup,
-                                                      kScaleout, kSites,   kPrices, kRuntimes};
+constexpr std::string_view kOverlays = "hw_profiles/overlays/";
+constexpr std::array<std::string_view, 9> kFolders = {kModels, kDevices, kNodes,    kScaleup, kScaleout,
+                                                      kSites,  kPrices,  kRuntimes, kOverlays};
 constexpr std::string_view kFormatsPath = "models/formats.json";
 constexpr std::string_view kUndisclosedPath = "models/undisclosed.json";
 constexpr std::string_view kSuffix = ".json";
@@ -411,6 +412,12 @@ RuntimeSpec Catalog::runtime(std::string_view name) const {
   const DataFile* file = find_file(kRuntimes, name, files_);
   if (file == nullptr) throw_unknown_name("runtime", name, names_in({kRuntimes}, files_), "moeplan runtimes list");
   return named_as_file(read_runtime(file->text, file->path), *file, kRuntimes);
+}
+
+std::optional<Overlay> Catalog::overlay(std::string_view device) const {
+  const DataFile* file = find_file(kOverlays, device, files_);
+  if (file == nullptr) return std::nullopt;
+  return read_overlay(file->text, file->path);
 }
 
 // Reads no profile but that one line: this is asked on every --memory.

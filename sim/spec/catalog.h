@@ -14,6 +14,7 @@
 #include "sim/spec/hardware.h"
 #include "sim/spec/model.h"
 #include "sim/spec/node.h"
+#include "sim/spec/overlay.h"
 #include "sim/spec/runtime.h"
 #include "sim/spec/weights.h"
 
@@ -67,6 +68,7 @@ class Catalog {
   // given from that profile, except id and aliases.
   HardwareProfile read_profile(std::string text, const std::string& file) const;
   RuntimeSpec runtime(std::string_view name) const;
+  std::optional<Overlay> overlay(std::string_view device) const;  // of a device id; nothing = never measured
   bool knows_node(std::string_view name) const;
   bool knows_device(std::string_view name) const;
   FormatTable formats() const;

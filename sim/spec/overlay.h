@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What measurements taught about a device: constants of operator forms, how far they
-// were off on shapes that were left out, and curves measured at fixed shapes. One file
-// per device (hw_profiles/overlays/<id>.json). The forms themselves live in sim/cost;
+// were off on shapes that were left out. One file
+// per device (hw_profiles/overlays/<device>.json). The forms themselves live in sim/cost;
 // here constants are named numbers.
 #pragma once
 
@@ -46,36 +46,31 @@ struct FitBand {
 };
 
 struct KernelFit {
-  KernelKey key;
-  std::vector<std::pair<std::string, double>> constants;  // by name, in the form's order
-  Count rows = 0;                                         // fitted
-  std::vector<std::string> shapes;                        // fitted, sorted: rows of these are never scored as if unseen
-  FitError left_out;             // each shape predicted by a fit without it; rows 0 = one shape only
-  std::array<FitBand, 3> bands;  // by regime
-  std::array<double, 3> bias{};  // by regime, left out
+  KernelKey key{};
+  std::vector<std::pair<std::string, double>> constants{};  // by name, in the form's order
+  Count rows = 0;                                           // fitted
+  std::vector<std::string> shapes{};  // fitted, sorted: rows of these are never scored as if unseen
+  FitError left_out{};                // each shape predicted by a fit without it; rows 0 = one shape only
+  std::array<FitBand, 3> bands{};     // by regime
+  std::array<double, 3> bias{};       // by regime, left out
   friend bool operator==(const KernelFit&, const KernelFit&) = default;
 };
 
-// Latency over one running size (tokens, bytes) with everything else fixed.
-struct KernelCurve {
-  KernelKey key;
-  std::vector<double> shape;  // the fixed sizes, in the order the family defines
-  std::vector<double> size;   // rising
-  std::vector<double> seconds;
-  friend bool operator==(const KernelCurve&, const KernelCurve&) = default;
-};
-
 struct Overlay {
-  std::string id;      // "h200-2026-11"
-  std::string device;  // DeviceSpec id
+  std::string id;      // DeviceSpec id
   std::string as_of;   // date of the fit
   std::string source;  // of the measurements, with commit
   std::vector<KernelFit> fits;
-  std::vector<KernelCurve> curves;
   friend bool operator==(const Overlay&, const Overlay&) = default;
 };
 
+struct JsonDocument;
+
+// The fit of exactly this kernel, or nullptr.
+const KernelFit* fit_of(const Overlay& overlay, const KernelKey& key);
+
 // Throws InputError(InvalidInput) with every problem. Writing then reading gives an equal overlay.
+Overlay read_overlay(const JsonDocument& document);
 Overlay read_overlay(std::string text, const std::string& file);
 std::string write_overlay(const Overlay& overlay);
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// `moeplan calibrate --from FILE...`: constants of operator forms from measurements.
+#include <fmt/format.h>
+
+#include <array>
+#include <ctime>
+#include <filesystem>
+#include <map>
+
+#include "cli/exit_status.h"
+#include "cli/fit_progress.h"
+#include "cli/session.h"
+#include "cli/verb.h"
+#include "reports/accuracy.h"
+#include "sim/base/text.h"
+#include "validate/accuracy.h"
+#include "validate/make_overlay.h"
+
+namespace moeplan {
+namespace {
+
+constexpr std::array<Option, 6> kOptions = {{
+    {"from", "FILE", "measurements to fit: CSV; further files may follow"},
+    {"out", "DIR", "write DIR/hw_profiles/overlays/<device>.json: use it with --data-dir DIR"},
+    {"gpu", "NAME", "rows of this device only"},
+    {"source", "TEXT", "where the measurements come from, kept in the overlay"},
+    {"as-of", "DATE", "date of the fit, 2026-11-22; default today"},
+    {"new", "", "start from nothing, not from the overlay that is known"},
+}};
+
+constexpr std::array<std::string_view, 3> kExamples = {
+    "moeplan calibrate --from gemm.csv", "moeplan calibrate --from gemm.csv moe.csv --out mine --source \"our H200\"",
+    "moeplan validate --against gemm.csv --data-dir mine"};
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::array<char, 16> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &utc);
+  return text.data();
+}
+
+// The place of an overlay in a data directory, whose folders are made.
+std::string overlay_path(const std::string& directory, const std::string& device) {
+  const std::filesystem::path folder = std::filesystem::path(directory) / "hw_profiles" / "overlays";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw_usage("--out", in_quotes(directory) + ": " + error.message(), "a directory that can be written");
+  return folder / (device + ".json");
+}
+
+struct Plan {
+  std::vector<std::string> files;
+  std::string source;
+  std::string as_of;
+};
+
+Plan plan_of(const Arguments& arguments) {
+  const std::optional<std::string> first = arguments.text("from");
+  if (!first) throw_usage("--from", "nothing", "a file of measurements", "moeplan help calibrate");
+  Plan plan;
+  plan.files.push_back(*first);
+  for (const std::string& file : arguments.positionals()) plan.files.push_back(file);
+  plan.source = arguments.text("source").value_or(fmt::format("{}", fmt::join(plan.files, ", ")));
+  plan.as_of = arguments.text("as-of").value_or(today());
+  return plan;
+}
+
+int run(const Arguments& arguments) {
+  const Plan plan = plan_of(arguments);
+  Session session(arguments);
+  Scorer scorer("each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
+  std::map<std::string, std::vector<KernelFit>> fits_of_device;
+  for (const std::string& file : plan.files) {
+    OperatorTable table = read_operator_rows(file);
+    if (const std::optional<std::string> gpu = arguments.text("gpu")) keep_gpu(table, *gpu);
+    FitProgress progress(session, file);
+    LeaveOutOptions options;
+    options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
+    const std::vector<GroupFit> fits = leave_out(table, machines_of(session.catalog(), table), options);
+    scorer.add(table, left_out_predictions(table, fits));
+    for (const GroupFit& fit : fits)
+      fits_of_device[session.catalog().device(fit.group.gpu).id].push_back(kernel_fit_of(table, fit));
+  }
+  if (const std::optional<std::string> directory = arguments.text("out")) {
+    for (const auto& [device, fits] : fits_of_device) {
+      Overlay overlay;
+      if (!arguments.has("new")) overlay = session.catalog().overlay(device).value_or(Overlay{});
+      overlay = merged(std::move(overlay), fits);
+      overlay.id = device;
+      overlay.as_of = plan.as_of;
+      overlay.source = plan.source;
+      const std::string path = overlay_path(*directory, device);
+      OutputTarget(path).write(write_overlay(overlay));
+      session.say(fmt::format("wrote {}, {} kernels", path, overlay.fits.size()));
+    }
+  }
+  const Accuracy accuracy = scorer.take();
+  session.write({.document = [&accuracy] { return describe_accuracy(accuracy); },
+                 .rows = [&accuracy] { return accuracy_rows(accuracy); },
+                 .json = [&accuracy] { return json_of_accuracy(accuracy); }});
+  return kExitYes;
+}
+
+}  // namespace
+
+Verb calibrate_verb() {
+  return {.name = "calibrate",
+          .question = "how fast is a device really?",
+          .usage = "calibrate --from FILE... [--out DIR]",
+          .about =
+              "Fits the constants of the operator forms to measured kernels, for each device, stack, kernel\n"
+              "and format, and says how well they predict shapes that were left out. An overlay with them\n"
+              "takes effect from hw_profiles/overlays of a data directory.",
+          .options = kOptions,
+          .examples = kExamples,
+          .run = run};
+}
+
+}  // namespace moeplan

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+// "vllm-0.24.0" -> "vllm"; "deepep(sglang-0.5.12)" -> "deepep".
+std::string_view engine_of(std::string_view stack) { return stack.substr(0, stack.find_first_of("-(")); }
+
+// The math a format multiplies with, for kinship: a price of fp8 in blocks says more
+// about fp8 per tensor than bf16 does.
+bool is_kindred(std::string_view a, std::string_view b) {
+  const auto kind = [](std::string_view format) {
+    const std::optional<KernelFormat> known = kernel_format_named(format.substr(0, format.find('/')));
+    return known ? facts_of(*known).math : MathKind::Bf16;
+  };
+  return kind(a) == kind(b);
+}
+
+constexpr int kNever = std::numeric_limits<int>::max();
+
+// Steps of distance. One device's other kernels are nearer than a sibling's own kernel
+// only across generations: stacks differ 1.4x in the median, siblings 1.1x within one.
+constexpr int kOtherKernel = 1;
+constexpr int kOtherVersion = 1;
+constexpr int kOtherStack = 3;
+constexpr int kSibling = 2;
+constexpr int kOtherGeneration = 8;
+constexpr int kOtherClass = 4;
+constexpr int kKindredFormat = 5;
+constexpr int kOtherFormat = 20;
+
+int distance(const KernelKey& wanted, const KernelKey& key) {
+  int far = 0;
+  if (!wanted.stack.empty() && wanted.stack != key.stack)
+    far += engine_of(wanted.stack) == engine_of(key.stack) ? kOtherVersion : kOtherStack;
+  if (!wanted.kernel.empty() && wanted.kernel != key.kernel) far += kOtherKernel;
+  if (wanted.format != key.format) far += is_kindred(wanted.format, key.format) ? kKindredFormat : kOtherFormat;
+  return far;
+}
+
+}  // namespace
+
+CostModel::CostModel(const DeviceSpec& device, Machine machine, std::vector<MeasuredDevice> measured)
+    : device_(device.id),
+      architecture_(device.architecture),
+      vendor_(device.vendor),
+      device_class_(device.device_class),
+      machine_(machine),
+      measured_(std::move(measured)) {}
+
+ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const {
+  ResolvedKernel kernel;
+  kernel.family = facts_of(family);
+  CHECK(kernel.family != nullptr && kernel.family->constants.size() <= kMostConstants);
+  for (std::size_t i = 0; i < kernel.family->constants.size(); ++i)
+    kernel.constants[i] = kernel.family->constants[i].start;
+  kernel.bands.fill(kDefaultBand);
+  kernel.from = "starting constants";
+
+  int nearest = kNever;
+  for (const MeasuredDevice& m : measured_) {
+    if (m.vendor != vendor_) continue;
+    int far_device = 0;
+    if (m.device != device_) {
+      far_device = m.architecture == architecture_ ? kSibling : kOtherGeneration;
+      if (m.device_class != device_class_) far_device += kOtherClass;
+    }
+    for (const KernelFit& fit : m.overlay->fits) {
+      if (fit.key.family != kernel.family->id) continue;
+      const int far = far_device + distance(wanted, fit.key);
+      if (far >= nearest) continue;
+      nearest = far;
+      for (std::size_t i = 0; i < kernel.family->constants.size(); ++i) {
+        const std::string_view name = kernel.family->constants[i].name;
+        const auto found = std::find_if(fit.constants.begin(), fit.constants.end(),
+                                        [&](const auto& constant) { return constant.first == name; });
+        kernel.constants[i] = found == fit.constants.end() ? kernel.family->constants[i].start : found->second;
+      }
+      const bool own = far_device == 0;
+      kernel.tier = own ? Tier::Structured : Tier::Transferred;
+      kernel.bands = fit.bands;
+      // Beyond the very kernel, what kernels differ by comes on top of the form's own error.
+      if (!own || far > kOtherVersion) {
+        for (FitBand& band : kernel.bands)
+          band = {.low = std::min(band.low, kTransferredBand.low), .high = std::max(band.high, kTransferredBand.high)};
+      }
+      kernel.from = m.device + ": " + fit.key.stack + " " + fit.key.kernel + " " + fit.key.format;
+    }
+  }
+  return kernel;
+}
+
+FormTime CostModel::time(const ResolvedKernel& kernel, const OperatorPoint& point) const {
+  return kernel.family->time(point, machine_, std::span(kernel.constants).first(kernel.family->constants.size()));
+}
+
+Price CostModel::price(const ResolvedKernel& kernel, const OperatorPoint& point) const {
+  const FormTime form = time(kernel, point);
+  const double floor = kernel.family->floor(point, machine_);
+  const double seconds = std::max(form.seconds, floor);
+  const FitBand& band = kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
+  Price price;
+  price.time = picoseconds_of(seconds);
+  price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
+  price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
+  price.bound = form.bound;
+  price.tier = kernel.tier;
+  return price;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prices of operators on one device: its figures, what was measured on it, and what was
+// measured on its siblings. For each kernel the nearest fit is taken and the price says
+// which.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/cost/family.h"
+#include "sim/cost/price.h"
+#include "sim/spec/overlay.h"
+
+namespace moeplan {
+
+// A device that was measured, as seen from the device that is priced.
+struct MeasuredDevice {
+  const Overlay* overlay = nullptr;  // not owned
+  std::string device;
+  std::string architecture;
+  DeviceClass device_class = DeviceClass::DatacenterGpu;
+  std::string vendor;
+};
+
+inline constexpr std::size_t kMostConstants = 24;
+
+// The constants a kernel is priced with.
+struct ResolvedKernel {
+  const FamilyFacts* family = nullptr;
+  std::array<double, kMostConstants> constants{};
+  std::array<FitBand, kRegimes> bands{};
+  Tier tier = Tier::Default;
+  std::string from;  // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
+};
+
+// 80 % bands where nothing of the device itself was measured, as ln(truth / prediction).
+// Sibling constants: A100 and L40S from H200, RTX PRO 6000 from GB200 (`moeplan validate
+// --transfer`) are within 1.5 x; starting constants: assumed.
+inline constexpr FitBand kTransferredBand = {.low = -0.40, .high = 0.40};
+inline constexpr FitBand kDefaultBand = {.low = -0.80, .high = 0.80};
+
+class CostModel {
+ public:
+  CostModel(const DeviceSpec& device, Machine machine, std::vector<MeasuredDevice> measured);
+
+  const Machine& machine() const { return machine_; }
+  const std::string& device() const { return device_; }
+
+  // What the kernel asked for is priced with. stack: a runtime ("vllm"; "" = any) or a
+  // stack with its version; kernel "" = any; format as measurement files call it.
+  // Nearest first: the same device before a sibling, the same format before a kindred
+  // one, the same stack, the same kernel. Other vendors' devices are never taken.
+  ResolvedKernel resolve(Family family, const KernelKey& wanted) const;
+
+  // At least the floor no kernel beats.
+  Price price(const ResolvedKernel& kernel, const OperatorPoint& point) const;
+  // Its shares, before rounding, for explanations.
+  FormTime time(const ResolvedKernel& kernel, const OperatorPoint& point) const;
+
+ private:
+  std::string device_;
+  std::string architecture_;
+  std::string vendor_;
+  DeviceClass device_class_;
+  Machine machine_;
+  std::vector<MeasuredDevice> measured_;
+};
+
+}  // namespace moeplan
