@@ -97,13 +97,13 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
   return kernel;
 }
 
-FormTime CostModel::time(const ResolvedKernel& kernel, const OperatorPoint& point) const {
-  return kernel.family->time(point, machine_, std::span(kernel.constants).first(kernel.family->constants.size()));
+FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
+  return kernel.family->time(point, machine, std::span(kernel.constants).first(kernel.family->constants.size()));
 }
 
-Price CostModel::price(const ResolvedKernel& kernel, const OperatorPoint& point) const {
-  const FormTime form = time(kernel, point);
-  const double floor = kernel.family->floor(point, machine_);
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
+  const FormTime form = time_of(kernel, point, machine);
+  const double floor = kernel.family->floor(point, machine);
   const double seconds = std::max(form.seconds, floor);
   const FitBand& band = kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
   Price price;

@@ -41,6 +41,11 @@ struct ResolvedKernel {
 inline constexpr FitBand kTransferredBand = {.low = -0.40, .high = 0.40};
 inline constexpr FitBand kDefaultBand = {.low = -0.80, .high = 0.80};
 
+// At least the floor no kernel beats.
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine);
+// Its shares, before rounding, for explanations.
+FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine);
+
 class CostModel {
  public:
   CostModel(const DeviceSpec& device, Machine machine, std::vector<MeasuredDevice> measured);
@@ -53,11 +58,6 @@ class CostModel {
   // Nearest first: the same device before a sibling, the same format before a kindred
   // one, the same stack, the same kernel. Other vendors' devices are never taken.
   ResolvedKernel resolve(Family family, const KernelKey& wanted) const;
-
-  // At least the floor no kernel beats.
-  Price price(const ResolvedKernel& kernel, const OperatorPoint& point) const;
-  // Its shares, before rounding, for explanations.
-  FormTime time(const ResolvedKernel& kernel, const OperatorPoint& point) const;
 
  private:
   std::string device_;

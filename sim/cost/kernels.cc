@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/kernels.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace moeplan {
+namespace {
+
+struct FormatRule {
+  std::string_view id;  // of a QuantFormat
+  KernelFormat kernel;
+};
+
+// Formats with kernels of their own; all others are dequantised to 16 bits.
+constexpr FormatRule kRules[] = {{"bf16", KernelFormat::Bf16},
+                                 {"fp16", KernelFormat::Bf16},
+                                 {"mlx_bf16", KernelFormat::Bf16},
+                                 {"fp32", KernelFormat::Fp32},
+                                 {"fp8", KernelFormat::Fp8},
+                                 {"fp8_channel", KernelFormat::Fp8},
+                                 {"fp8_block", KernelFormat::Fp8Block},
+                                 {"nvfp4", KernelFormat::Nvfp4},
+                                 {"mxfp4", KernelFormat::W4A16Mxfp4},
+                                 {"int4_g128", KernelFormat::Int4Wo},
+                                 {"int4_g64", KernelFormat::Int4Wo},
+                                 {"int4_g32_zp", KernelFormat::Int4Wo},
+                                 {"int4_g32", KernelFormat::Int4Wo},
+                                 {"int4_g128_sym", KernelFormat::Int4Wo},
+                                 {"int8", KernelFormat::SmoothQuant},
+                                 {"nf4", KernelFormat::Int4Wo}};
+
+double bytes_per_element(const QuantFormat& f) {
+  double bytes = static_cast<double>(f.group_bytes) / static_cast<double>(f.group);
+  if (f.tile_bytes != 0)
+    bytes += static_cast<double>(f.tile_bytes) / (static_cast<double>(f.tile_rows) * static_cast<double>(f.tile_cols));
+  return bytes;
+}
+
+std::string kernel_name(const RuntimeSpec& runtime, std::string_view op, std::string_view format,
+                        std::string_view architecture) {
+  const KernelRule* rule = kernel_of(runtime, op, format, architecture);
+  return rule == nullptr ? std::string() : rule->kernel;
+}
+
+// A KernelRule's word for a format ("bf16", "int4") from that of measurement files.
+std::string_view rule_format(KernelFormat format) {
+  switch (format) {
+    case KernelFormat::Bf16: return "bf16";
+    case KernelFormat::Fp8: return "fp8";
+    case KernelFormat::Fp8Block: return "fp8_block";
+    case KernelFormat::Nvfp4: return "nvfp4";
+    case KernelFormat::W4A16Mxfp4:
+    case KernelFormat::W4A8Mxfp4: return "mxfp4";
+    case KernelFormat::Int4Wo: return "int4";
+    case KernelFormat::Int8Wo:
+    case KernelFormat::SmoothQuant: return "int8";
+    case KernelFormat::Fp32: return "fp32";
+    case KernelFormat::WeightOnly: return "q";
+  }
+  return "";
+}
+
+// Measurement files name stacks "vllm-0.24.0"; those without rows (llama.cpp, generic) take any.
+std::string stack_of(const RuntimeSpec& runtime) {
+  for (const std::string_view stack : {"vllm", "sglang", "trtllm"}) {
+    if (runtime.id.starts_with(stack)) return std::string(stack);
+  }
+  return "";
+}
+
+constexpr std::string_view kCacheLabels[kCacheWidths] = {"bfloat16/bfloat16", "bfloat16/fp8"};
+
+}  // namespace
+
+KernelFormat kernel_format_of(const QuantFormat& format, const Machine& machine, std::string_view architecture) {
+  KernelFormat kernel = KernelFormat::WeightOnly;
+  for (const FormatRule& rule : kRules) {
+    if (rule.id == format.id) kernel = rule.kernel;
+  }
+  // Blackwell multiplies mxfp4 weights with mxfp8 activations.
+  if (kernel == KernelFormat::W4A16Mxfp4 && architecture.starts_with("blackwell")) kernel = KernelFormat::W4A8Mxfp4;
+  const MathKind math = facts_of(kernel).math;
+  if (!machine.native[static_cast<std::size_t>(math)] && kernel != KernelFormat::Fp32 && math != MathKind::Bf16)
+    kernel = KernelFormat::WeightOnly;
+  return kernel;
+}
+
+Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const FormatTable& formats,
+                   std::string_view architecture) {
+  Kernels k;
+  k.machine = model.machine();
+  for (std::size_t i = 0; i < formats.formats.size(); ++i) {
+    k.format_of[i] = kernel_format_of(formats.formats[i], k.machine, architecture);
+    k.weight_bytes_of[i] = bytes_per_element(formats.formats[i]);
+  }
+  const std::string stack = stack_of(runtime);
+  for (std::size_t i = 0; i < kKernelFormats; ++i) {
+    const KernelFormat format = static_cast<KernelFormat>(i);
+    const std::string label(facts_of(format).label);
+    const std::string_view word = rule_format(format);
+    k.gemm[i] = model.resolve(
+        Family::Gemm,
+        {.family = {}, .stack = stack, .kernel = kernel_name(runtime, "gemm", word, architecture), .format = label});
+    k.moe[i] = model.resolve(
+        Family::Moe,
+        {.family = {}, .stack = stack, .kernel = kernel_name(runtime, "moe", word, architecture), .format = label});
+  }
+  for (std::size_t i = 0; i < kCacheWidths; ++i) {
+    const KernelKey attention{.family = {},
+                              .stack = stack,
+                              .kernel = kernel_name(runtime, "attention", "", architecture),
+                              .format = std::string(kCacheLabels[i])};
+    const KernelKey mla{.family = {},
+                        .stack = stack,
+                        .kernel = kernel_name(runtime, "mla", "", architecture),
+                        .format = std::string(kCacheLabels[i])};
+    k.attention_context[i] = model.resolve(Family::AttentionContext, attention);
+    k.attention_generation[i] = model.resolve(Family::AttentionGeneration, attention);
+    k.mla_context[i] = model.resolve(Family::MlaContext, mla);
+    k.mla_generation[i] = model.resolve(Family::MlaGeneration, mla);
+  }
+  static constexpr std::string_view kWords[kCollectiveOps] = {"all_reduce",     "all_reduce_custom", "all_gather",
+                                                              "reduce_scatter", "alltoall",          "send_recv"};
+  for (std::size_t i = 0; i < kCollectiveOps; ++i) {
+    const bool custom = static_cast<CollectiveOp>(i) == CollectiveOp::AllReduceCustom;
+    k.collective[i] = model.resolve(Family::Collective, {.family = {},
+                                                         .stack = custom ? stack : std::string("nccl"),
+                                                         .kernel = std::string(kWords[i]),
+                                                         .format = custom ? "bfloat16" : "half"});
+  }
+  k.dispatch =
+      model.resolve(Family::Ep, {.family = {}, .stack = "deepep", .kernel = "low_latency/dispatch", .format = {}});
+  k.combine =
+      model.resolve(Family::Ep, {.family = {}, .stack = "deepep", .kernel = "low_latency/combine", .format = {}});
+  k.stream = model.resolve(Family::Stream, {});
+  return k;
+}
+
+std::vector<std::string> sources_of(const Kernels& kernels) {
+  std::vector<std::string> sources;
+  const auto add = [&sources](const ResolvedKernel& kernel) {
+    if (std::find(sources.begin(), sources.end(), kernel.from) == sources.end()) sources.push_back(kernel.from);
+  };
+  for (const ResolvedKernel& kernel : kernels.gemm) add(kernel);
+  for (const ResolvedKernel& kernel : kernels.moe) add(kernel);
+  return sources;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels a runtime runs on a device, each resolved to constants once, so that
+// pricing an operator looks nothing up by name.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "sim/cost/cost_model.h"
+#include "sim/spec/runtime.h"
+#include "sim/spec/weights.h"
+
+namespace moeplan {
+
+// How a kernel sees weights in this storage format on this device: fp8 on a device without
+// fp8 units is dequantised.
+KernelFormat kernel_format_of(const QuantFormat& format, const Machine& machine, std::string_view architecture);
+
+// How many bytes a cached element takes decides the attention kernel.
+enum class CacheWidth : std::uint8_t { Bf16, Fp8 };
+inline constexpr std::size_t kCacheWidths = 2;
+
+struct Kernels {
+  Machine machine;
+  std::array<KernelFormat, 256> format_of{};  // by FormatId
+  std::array<double, 256> weight_bytes_of{};  // per element, scales included
+  std::array<ResolvedKernel, kKernelFormats> gemm;
+  std::array<ResolvedKernel, kKernelFormats> moe;
+  std::array<ResolvedKernel, kCacheWidths> attention_context;
+  std::array<ResolvedKernel, kCacheWidths> attention_generation;
+  std::array<ResolvedKernel, kCacheWidths> mla_context;
+  std::array<ResolvedKernel, kCacheWidths> mla_generation;
+  std::array<ResolvedKernel, kCollectiveOps> collective;
+  ResolvedKernel dispatch;
+  ResolvedKernel combine;
+  ResolvedKernel stream;
+  EpMode exchange = EpMode::LowLatency;
+  double host_bandwidth = 0;  // bytes per second the host's cores read; 0 = not known
+  double host_flops = 0;
+};
+
+Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const FormatTable& formats,
+                   std::string_view architecture);
+
+// Every distinct fit the kernels stand on, for "basis": "h200: trtllm-1.3.0rc20 cutlass fp8".
+std::vector<std::string> sources_of(const Kernels& kernels);
+
+}  // namespace moeplan

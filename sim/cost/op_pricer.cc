@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/op_pricer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+constexpr double kActivationBytes = 2;  // bf16 between kernels
+
+// Part of the fused expert kernel, which is priced at its first GEMM.
+bool is_absorbed_by_experts(const Op& op) {
+  switch (op.name) {
+    case OpName::TopK:
+    case OpName::Permute:
+    case OpName::Unpermute: return true;
+    case OpName::ExpertActivation:
+    case OpName::ExpertDown: return op.kind != OpKind::Host;
+    default: return false;
+  }
+}
+
+// The format most of an op's bytes are in.
+FormatId format_of(const Op& op, const Program& p, FormatId none) {
+  FormatId format = none;
+  double most = -1;
+  for (std::size_t i = 0; i < op.weights_count; ++i) {
+    const Tensor& t = p.tensor_array[op.weights_first + i];
+    const double bytes = static_cast<double>(t.fixed) * t.repeat;
+    if (bytes <= most) continue;
+    most = bytes;
+    format = t.format;
+  }
+  return format;
+}
+
+// The down projection of the experts whose gate and up `index` is.
+const Op& down_of(const Program& p, std::size_t index) {
+  for (std::size_t i = index + 1; i < p.ops().size(); ++i) {
+    if (p.ops()[i].name == OpName::ExpertDown) return p.ops()[i];
+  }
+  return p.ops()[index];
+}
+
+// A program has one expert layer or two alike; the exchange before one serves it.
+const Op* experts_after(const Program& p, std::size_t index) {
+  const Op* last = nullptr;
+  for (std::size_t i = 0; i < p.ops().size(); ++i) {
+    if (p.ops()[i].name != OpName::ExpertGateUp) continue;
+    last = &p.ops()[i];
+    if (i > index) break;
+  }
+  return last;
+}
+
+CacheWidth cache_width(const Program& p, const FormatTable& formats) {
+  for (const Tensor& t : p.tensors()) {
+    if (t.cls != TensorClass::Kv) continue;
+    const QuantFormat& f = formats[t.format];
+    return f.group_bytes * 2 < f.group * 3 ? CacheWidth::Fp8 : CacheWidth::Bf16;
+  }
+  return CacheWidth::Bf16;
+}
+
+double rows_of(const Op& op, const Binding& b) {
+  switch (op.rows) {
+    case Rows::Tokens: return static_cast<double>(b.tokens);
+    case Rows::Sequences: return static_cast<double>(b.sequences);
+    case Rows::Routed: return load_of(op, b).rows;
+    case Rows::WithContext: return static_cast<double>(b.with_context);
+    case Rows::Gathered: return static_cast<double>(b.group_tokens);
+    case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
+  }
+  return 0;
+}
+
+OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows) {
+  GemmPoint point;
+  point.format = planned.format;
+  point.weight_bytes = planned.weight_bytes;
+  point.m = rows;
+  point.n = op.padded_n != 0 ? op.padded_n : op.n;
+  point.k = op.padded_k != 0 ? op.padded_k : op.k;
+  return point;
+}
+
+OperatorPoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b) {
+  const ExpertLoad load = load_of(op, b);
+  MoePoint point;
+  point.format = planned.format;
+  point.weight_bytes = planned.weight_bytes;
+  point.gated = planned.gated;
+  point.tokens = static_cast<double>(b.group_tokens);
+  point.hidden = op.padded_k != 0 ? op.padded_k : op.k;
+  point.inter = planned.inter;
+  point.top_k = op.b;
+  point.experts = op.choices;
+  point.local_experts = op.a;
+  point.ranks = static_cast<double>(p.ep);
+  point.load = {.rows = load.rows, .distinct = load.distinct, .peak = load.peak};
+  return point;
+}
+
+// More new tokens than a draft has: a prefill kernel.
+constexpr Count kMostGenerated = 8;
+
+OperatorPoint attention_point(const PlannedOp& planned, const Op& op, const Segment& s) {
+  AttentionPoint point;
+  point.context = s.new_tokens > kMostGenerated;
+  point.causal = op.causal;
+  point.cache_bytes = planned.cache == CacheWidth::Fp8 ? 1 : kActivationBytes;
+  point.sequences = static_cast<double>(s.sequences);
+  point.q_len = static_cast<double>(s.new_tokens);
+  point.kv_len = static_cast<double>(s.context + s.new_tokens);
+  point.heads = op.a;
+  point.kv_heads = op.b;
+  point.head_dim = op.n;
+  point.value_dim = op.k;
+  point.window = op.cross ? 0 : op.window;
+  if (op.chunk != 0 && !op.cross) {
+    // A token attends within its own chunk: prompts fall into chunks that see nothing of each other.
+    const double chunk = op.chunk;
+    point.sequences *= std::max(1.0, std::ceil(point.q_len / chunk));
+    point.q_len = std::min(point.q_len, chunk);
+    point.kv_len = std::min(point.kv_len, chunk);
+  }
+  return point;
+}
+
+OperatorPoint mla_point(const PlannedOp& planned, const Op& op, const Segment& s) {
+  MlaPoint point;
+  point.context = !planned.absorbed;
+  point.cache_bytes = planned.cache == CacheWidth::Fp8 ? 1 : kActivationBytes;
+  point.sequences = static_cast<double>(s.sequences);
+  point.q_len = static_cast<double>(s.new_tokens);
+  point.kv_len = static_cast<double>(s.context + s.new_tokens);
+  point.heads = op.a;
+  point.selected = op.window;
+  if (planned.absorbed) {
+    point.latent = op.k;
+    point.rope = op.n - op.k;
+  } else {
+    point.key_dim = op.n;
+    point.value_dim = op.k;
+  }
+  return point;
+}
+
+// Scores of a sparse indexer: one shared key of `n` dims for all heads, no values.
+OperatorPoint index_point(const Op& op, const Segment& s) {
+  AttentionPoint point;
+  point.context = s.new_tokens > kMostGenerated;
+  point.cache_bytes = static_cast<double>(op.cache_bytes) / op.n;
+  point.sequences = static_cast<double>(s.sequences);
+  point.q_len = static_cast<double>(s.new_tokens);
+  point.kv_len = static_cast<double>(s.context + s.new_tokens);
+  point.heads = op.a;
+  point.kv_heads = 1;
+  point.head_dim = op.n;
+  point.value_dim = 0;
+  return point;
+}
+
+OperatorPoint collective_point(const Op& op, double rows, const Kernels& kernels) {
+  CollectivePoint point;
+  point.ranks = op.a;
+  point.bytes = rows * op.n;
+  switch (op.collective) {
+    case CollectiveKind::AllReduce: {
+      // Engines sum small messages in one kernel of their own, inside a fast domain.
+      constexpr double kLargestCustom = 8.0 * 1024 * 1024;
+      const bool custom = point.bytes <= kLargestCustom && point.ranks <= kernels.machine.link.domain;
+      point.op = custom ? CollectiveOp::AllReduceCustom : CollectiveOp::AllReduce;
+      break;
+    }
+    case CollectiveKind::AllGather:
+      point.op = CollectiveOp::AllGather;
+      point.bytes *= op.a;
+      break;
+    case CollectiveKind::ReduceScatter:
+      point.op = CollectiveOp::ReduceScatter;
+      point.bytes *= op.a;
+      break;
+    case CollectiveKind::SendRecv: point.op = CollectiveOp::SendRecv; break;
+    case CollectiveKind::Dispatch:
+    case CollectiveKind::Combine: point.op = CollectiveOp::AllToAll; break;  // priced as an exchange
+  }
+  return point;
+}
+
+OperatorPoint exchange_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels) {
+  constexpr double kScaled = 1 + 4.0 / 128;  // fp8 with a scale per 128 values
+  EpPoint point;
+  const bool dispatch = op.collective == CollectiveKind::Dispatch;
+  point.mode = kernels.exchange;
+  point.op = dispatch ? EpOp::Dispatch : EpOp::Combine;
+  point.ranks = op.a;
+  point.ranks_per_node = std::min<double>(op.a, kernels.machine.link.domain);
+  point.hidden = dispatch ? op.n / kScaled : op.n / kActivationBytes;
+  point.top_k = op.b;
+  point.experts = planned.experts;
+  point.tokens = rows;
+  point.element_bytes = dispatch ? 1 : kActivationBytes;
+  return point;
+}
+
+OperatorPoint stream_point(const Op& op, const Work& work) {
+  StreamPoint point;
+  point.bytes = work.activation_bytes + work.weight_bytes;
+  // A recurrent state is read and written.
+  if (op.kind == OpKind::Scan) point.bytes += 2 * work.cache_bytes;
+  return point;
+}
+
+Price combined(const Price& a, const Price& b) {
+  Price sum = a;
+  sum.time += b.time;
+  sum.low += b.low;
+  sum.high += b.high;
+  if (b.time > a.time) {
+    sum.bound = b.bound;
+    sum.tier = b.tier;
+  }
+  return sum;
+}
+
+// What the cores of the host do with experts in its memory: reads bound it.
+Price host_price(const Work& work, const Kernels& kernels) {
+  // Where nothing is known of the host: two channels of DDR5-5600, 0.5 TFLOP/s (assumed).
+  const double bandwidth = kernels.host_bandwidth > 0 ? kernels.host_bandwidth : 89.6e9;
+  const double flops = kernels.host_flops > 0 ? kernels.host_flops : 0.5e12;
+  const double seconds = std::max(work.weight_bytes / bandwidth, work.flops / flops);
+  Price price;
+  price.time = picoseconds_of(seconds);
+  price.low = price.time;
+  price.high = picoseconds_of(seconds * std::exp(kDefaultBand.high));
+  price.bound = work.weight_bytes / bandwidth > work.flops / flops ? Bound::Memory : Bound::Compute;
+  price.tier = Tier::Default;
+  return price;
+}
+
+// A scan multiplies little by little: a third of the bf16 peak at best (assumed; chunked
+// kernels of linear attention publish 30 to 45 %).
+constexpr double kScanShare = 0.3;
+
+Price scan_price(const PlannedOp& planned, const Op& op, const Work& work, const Kernels& kernels) {
+  Price price = price_of(kernels.stream, stream_point(op, work), kernels.machine);
+  const double seconds = work.flops / (kScanShare * kernels.machine.peak_of(planned.format));
+  if (picoseconds_of(seconds) <= price.time) return price;
+  price.time = picoseconds_of(seconds);
+  price.low = picoseconds_of(seconds * kScanShare);
+  price.high = picoseconds_of(seconds * std::exp(kDefaultBand.high));
+  price.bound = Bound::Compute;
+  price.tier = Tier::Default;
+  return price;
+}
+
+// The point of a segment, for kinds that are priced segment by segment.
+OperatorPoint segment_point(const PlannedOp& planned, const Op& op, const Segment& s) {
+  if (op.name == OpName::IndexScores) return index_point(op, s);
+  return op.kind == OpKind::Mla ? mla_point(planned, op, s) : attention_point(planned, op, s);
+}
+
+bool by_segment(const Op& op) { return op.kind == OpKind::Attention || op.kind == OpKind::Mla; }
+
+PlannedOp planned_of(const Program& p, std::size_t index, const Kernels& kernels, CacheWidth cache) {
+  const Op& op = p.ops()[index];
+  PlannedOp planned;
+  planned.op = static_cast<std::uint16_t>(index);
+  planned.cache = cache;
+  switch (op.kind) {
+    case OpKind::Gemm:
+    case OpKind::Moe: {
+      const FormatId format = format_of(op, p, 0);
+      planned.family = op.kind == OpKind::Moe ? Family::Moe : Family::Gemm;
+      planned.format = op.weights_count == 0 ? KernelFormat::Bf16 : kernels.format_of[format];
+      planned.weight_bytes = op.weights_count == 0 ? 2 : kernels.weight_bytes_of[format];
+      if (op.kind == OpKind::Moe) {
+        const Op& down = down_of(p, index);
+        planned.inter = down.padded_k != 0 ? down.padded_k : down.k;
+        planned.gated = op.n > down.k;
+      }
+      break;
+    }
+    case OpKind::Mla:
+      // Absorbed, a key is the cached latent itself (two bytes an element or less).
+      planned.absorbed = op.cache_bytes <= 2.2 * op.n;
+      planned.family = planned.absorbed ? Family::MlaGeneration : Family::MlaContext;
+      break;
+    case OpKind::Attention: planned.family = Family::AttentionGeneration; break;
+    case OpKind::Collective: {
+      const bool exchange = op.collective == CollectiveKind::Dispatch || op.collective == CollectiveKind::Combine;
+      planned.family = exchange ? Family::Ep : Family::Collective;
+      const Op* experts = exchange ? experts_after(p, index) : nullptr;
+      if (experts != nullptr) planned.experts = experts->choices;
+      break;
+    }
+    case OpKind::Scan:
+    case OpKind::Elementwise:
+    case OpKind::Gather:
+    case OpKind::Copy:
+    case OpKind::Host: planned.family = Family::Stream; break;
+  }
+  return planned;
+}
+
+}  // namespace
+
+OpPlan plan_ops(const Program& p, const Kernels& kernels, const FormatTable& formats) {
+  OpPlan plan;
+  const CacheWidth cache = cache_width(p, formats);
+  for (std::size_t i = 0; i < p.ops().size(); ++i) {
+    const Op& op = p.ops()[i];
+    if (op.repeat == 0 || is_absorbed_by_experts(op)) continue;
+    plan.ops[plan.count++] = planned_of(p, i, kernels, cache);
+  }
+  return plan;
+}
+
+OperatorPoint point_of(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b) {
+  const Op& op = p.op_array[planned.op];
+  if (by_segment(op)) return segment_point(planned, op, b.step.size > 0 ? b.step.segments[0] : Segment{});
+  switch (planned.family) {
+    case Family::Gemm: return gemm_point(planned, op, rows_of(op, b));
+    case Family::Moe: return moe_point(planned, op, p, b);
+    case Family::Collective: return collective_point(op, rows_of(op, b), kernels);
+    case Family::Ep: return exchange_point(planned, op, rows_of(op, b), kernels);
+    default: return stream_point(op, work_of(op, p, b));
+  }
+}
+
+const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& point, const Kernels& k) {
+  const std::size_t format = static_cast<std::size_t>(planned.format);
+  const std::size_t cache = static_cast<std::size_t>(planned.cache);
+  if (const auto* attention = std::get_if<AttentionPoint>(&point))
+    return attention->context ? k.attention_context[cache] : k.attention_generation[cache];
+  if (const auto* mla = std::get_if<MlaPoint>(&point))
+    return mla->context ? k.mla_context[cache] : k.mla_generation[cache];
+  if (const auto* message = std::get_if<CollectivePoint>(&point))
+    return k.collective[static_cast<std::size_t>(message->op)];
+  if (const auto* exchange = std::get_if<EpPoint>(&point))
+    return exchange->op == EpOp::Dispatch ? k.dispatch : k.combine;
+  if (std::holds_alternative<GemmPoint>(point)) return k.gemm[format];
+  if (std::holds_alternative<MoePoint>(point)) return k.moe[format];
+  return k.stream;
+}
+
+Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b) {
+  const Op& op = p.op_array[planned.op];
+  if (op.kind == OpKind::Host) return host_price(work_of(op, p, b), kernels);
+  if (op.kind == OpKind::Scan) return scan_price(planned, op, work_of(op, p, b), kernels);
+  if (!by_segment(op)) {
+    const OperatorPoint point = point_of(planned, p, kernels, b);
+    return price_of(kernel_of(planned, point, kernels), point, kernels.machine);
+  }
+  Price total;
+  for (std::size_t i = 0; i < b.step.size; ++i) {
+    const OperatorPoint point = segment_point(planned, op, b.step.segments[i]);
+    const Price one = price_of(kernel_of(planned, point, kernels), point, kernels.machine);
+    total = i == 0 ? one : combined(total, one);
+  }
+  return total;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/engine/step_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace moeplan {
+namespace {
+
+StepShare share_of_part(Part part) {
+  switch (part) {
+    case Part::Mtp: return StepShare::Mtp;
+    case Part::Head:
+    case Part::Embedding: return StepShare::Head;
+    default: return StepShare::Other;
+  }
+}
+
+StepShare share_of(const Op& op) {
+  if (op.part == Part::Mtp) return StepShare::Mtp;
+  switch (op.kind) {
+    case OpKind::Moe: return StepShare::Experts;
+    case OpKind::Host: return StepShare::Host;
+    case OpKind::Attention:
+    case OpKind::Mla:
+    case OpKind::Scan: return StepShare::Attention;
+    case OpKind::Collective:
+      if (op.name == OpName::Dispatch || op.name == OpName::Combine) return StepShare::Exchange;
+      return op.name == OpName::StageSend ? StepShare::Pipeline : StepShare::Reduce;
+    case OpKind::Gemm:
+      switch (op.part) {
+        case Part::Attention:
+        case Part::Indexer: return StepShare::Projections;
+        case Part::Router: return StepShare::Router;
+        case Part::Dense:
+        case Part::Shared:
+        case Part::Experts: return StepShare::Dense;
+        default: return share_of_part(op.part);
+      }
+    case OpKind::Elementwise:
+    case OpKind::Gather:
+    case OpKind::Copy: return share_of_part(op.part);
+  }
+  return StepShare::Other;
+}
+
+double power_share(const Op& op, const Price& price) {
+  constexpr PowerShares kShares;
+  if (price.bound == Bound::Launch || price.bound == Bound::Latency) return kShares.idle;
+  switch (op.kind) {
+    case OpKind::Gemm: return kShares.gemm;
+    case OpKind::Moe: return kShares.moe;
+    case OpKind::Attention:
+    case OpKind::Mla: return price.bound == Bound::Compute ? kShares.context : kShares.generation;
+    case OpKind::Scan:
+    case OpKind::Elementwise:
+    case OpKind::Gather:
+    case OpKind::Copy: return kShares.generation;
+    case OpKind::Collective:
+    case OpKind::Host: return kShares.idle;
+  }
+  return kShares.idle;
+}
+
+void add_traffic(Traffic& traffic, const Op& op, double bytes) {
+  switch (op.collective) {
+    case CollectiveKind::Dispatch: traffic.dispatch += bytes; return;
+    case CollectiveKind::Combine: traffic.combine += bytes; return;
+    case CollectiveKind::AllReduce: traffic.all_reduce += bytes; return;
+    case CollectiveKind::AllGather:
+    case CollectiveKind::ReduceScatter: traffic.all_gather += bytes; return;
+    case CollectiveKind::SendRecv: traffic.p2p += bytes; return;
+  }
+}
+
+// Errors of one family have one cause; those of different families are independent.
+class Band {
+ public:
+  void add(Family family, const Price& price, Count repeat) {
+    const std::size_t f = static_cast<std::size_t>(family);
+    below_[f] += static_cast<double>((price.time - price.low).count()) * static_cast<double>(repeat);
+    above_[f] += static_cast<double>((price.high - price.time).count()) * static_cast<double>(repeat);
+  }
+  Picoseconds below() const { return rooted(below_); }
+  Picoseconds above() const { return rooted(above_); }
+
+ private:
+  static Picoseconds rooted(const std::array<double, kFamilies>& sides) {
+    double sum = 0;
+    for (const double side : sides) sum += side * side;
+    return Picoseconds(std::llround(std::sqrt(sum)));
+  }
+  std::array<double, kFamilies> below_{};
+  std::array<double, kFamilies> above_{};
+};
+
+void add_stage(StepResult& sum, const StepResult& stage, Count stages) {
+  sum.time += stage.time * stages;
+  sum.low += stage.low * stages;
+  sum.high += stage.high * stages;
+  for (std::size_t i = 0; i < kStepShares; ++i) {
+    sum.shares[i].time += stage.shares[i].time * stages;
+    if (stage.shares[i].largest > sum.shares[i].largest) {
+      const Picoseconds time = sum.shares[i].time;
+      sum.shares[i] = stage.shares[i];
+      sum.shares[i].time = time;
+    }
+  }
+  for (std::size_t i = 0; i < kTiers; ++i) sum.by_tier[i] += stage.by_tier[i] * stages;
+  sum.slowest_stage = std::max(sum.slowest_stage, stage.time);
+  for (Count i = 0; i < stages; ++i) sum.work += stage.work;
+  const double n = static_cast<double>(stages);
+  sum.traffic.dispatch += n * stage.traffic.dispatch;
+  sum.traffic.combine += n * stage.traffic.combine;
+  sum.traffic.all_reduce += n * stage.traffic.all_reduce;
+  sum.traffic.all_gather += n * stage.traffic.all_gather;
+  sum.traffic.p2p += n * stage.traffic.p2p;
+  if (stage.load.distinct > sum.load.distinct) sum.load = stage.load;
+  sum.power_seconds += n * stage.power_seconds;
+}
+
+}  // namespace
+
+StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
+                     const Kernels& kernels, Phase phase, const LoadTables* loads)
+    : kernels_(&kernels),
+      loads_(loads),
+      stages_(options.layout.pp),
+      ranks_(options.layout.ranks_per_stage()),
+      dp_(options.layout.dp) {
+  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages, options.placement)) {
+    RankModel model{.rank_class = c, .program = lower(plan, runtime, options, c, phase), .ops = {}};
+    model.ops = plan_ops(model.program, kernels, plan.formats);
+    models_.push_back(model);
+  }
+}
+
+Binding StepModel::bind_step(const RankModel& model, const Step& step) const {
+  Binding binding = bind(model.program, step);
+  binding.loads = loads_;
+  return binding;
+}
+
+StepResult StepModel::rank_step(const RankModel& model, const Step& step) const {
+  const Binding binding = bind_step(model, step);
+  StepResult result;
+  Band band;
+  for (std::size_t i = 0; i < model.ops.count; ++i) {
+    const PlannedOp& planned = model.ops.ops[i];
+    const Op& op = model.program.op_array[planned.op];
+    const Price price = price_op(planned, model.program, *kernels_, binding);
+    const Picoseconds time = price.time * op.repeat;
+    result.time += time;
+    band.add(planned.family, price, op.repeat);
+    ShareTime& share = result.shares[static_cast<std::size_t>(share_of(op))];
+    share.time += time;
+    if (time > share.largest) {
+      share.largest = time;
+      share.bound = price.bound;
+      share.tier = price.tier;
+    }
+    result.by_tier[static_cast<std::size_t>(price.tier)] += time;
+    result.power_seconds += power_share(op, price) * time.seconds().base();
+    if (op.kind == OpKind::Collective)
+      add_traffic(result.traffic, op, work_of(op, model.program, binding).sent_bytes * op.repeat);
+    if (op.kind == OpKind::Moe) {
+      const ExpertLoad load = load_of(op, binding);
+      if (load.distinct > result.load.distinct) result.load = load;
+    }
+  }
+  result.low = result.time - band.below();
+  result.high = result.time + band.above();
+  result.work = total_work(model.program, binding);
+  result.slowest_stage = result.time;
+  return result;
+}
+
+StepResult StepModel::step(const Step& step) const {
+  StepResult sum;
+  for (std::size_t i = 0; i < models_.size();) {
+    // Classes of the same stage stand side by side; the slowest of them decides.
+    StepResult slowest = rank_step(models_[i], step);
+    const RankClass& c = models_[i].rank_class;
+    std::size_t next = i + 1;
+    for (; next < models_.size() && models_[next].rank_class.first_stage == c.first_stage; ++next) {
+      const StepResult other = rank_step(models_[next], step);
+      if (other.time > slowest.time) slowest = other;
+    }
+    add_stage(sum, slowest, c.stages);
+    i = next;
+  }
+  return sum;
+}
+
+}  // namespace moeplan

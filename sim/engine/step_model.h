@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The analytic engine: a deployment lowered and planned once, then asked for any step.
+// Operators of a rank run one after the other; a stage waits for its slowest rank, a step
+// passes its stages in turn.
+#pragma once
+
+#include <vector>
+
+#include "sim/cost/op_pricer.h"
+#include "sim/engine/step_result.h"
+#include "sim/lower/lower.h"
+#include "sim/program/routing.h"
+
+namespace moeplan {
+
+// Of the board while a kernel of a kind runs, as a share of its power cap.
+struct PowerShares {
+  double gemm = 0.67;
+  double moe = 0.84;
+  double context = 0.56;
+  double generation = 0.39;
+  double idle = 0.25;  // links, launches
+};
+
+class StepModel {
+ public:
+  // loads and kernels are kept by pointer and must outlive the model; loads may be null.
+  StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options, const Kernels& kernels,
+            Phase phase, const LoadTables* loads = nullptr);
+
+  // One micro-batch through all stages.
+  StepResult step(const Step& step) const;
+  Count stages() const { return stages_; }
+  Count ranks() const { return ranks_; }
+  Count dp() const { return dp_; }
+
+  // One class of ranks: for explanations.
+  struct RankModel {
+    RankClass rank_class;
+    Program program;
+    OpPlan ops;
+  };
+  const std::vector<RankModel>& rank_models() const { return models_; }
+  const Kernels& kernels() const { return *kernels_; }
+  Binding bind_step(const RankModel& model, const Step& step) const;
+
+ private:
+  StepResult rank_step(const RankModel& model, const Step& step) const;
+
+  const Kernels* kernels_;
+  const LoadTables* loads_;
+  std::vector<RankModel> models_;
+  Count stages_ = 1;
+  Count ranks_ = 1;
+  Count dp_ = 1;
+};
+
+}  // namespace moeplan

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step costs in time, where it goes and what it moves: the answer of either engine.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "sim/cost/price.h"
+#include "sim/program/work.h"
+
+namespace moeplan {
+
+// What people ask about, one word each.
+enum class StepShare : std::uint8_t {
+  Experts,      // grouped GEMMs with routing and permutation
+  Attention,    // scores and values, scans of linear attention, indexers
+  Projections,  // into and out of attention
+  Dense,        // dense feed-forward layers and shared experts
+  Router,
+  Exchange,  // dispatch and combine, gathers for experts
+  Reduce,    // tensor-parallel sums and gathers
+  Pipeline,  // stage to stage
+  Head,      // embedding, logits, sampling
+  Mtp,       // draft modules
+  Host,      // experts in host memory
+  Other      // norms, residuals
+};
+inline constexpr std::size_t kStepShares = 12;
+std::string_view word_of(StepShare share);  // for people: "dispatch + combine"
+std::string_view key_of(StepShare share);   // for scripts: "exchange"
+
+struct ShareTime {
+  Picoseconds time;
+  Bound bound = Bound::Memory;  // of its largest operator
+  Tier tier = Tier::Default;
+  Picoseconds largest;
+};
+
+// Bytes one rank sends in a step.
+struct Traffic {
+  double dispatch = 0;
+  double combine = 0;
+  double all_reduce = 0;
+  double all_gather = 0;  // and reduce-scatter
+  double p2p = 0;
+  double total() const { return dispatch + combine + all_reduce + all_gather + p2p; }
+};
+
+struct StepResult {
+  Picoseconds time;
+  Picoseconds low;  // 80 % band: errors of one kernel family go together, of different ones do not
+  Picoseconds high;
+  std::array<ShareTime, kStepShares> shares{};
+  std::array<Picoseconds, kTiers> by_tier{};
+  Picoseconds slowest_stage;
+  Work work;  // of the ranks the step waits for, all stages
+  Traffic traffic;
+  ExpertLoad load;           // of the layers with the most experts drawn
+  double power_seconds = 0;  // time times the share of the power cap drawn, of one rank per stage
+};
+
+}  // namespace moeplan

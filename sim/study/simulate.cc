@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/simulate.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+LowerOptions lower_options(const SimulateQuestion& q, const FitResult& memory) {
+  const FitQuestion& d = q.deployment;
+  LowerOptions options;
+  options.layout = d.layout;
+  options.kv_format = memory.kv_format;
+  options.load_mtp = d.load_mtp && q.load.drafts > 0;
+  options.host_expert_layers = d.host_expert_layers;
+  options.input_table_on_host = d.runtime.input_table_on_host;
+  options.dispatch_tokens = d.dispatch_tokens != 0 ? d.dispatch_tokens : d.runtime.dispatch_tokens;
+  options.imbalance = d.imbalance;
+  if (!d.placement.stage_layers.empty()) options.placement = &d.placement;
+  return options;
+}
+
+// New tokens a data-parallel rank takes in one prefill step.
+Count chunk_of(const SimulateQuestion& q) {
+  if (q.load.chunk != 0) return q.load.chunk;
+  const FitQuestion& d = q.deployment;
+  if (d.chunk_tokens != 0) return d.chunk_tokens;
+  return tier_of(d.runtime, d.device.device, d.device.capacity).chunk_tokens;  // 0 = whole prompts
+}
+
+struct Prefill {
+  StepResult sum;
+  Count steps = 0;
+};
+
+void accumulate(StepResult& sum, const StepResult& step) {
+  sum.time += step.time;
+  sum.low += step.low;
+  sum.high += step.high;
+  for (std::size_t i = 0; i < kStepShares; ++i) {
+    sum.shares[i].time += step.shares[i].time;
+    if (step.shares[i].largest > sum.shares[i].largest) {
+      sum.shares[i].largest = step.shares[i].largest;
+      sum.shares[i].bound = step.shares[i].bound;
+      sum.shares[i].tier = step.shares[i].tier;
+    }
+  }
+  for (std::size_t i = 0; i < kTiers; ++i) sum.by_tier[i] += step.by_tier[i];
+  sum.slowest_stage += step.slowest_stage;
+  sum.work += step.work;
+  sum.traffic.dispatch += step.traffic.dispatch;
+  sum.traffic.combine += step.traffic.combine;
+  sum.traffic.all_reduce += step.traffic.all_reduce;
+  sum.traffic.all_gather += step.traffic.all_gather;
+  sum.traffic.p2p += step.traffic.p2p;
+  if (step.load.distinct > sum.load.distinct) sum.load = step.load;
+  sum.power_seconds += step.power_seconds;
+}
+
+// Prompts of `length` new tokens after `prefix` cached ones, `prompts` of them over the
+// replica. A rank's step takes `chunk` new tokens: part of one prompt, or several whole ones.
+Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count length, Count chunk,
+                     const std::optional<Segment>& decoding) {
+  Prefill prefill;
+  const Count dp = model.dp();
+  const Count per_rank = ceil_div(prompts, dp);
+  const auto add = [&](const Segment& segment, Count times) {
+    Step step{segment};
+    if (decoding) step = Step{segment, *decoding};
+    const StepResult one = model.step(step);
+    for (Count i = 0; i < times; ++i) accumulate(prefill.sum, one);
+    prefill.steps += times;
+  };
+  if (chunk == 0 || chunk >= length) {
+    const Count together = chunk == 0 ? per_rank : std::min(per_rank, std::max<Count>(1, chunk / length));
+    const Count whole = per_rank / together;
+    // A lone prompt stands on one rank; the others have none.
+    add({.sequences = std::min(prompts, together * dp), .new_tokens = length, .context = prefix}, whole);
+    const Count rest = per_rank % together;
+    if (rest > 0) add({.sequences = std::min(prompts, rest * dp), .new_tokens = length, .context = prefix}, 1);
+    return prefill;
+  }
+  const Count at_once = std::min(prompts, dp);
+  for (Count done = 0; done < length; done += chunk)
+    add({.sequences = at_once, .new_tokens = std::min(chunk, length - done), .context = prefix + done}, per_rank);
+  return prefill;
+}
+
+// The rate a share of the arithmetic is measured against: that of the format most
+// multiplications are in.
+double peak_of_model(const StepModel& model, const Kernels& kernels) {
+  double most = -1;
+  double peak = kernels.machine.peak_of(KernelFormat::Bf16);
+  for (const StepModel::RankModel& rank : model.rank_models()) {
+    for (std::size_t i = 0; i < rank.ops.count; ++i) {
+      const PlannedOp& planned = rank.ops.ops[i];
+      const Op& op = rank.program.op_array[planned.op];
+      if (op.kind != OpKind::Gemm && op.kind != OpKind::Moe) continue;
+      const double size = static_cast<double>(op.n) * op.k * op.repeat * (op.kind == OpKind::Moe ? op.b : 1);
+      if (size <= most) continue;
+      most = size;
+      peak = kernels.machine.peak_of(planned.format);
+    }
+  }
+  return peak;
+}
+
+void set_costs(Simulation& s, const Rates& rates, double seconds, double tokens) {
+  if (tokens <= 0 || seconds <= 0) return;
+  const double gpus = static_cast<double>(s.gpus);
+  if (rates.power_cap) {
+    // While one stage of a pipeline works on a micro-batch, the others work on theirs.
+    const double busy = s.step.power_seconds / std::max(1e-12, s.step.time.seconds().base());
+    const double idle = rates.idle ? rates.idle->base() : 0.15 * rates.power_cap->base();
+    const double watts = std::max(idle, busy * rates.power_cap->base());
+    s.joules_per_token = watts * gpus * rates.pue * seconds / tokens;
+  }
+  if (rates.price) s.usd_per_million_tokens = rates.price->base() * gpus * seconds / tokens * 1e6;
+}
+
+struct DecodeTimes {
+  StepResult step;
+  Picoseconds interval;  // from token to token of a sequence
+};
+
+// Engines keep a micro-batch in every stage of a pipeline.
+DecodeTimes decode(const StepModel& model, const SimulatedLoad& load) {
+  const Count waves = std::min(model.stages(), load.batch);
+  const Segment segment{
+      .sequences = ceil_div(load.batch, waves), .new_tokens = 1 + load.drafts, .context = load.context};
+  DecodeTimes times;
+  times.step = model.step(Step{segment});
+  times.interval = std::max(times.step.time, times.step.slowest_stage * waves);
+  return times;
+}
+
+double scaled_to(Picoseconds part, Picoseconds whole, double seconds) {
+  return whole.count() == 0 ? seconds
+                            : seconds * static_cast<double>(part.count()) / static_cast<double>(whole.count());
+}
+
+Count replicas_of(const SimulateQuestion& q) { return q.deployment.layout.replicas; }
+
+void set_utilisation(Simulation& s, const StepModel& model, const Kernels& kernels, double seconds) {
+  if (seconds <= 0) return;
+  // The sums run over stages, of which one rank each works at a time on this batch.
+  const double ranks = 1;
+  s.mfu = s.step.work.flops / (seconds * ranks * peak_of_model(model, kernels));
+  const double bytes = s.step.work.weight_bytes + s.step.work.cache_bytes;
+  s.mbu = bytes / (seconds * ranks * kernels.machine.bandwidth);
+}
+
+}  // namespace
+
+double accepted_tokens(Count drafts) {
+  static constexpr std::array<double, 6> kAccepted = {1.00, 1.92, 2.58, 2.82, 2.99, 3.01};
+  return kAccepted[static_cast<std::size_t>(std::clamp<Count>(drafts, 0, 5))];
+}
+
+ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind) {
+  ModelSpec dense = model;
+  for (Block& block : dense.blocks) {
+    const auto* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe == nullptr) continue;
+    const Count experts = kind == DenseEquivalent::SameActive ? moe->top_k : moe->experts;
+    block.kind = DenseFfn{.width = experts * moe->width + moe->shared_width, .gated = moe->gated, .bias = false};
+  }
+  dense.stored = nullptr;
+  dense.id += kind == DenseEquivalent::SameActive ? " (dense, same active)" : " (dense, same total)";
+  return dense;
+}
+
+LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes) {
+  LoadTables tables;
+  if (routing.skew == Skew::Balanced && routing.capacity_factor == 0 && !routing.expert_choice) return tables;
+  for (const Block& block : model.blocks) {
+    const auto* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe == nullptr) continue;
+    const Count choices = moe->experts + moe->zero_experts;
+    if (tables.find(choices, moe->top_k) != nullptr) continue;
+    Routing own = routing;
+    if (own.groups == 0 && moe->groups > 1) {
+      own.groups = moe->groups;
+      own.kept_groups = moe->top_groups;
+    }
+    const ExpertGroup group{.choices = choices,
+                            .experts = moe->experts,
+                            .top_k = moe->top_k,
+                            .ranks = layout.ep,
+                            .nodes = layout.ep % std::max<Count>(1, nodes) == 0 ? std::max<Count>(1, nodes) : 1};
+    tables.add(LoadTable(own, group));
+  }
+  return tables;
+}
+
+Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, const Rates& rates) {
+  Simulation s;
+  s.question = question;
+  s.memory = evaluate(question.deployment);
+  s.fits = s.memory.verdict != Verdict::No;
+  s.gpus = question.deployment.layout.gpus();
+  const FitQuestion& d = question.deployment;
+  const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
+  const LowerOptions options = lower_options(question, s.memory);
+  const Count nodes = ceil_div(d.layout.ranks_per_stage(), std::max<Count>(1, d.device.fast_domain));
+  const LoadTables loads = load_tables(d.model, question.routing, d.layout, nodes);
+  const StepModel prefill(plan, d.runtime, options, kernels, Phase::Prefill, &loads);
+  const SimulatedLoad& load = question.load;
+  const Count chunk = chunk_of(question);
+  const double replicas = static_cast<double>(replicas_of(question));
+
+  const Count prompt = std::max<Count>(1, load.context - (load.phase == Phase::Prefill ? load.prefix : 0));
+  const Prefill alone = read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {});
+  s.first_token = alone.sum.time.seconds();
+
+  if (load.phase == Phase::Prefill) {
+    std::optional<Segment> decoding;
+    if (load.mixed > 0) decoding = Segment{.sequences = load.mixed, .new_tokens = 1, .context = load.context};
+    const Prefill all = read_prompts(prefill, load.batch, load.prefix, prompt, chunk, decoding);
+    s.step = all.sum;
+    s.steps = all.steps;
+    s.time = s.step.time.seconds();
+    // Micro-batches follow one another through the stages.
+    if (prefill.stages() > 1 && all.steps > 1) {
+      const double fill = s.step.time.seconds().base() / static_cast<double>(all.steps);
+      s.time = Seconds::from_base(fill + s.step.slowest_stage.seconds().base() * static_cast<double>(all.steps - 1) /
+                                             static_cast<double>(all.steps));
+    }
+    const double tokens = static_cast<double>(load.batch * prompt);
+    s.tokens_per_s = replicas * tokens / s.time.base();
+    s.tokens_per_s_per_user = static_cast<double>(prompt) / s.time.base();
+    set_utilisation(s, prefill, kernels, s.step.time.seconds().base());
+    set_costs(s, rates, s.time.base(), replicas * tokens);
+  } else {
+    const StepModel model(plan, d.runtime, options, kernels, Phase::Decode, &loads);
+    const DecodeTimes times = decode(model, load);
+    s.step = times.step;
+    s.time = times.interval.seconds();
+    const double tokens = static_cast<double>(load.batch) * load.accepted;
+    s.tokens_per_s = replicas * tokens / s.time.base();
+    s.tokens_per_s_per_user = load.accepted / s.time.base();
+    set_utilisation(s, model, kernels, s.step.time.seconds().base());
+    set_costs(s, rates, s.time.base(), replicas * tokens);
+  }
+  s.low = Seconds::from_base(scaled_to(s.step.low, s.step.time, s.time.base()));
+  s.high = Seconds::from_base(scaled_to(s.step.high, s.step.time, s.time.base()));
+  s.tokens_per_s_per_gpu = s.tokens_per_s / static_cast<double>(s.gpus);
+  return s;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// "How long does a step take, and bound by what?": one deployment at one load, priced by
+// the analytic engine. Times are of one replica; rates are of the whole deployment.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/engine/step_model.h"
+#include "sim/spec/cluster.h"
+#include "sim/study/fit.h"
+
+namespace moeplan {
+
+// What is asked of a replica.
+struct SimulatedLoad {
+  Phase phase = Phase::Decode;
+  Count batch = 1;      // sequences that decode, or prompts that are read
+  Count context = 0;    // tokens cached per decoding sequence; length of the prompts
+  Count prefix = 0;     // prefill: tokens of each prompt that are cached already
+  Count chunk = 0;      // prefill: new tokens a rank takes in a step; 0 = the runtime's
+  Count mixed = 0;      // prefill: sequences that decode in the same steps, at `context` tokens
+  Count drafts = 0;     // tokens a draft module proposes per step
+  double accepted = 1;  // tokens a sequence gains per decode step, itself included
+};
+
+struct SimulateQuestion {
+  FitQuestion deployment;  // workload = what must be resident
+  SimulatedLoad load;
+  Routing routing;
+};
+
+// What a device draws and costs; empty where the profile says nothing.
+struct Rates {
+  std::optional<Watts> power_cap;
+  std::optional<Watts> idle;
+  std::optional<UsdPerSecond> price;
+  std::string price_term;
+  double pue = 1;
+};
+
+struct Simulation {
+  SimulateQuestion question;
+  FitResult memory;
+  bool fits = false;
+  StepResult step;  // decode: one step; prefill: all steps of the batch
+  Count steps = 1;  // prefill: chunks
+  Seconds time;     // decode: from token to token; prefill: until the last prompt is read
+  Seconds low, high;
+  Seconds first_token;      // one request alone, its prompt as long as `context`
+  double tokens_per_s = 0;  // decode: generated; prefill: read
+  double tokens_per_s_per_gpu = 0;
+  double tokens_per_s_per_user = 0;
+  double mfu = 0;  // of the peak of the experts' (or largest) format
+  double mbu = 0;  // of peak memory bandwidth
+  Count gpus = 1;
+  std::optional<double> joules_per_token;  // +-25 %
+  std::optional<double> usd_per_million_tokens;
+};
+
+// Prices everything with these kernels. A load that does not fit has fits = false, the
+// most sequences that would in memory.max_sequences, and is priced all the same.
+Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, const Rates& rates);
+
+// Tokens a sequence gains per step when each step proposes `drafts`: TensorRT-LLM's
+// figures for DeepSeek-R1's module at batch 1 (1.00, 1.92, 2.58, 2.82, 2.99, 3.01).
+double accepted_tokens(Count drafts);
+
+// The same model with dense feed-forward layers: as wide as the experts a token uses, or
+// as all of them together.
+enum class DenseEquivalent { SameActive, SameTotal };
+ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind);
+
+// Load tables of every expert layer of a model under this routing; balanced: none.
+LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
+
+}  // namespace moeplan
