@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/json_parts.h"
+#include "reports/simulate.h"
+#include "sim/base/json.h"
+
+namespace moeplan {
+namespace {
+
+void write_optional(JsonWriter& out, std::string_view key, const std::optional<double>& value) {
+  out.key(key);
+  if (value)
+    out.value(*value);
+  else
+    out.null();
+}
+
+void write_breakdown(JsonWriter& out, const StepResult& step) {
+  out.key("breakdown").begin_array();
+  for (std::size_t i = 0; i < kStepShares; ++i) {
+    const ShareTime& share = step.shares[i];
+    if (share.time.count() == 0) continue;
+    out.compact(true).begin_object().member("part", key_of(static_cast<StepShare>(i)));
+    out.member("time_s", share.time.seconds().base()).member("bound", word_of(share.bound));
+    out.member("basis", word_of(share.tier)).end_object().compact(false);
+  }
+  out.end_array();
+}
+
+void write_traffic(JsonWriter& out, const Traffic& t) {
+  out.key("traffic_bytes").compact(true).begin_object().member("dispatch", t.dispatch).member("combine", t.combine);
+  out.member("all_reduce", t.all_reduce).member("all_gather", t.all_gather).member("p2p", t.p2p);
+  out.end_object().compact(false);
+}
+
+void write_memory(JsonWriter& out, const FitResult& memory) {
+  out.key("memory").begin_object().member("verdict", word_of(memory.verdict));
+  out.member("margin_bytes", memory.margin.count());
+  out.member("device_bytes", memory.ranks.front().ledger.total.count());
+  out.key("max_sequences");
+  if (memory.max_sequences >= 0)
+    out.value(memory.max_sequences);
+  else
+    out.null();
+  out.end_object();
+}
+
+void write_basis(JsonWriter& out, const SimulateReport& report) {
+  const StepResult& step = report.simulation.step;
+  out.key("basis").begin_object().member("engine", "analytic").member("overlay", report.overlay);
+  for (std::size_t i = 0; i < kTiers; ++i) {
+    const double share = step.time.count() == 0
+                             ? 0
+                             : static_cast<double>(step.by_tier[i].count()) / static_cast<double>(step.time.count());
+    out.member("share_" + std::string(word_of(static_cast<Tier>(i))), share);
+  }
+  out.key("kernels").begin_array();
+  for (const std::string& kernel : report.kernels) out.value(kernel);
+  out.end_array().end_object();
+}
+
+void write_load(JsonWriter& out, const SimulateQuestion& q) {
+  const SimulatedLoad& load = q.load;
+  out.key("load").begin_object();
+  out.member("phase", load.phase == Phase::Decode ? "decode" : "prefill").member("batch", load.batch);
+  out.member("context_tokens", load.context).member("prefix_tokens", load.prefix);
+  out.member("mixed_sequences", load.mixed).member("draft_tokens", load.drafts);
+  out.member("tokens_per_sequence_and_step", load.accepted).end_object();
+}
+
+void write_body(JsonWriter& out, const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  const FitQuestion& d = s.question.deployment;
+  out.member("model", d.model.id).member("hardware", report.hardware).member("device", d.device.device);
+  out.member("gpus", s.gpus).member("runtime", d.runtime.id).member("runtime_version", d.runtime.version);
+  out.member("weights", d.weights).member("kv", d.formats[s.memory.kv_format].id);
+  write_layout(out, d.layout);
+  write_load(out, s.question);
+  out.member("fits", s.fits);
+  write_memory(out, s.memory);
+  out.key("step_time_s");
+  if (!s.fits) {
+    out.null();
+    return;
+  }
+  out.compact(true).begin_object().member("value", s.time.base()).member("low", s.low.base());
+  out.member("high", s.high.base()).end_object().compact(false);
+  out.member("steps", s.steps);
+  out.member("tokens_per_s", s.tokens_per_s).member("tokens_per_s_per_gpu", s.tokens_per_s_per_gpu);
+  out.member("tokens_per_s_per_user", s.tokens_per_s_per_user);
+  write_breakdown(out, s.step);
+  write_traffic(out, s.step.traffic);
+  out.member("flops", s.step.work.flops);
+  out.member("bytes_read", s.step.work.weight_bytes + s.step.work.cache_bytes);
+  out.member("distinct_experts_per_rank", s.step.load.distinct);
+  out.member("straggler", s.step.load.mean_rows > 0 ? s.step.load.rows / s.step.load.mean_rows : 1.0);
+  out.member("ttft_s", s.first_token.base()).member("mfu", s.mfu).member("mbu", s.mbu);
+  write_optional(out, "energy_j_per_token", s.joules_per_token);
+  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+  write_basis(out, report);
+}
+
+}  // namespace
+
+std::string json_of_simulation(const SimulateReport& report) {
+  JsonWriter out;
+  out.begin_object().member("schema", "moeplan.simulate/1");
+  write_body(out, report);
+  out.end_object();
+  return out.take();
+}
+
+std::string json_of_comparison(const std::vector<SimulateReport>& reports) {
+  JsonWriter out;
+  out.begin_object().member("schema", "moeplan.simulate.compare/1").key("runs").begin_array();
+  for (const SimulateReport& report : reports) {
+    out.begin_object();
+    write_body(out, report);
+    out.end_object();
+  }
+  out.end_array().end_object();
+  return out.take();
+}
+
+}  // namespace moeplan

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of `simulate` as a Document for people, as rows for spreadsheets and as JSON
+// (moeplan.simulate/1, CLI.md section 6).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/document.h"
+#include "reports/fit.h"
+#include "sim/study/simulate.h"
+
+namespace moeplan {
+
+struct SimulateReport {
+  Simulation simulation;
+  FitOrigins origins;
+  std::string hardware;                // as asked for
+  std::string overlay;                 // "h200 of 2026-11-22"; "" = none
+  std::vector<std::string> kernels;    // fits the prices stand on
+  std::vector<std::string> explained;  // a line per operator, with --explain
+};
+
+Document describe_simulation(const SimulateReport& report);
+Document tabulate_simulation(const SimulateReport& report);
+// Several side by side: the first is the base.
+Document compare_simulations(const std::vector<SimulateReport>& reports);
+std::string json_of_simulation(const SimulateReport& report);
+std::string json_of_comparison(const std::vector<SimulateReport>& reports);
+
+}  // namespace moeplan

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// The screen of `simulate`: the time and its band, where it goes, what bounds it, what it
+// stands on.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "reports/numbers.h"
+#include "reports/simulate.h"
+#include "reports/words.h"
+
+namespace moeplan {
+namespace {
+
+// Three digits with a unit people read: "34.6 ms", "812 us", "1.20 s".
+std::string duration(double seconds) {
+  if (seconds >= 1) return fmt::format("{:.3g} s", seconds);
+  if (seconds >= 1e-3) return fmt::format("{:.3g} ms", seconds * 1e3);
+  return fmt::format("{:.3g} us", seconds * 1e6);
+}
+
+std::string rate(double per_second) {
+  if (per_second >= 1000) return grouped(static_cast<Count>(per_second + 0.5));
+  return fmt::format("{:.3g}", per_second);
+}
+
+std::string load_text(const SimulateQuestion& q) {
+  const SimulatedLoad& load = q.load;
+  const Layout& layout = q.deployment.layout;
+  const std::string each = layout.replicas > 1 ? fmt::format(" in each of {} replicas", layout.replicas) : "";
+  if (load.phase == Phase::Decode) {
+    std::string text =
+        fmt::format("decode: {} sequences of {} tokens{}", grouped(load.batch), grouped(load.context), each);
+    if (load.drafts > 0)
+      text += fmt::format(", {} drafts a step of which {:.2f} tokens come out", load.drafts, load.accepted);
+    return text;
+  }
+  std::string text =
+      fmt::format("prefill: {} prompts of {} tokens{}", grouped(load.batch), grouped(load.context), each);
+  if (load.prefix > 0) text += fmt::format(", {} of each cached", grouped(load.prefix));
+  if (load.mixed > 0) text += fmt::format(", beside {} sequences that decode", grouped(load.mixed));
+  return text;
+}
+
+std::string routing_text(const Routing& r) {
+  switch (r.skew) {
+    case Skew::Balanced: return "balanced routing";
+    case Skew::Uniform: return "uniform routing, drawn";
+    case Skew::Gini: return fmt::format("routing of Gini {:g}", r.parameter);
+    case Skew::Zipf: return fmt::format("Zipf routing, s = {:g}", r.parameter);
+    case Skew::PowerLaw: return fmt::format("power-law routing, alpha {:g}", r.parameter);
+    case Skew::Hot: return fmt::format("{} experts take {:.0f} % of the pairs", r.hot, 100 * r.parameter);
+    case Skew::Histogram: return "routing as a measured histogram";
+  }
+  return "";
+}
+
+KeyValues asked(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  const FitQuestion& d = s.question.deployment;
+  KeyValues block;
+  block.entries.push_back(
+      {"model", {fmt::format("{}, weights {}, kv {}", d.model.id, d.weights, d.formats[s.memory.kv_format].id)}});
+  block.entries.push_back({"hardware", {fmt::format("{} x {}", d.layout.gpus(), d.device.device)}});
+  block.entries.push_back({"layout", {describe(d.layout)}});
+  block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
+  block.entries.push_back({"load", {load_text(s.question) + ", " + routing_text(s.question.routing)}});
+  return block;
+}
+
+std::string headline(const Simulation& s) {
+  const bool decode = s.question.load.phase == Phase::Decode;
+  std::string text = fmt::format("{} {} ({}..{})", decode ? "decode step" : "prefill", duration(s.time.base()),
+                                 duration(s.low.base()), duration(s.high.base()));
+  text += fmt::format("   {} tok/s   {} tok/s/GPU", rate(s.tokens_per_s), rate(s.tokens_per_s_per_gpu));
+  if (decode) text += fmt::format("   {} tok/s/user", rate(s.tokens_per_s_per_user));
+  return text;
+}
+
+// "memory (32.0 distinct experts per rank)"
+std::string bound_text(const Simulation& s, StepShare share, const ShareTime& time) {
+  std::string text(word_of(time.bound));
+  if (share == StepShare::Experts && s.step.load.distinct > 0)
+    text += fmt::format(" ({:.1f} distinct experts per rank)", s.step.load.distinct);
+  return text;
+}
+
+Table breakdown(const Simulation& s) {
+  Table table;
+  table.columns = {{"part", "where the time goes", true, 0},
+                   {"time_ms", "ms", false, 0},
+                   {"share", "%", false, 0},
+                   {"bound", "bound by", true, 0},
+                   {"basis", "basis", true, 1}};
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < kStepShares; ++i)
+    if (s.step.shares[i].time.count() > 0) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return s.step.shares[a].time > s.step.shares[b].time; });
+  const double whole = s.step.time.seconds().base();
+  for (const std::size_t i : order) {
+    const StepShare share = static_cast<StepShare>(i);
+    const ShareTime& time = s.step.shares[i];
+    table.rows.push_back({{{std::string(word_of(share))},
+                           {fmt::format("{:.3f}", time.time.seconds().base() * 1e3)},
+                           {fmt::format("{:.1f}", 100 * time.time.seconds().base() / whole)},
+                           {bound_text(s, share, time)},
+                           {std::string(word_of(time.tier))}},
+                          Tone::Plain});
+  }
+  return table;
+}
+
+std::string basis_text(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < kTiers; ++i) {
+    if (s.step.by_tier[i].count() == 0) continue;
+    const double share = static_cast<double>(s.step.by_tier[i].count()) / static_cast<double>(s.step.time.count());
+    parts.push_back(fmt::format("{:.0f} % {}", 100 * share, word_of(static_cast<Tier>(i))));
+  }
+  std::string text = fmt::format("analytic engine; {}", fmt::join(parts, ", "));
+  if (!report.overlay.empty()) text += "; overlay " + report.overlay;
+  return text;
+}
+
+KeyValues figures(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  const bool decode = s.question.load.phase == Phase::Decode;
+  KeyValues block;
+  const ExpertLoad& load = s.step.load;
+  if (load.mean_rows > 0)
+    block.entries.push_back(
+        {"straggler", {fmt::format("the busiest rank has {:.2f} x the mean rows", load.rows / load.mean_rows)}});
+  block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
+  block.entries.push_back({"time to first token",
+                           {fmt::format("{} for one prompt of {} tokens alone", duration(s.first_token.base()),
+                                        grouped(s.question.load.context))}});
+  if (s.memory.max_sequences > 0)
+    block.entries.push_back(
+        {"largest batch",
+         {fmt::format("{} sequences fit{}", grouped(s.memory.max_sequences), decode ? "" : " at this length")}});
+  if (s.joules_per_token)
+    block.entries.push_back({"energy", {fmt::format("{:.3g} J per token (+-25 %)", *s.joules_per_token)}});
+  if (s.usd_per_million_tokens)
+    block.entries.push_back({"cost", {fmt::format("${:.3g} per million tokens", *s.usd_per_million_tokens)}});
+  block.entries.push_back({"basis", {basis_text(report)}});
+  return block;
+}
+
+}  // namespace
+
+Document describe_simulation(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  Document document;
+  document.add(asked(report));
+  if (!s.fits) {
+    KeyValues verdict;
+    const Count most = std::max<Count>(0, s.memory.max_sequences);
+    verdict.entries.push_back(
+        {"does not fit",
+         {fmt::format("{} sequences of {} tokens: at most {} fit (moeplan fit shows what lies where)",
+                      grouped(s.question.deployment.workload.sequences),
+                      grouped(s.question.deployment.workload.context), grouped(most))},
+         Tone::Bad});
+    document.add(verdict);
+    return document;
+  }
+  document.add(Heading{headline(s)});
+  document.add(breakdown(s));
+  document.add(figures(report));
+  if (!report.explained.empty()) {
+    ItemList list;
+    list.title = "operators of the busiest rank, once each";
+    for (const std::string& line : report.explained) list.items.push_back({line});
+    document.add(list);
+  }
+  return document;
+}
+
+Document tabulate_simulation(const SimulateReport& report) {
+  Document document;
+  document.add(breakdown(report.simulation));
+  return document;
+}
+
+Document compare_simulations(const std::vector<SimulateReport>& reports) {
+  Table table;
+  table.columns = {{"model", "model", true, 0},
+                   {"hardware", "hardware", true, 0},
+                   {"weights", "weights", true, 2},
+                   {"layout", "layout", true, 2},
+                   {"time_ms", "ms", false, 0},
+                   {"low_ms", "low", false, 3},
+                   {"high_ms", "high", false, 3},
+                   {"tokens_per_s", "tok/s", false, 0},
+                   {"tokens_per_s_per_gpu", "tok/s/GPU", false, 0},
+                   {"ratio", "x first", false, 0},
+                   {"bound", "mostly", true, 1}};
+  for (const SimulateReport& report : reports) {
+    const Simulation& s = report.simulation;
+    const FitQuestion& d = s.question.deployment;
+    Row row{
+        {{d.model.id}, {fmt::format("{} x {}", d.layout.gpus(), d.device.device)}, {d.weights}, {describe(d.layout)}},
+        Tone::Plain};
+    if (!s.fits) {
+      row.cells.insert(row.cells.end(), {{std::string("does not fit")}, {}, {}, {}, {}, {}, {}});
+      row.tone = Tone::Bad;
+    } else {
+      const auto largest = std::max_element(s.step.shares.begin(), s.step.shares.end(),
+                                            [](const ShareTime& a, const ShareTime& b) { return a.time < b.time; });
+      const double first = reports.front().simulation.tokens_per_s_per_gpu;
+      row.cells.push_back({fmt::format("{:.3g}", s.time.base() * 1e3)});
+      row.cells.push_back({fmt::format("{:.3g}", s.low.base() * 1e3)});
+      row.cells.push_back({fmt::format("{:.3g}", s.high.base() * 1e3)});
+      row.cells.push_back({rate(s.tokens_per_s)});
+      row.cells.push_back({rate(s.tokens_per_s_per_gpu)});
+      row.cells.push_back({first > 0 ? fmt::format("{:.2f}", s.tokens_per_s_per_gpu / first) : std::string("-")});
+      row.cells.push_back({fmt::format("{}, {}", word_of(static_cast<StepShare>(largest - s.step.shares.begin())),
+                                       word_of(largest->bound))});
+    }
+    table.rows.push_back(std::move(row));
+  }
+  Document document;
+  document.add(table);
+  document.add(Note{"x first: tokens per second and device over those of the first row."});
+  return document;
+}
+
+}  // namespace moeplan
