@@ -51,6 +51,13 @@ Arguments::Arguments(std::span<const Option> options, const std::vector<std::str
   }
 }
 
+Arguments Arguments::overridden(std::span<const Option> options, const std::vector<std::string>& words) const {
+  Arguments other(options, words);
+  if (other.positionals_.empty()) other.positionals_ = positionals_;
+  for (const auto& [name, value] : values_) other.values_.try_emplace(name, value);
+  return other;
+}
+
 bool Arguments::has(std::string_view option) const { return values_.contains(option); }
 
 std::optional<std::string> Arguments::text(std::string_view option) const {

@@ -28,6 +28,9 @@ class Arguments {
   // option given twice, under one name or two.
   Arguments(std::span<const Option> options, const std::vector<std::string>& words);
 
+  // The same command line with what `words` say in place of its own options.
+  Arguments overridden(std::span<const Option> options, const std::vector<std::string>& words) const;
+
   const std::vector<std::string>& positionals() const { return positionals_; }
   bool has(std::string_view option) const;
   std::optional<std::string> text(std::string_view option) const;

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "cli/adapter_argument.h"
+#include "cli/deployment.h"
 #include "cli/exit_status.h"
 #include "cli/fit_list.h"
 #include "cli/hardware_argument.h"
@@ -71,12 +72,6 @@ constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan fit mixtral-8x7b --weights q4_k_m --hardware rtx-4090 --host-memory 64GiB",
     "moeplan fit deepseek-r1 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --context 32k --sequences 64",
     "moeplan fit gpt-oss-120b --hardware h100 --engine-flags \"vllm serve gpt-oss-120b -tp 2 --max-model-len 32K\""};
-
-struct Asked {
-  FitQuestion question;
-  EngineDeployment engine;  // what --engine-flags says, or nothing
-  FitOrigins origins;
-};
 
 // The weights of a GGUF file and an engine that reads only safetensors.
 bool cannot_read(const RuntimeSpec& runtime, const FitQuestion& q) {
@@ -357,7 +352,11 @@ void set_machine(Asked& asked, const Catalog& catalog, const Arguments& argument
   set_rates(asked, catalog, arguments, hardware);
 }
 
-Asked ask(Session& session, const Arguments& arguments) {
+}  // namespace
+
+std::span<const Option> fit_options() { return kOptions; }
+
+Asked ask_deployment(Session& session, const Arguments& arguments) {
   const Catalog& catalog = session.catalog();
   Asked asked;
   FitQuestion& q = asked.question;
@@ -378,8 +377,11 @@ Asked ask(Session& session, const Arguments& arguments) {
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   for (const std::string& warning : hardware.warnings) session.warn(warning);
+  asked.hardware = hardware;
   return asked;
 }
+
+namespace {
 
 // Without a model: what runs on this machine?
 int run_list(Session& session, const Arguments& arguments) {
@@ -400,7 +402,7 @@ int run(const Arguments& arguments) {
   Session session(arguments);
   if (arguments.positionals().empty()) return run_list(session, arguments);
   refuse_options_of_a_list(arguments);
-  const Asked asked = ask(session, arguments);
+  const Asked asked = ask_deployment(session, arguments);
   FitReport report{evaluate(asked.question), {}, asked.origins, {}, {}};
   report.decode = decode_floor(report.result, asked.question.rates);
   if (arguments.has("budget-gpus")) report.budget = within_budget(asked.question, asked.question.layout.gpus());

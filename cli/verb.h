@@ -27,6 +27,7 @@ Verb fit_verb();
 Verb models_verb();
 Verb hardware_verb();
 Verb runtimes_verb();
+Verb simulate_verb();
 Verb calibrate_verb();
 Verb validate_verb();
 Verb schema_verb();

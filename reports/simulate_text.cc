@@ -9,6 +9,7 @@
 #include "reports/numbers.h"
 #include "reports/simulate.h"
 #include "reports/words.h"
+#include "sim/study/explain.h"
 
 namespace moeplan {
 namespace {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "sim/study/pricing.h"
 #include "validate/parallel.h"
 
 namespace moeplan {
@@ -96,14 +97,8 @@ void band_rows(const OperatorTable& table, GroupFit& fit, const std::map<std::in
 }  // namespace
 
 Machine machine_named(const Catalog& catalog, const std::string& gpu) {
-  const DeviceSpec device = catalog.device(gpu);
-  ClusterSpec best = catalog.cluster(device.id);
-  for (const std::string& id : catalog.node_ids()) {
-    const NodeSpec node = catalog.node(id);
-    const bool holds = node.groups.size() == 1 && node.groups[0].device == device.id;
-    if (holds && node.devices() > best.node.devices()) best = catalog.cluster(id);
-  }
-  return machine_of(best, device);
+  const ClusterSpec cluster = usual_cluster(catalog, gpu);
+  return machine_of(cluster, cluster.devices.front());
 }
 
 std::map<std::string, Machine> machines_of(const Catalog& catalog, const OperatorTable& table) {

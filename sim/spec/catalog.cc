@@ -275,6 +275,7 @@ std::vector<std::string> Catalog::scaleup_ids() const { return ids_in(kScaleup, 
 std::vector<std::string> Catalog::scaleout_ids() const { return ids_in(kScaleout, files_); }
 std::vector<std::string> Catalog::site_ids() const { return ids_in(kSites, files_); }
 std::vector<std::string> Catalog::price_ids() const { return ids_in(kPrices, files_); }
+std::vector<std::string> Catalog::overlay_ids() const { return ids_in(kOverlays, files_); }
 std::vector<std::string> Catalog::runtime_ids() const { return ids_in(kRuntimes, files_); }
 
 ModelSpec Catalog::model(std::string_view name) const {

@@ -48,6 +48,7 @@ class Catalog {
   std::vector<std::string> site_ids() const;
   std::vector<std::string> price_ids() const;
   std::vector<std::string> runtime_ids() const;
+  std::vector<std::string> overlay_ids() const;  // devices that were measured
 
   // By id or alias, case-insensitive. Unknown: InputError(UnknownName) with the nearest.
   ModelSpec model(std::string_view name) const;

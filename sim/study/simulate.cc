@@ -122,6 +122,11 @@ void set_costs(Simulation& s, const Rates& rates, double seconds, double tokens)
   if (rates.price) s.usd_per_million_tokens = rates.price->base() * gpus * seconds / tokens * 1e6;
 }
 
+Segment decode_segment(const StepModel& model, const SimulatedLoad& load) {
+  const Count waves = std::min(model.stages(), load.batch);
+  return {.sequences = ceil_div(load.batch, waves), .new_tokens = 1 + load.drafts, .context = load.context};
+}
+
 struct DecodeTimes {
   StepResult step;
   Picoseconds interval;  // from token to token of a sequence
@@ -130,10 +135,8 @@ struct DecodeTimes {
 // Engines keep a micro-batch in every stage of a pipeline.
 DecodeTimes decode(const StepModel& model, const SimulatedLoad& load) {
   const Count waves = std::min(model.stages(), load.batch);
-  const Segment segment{
-      .sequences = ceil_div(load.batch, waves), .new_tokens = 1 + load.drafts, .context = load.context};
   DecodeTimes times;
-  times.step = model.step(Step{segment});
+  times.step = model.step(Step{decode_segment(model, load)});
   times.interval = std::max(times.step.time, times.step.slowest_stage * waves);
   return times;
 }
@@ -147,11 +150,9 @@ Count replicas_of(const SimulateQuestion& q) { return q.deployment.layout.replic
 
 void set_utilisation(Simulation& s, const StepModel& model, const Kernels& kernels, double seconds) {
   if (seconds <= 0) return;
-  // The sums run over stages, of which one rank each works at a time on this batch.
-  const double ranks = 1;
-  s.mfu = s.step.work.flops / (seconds * ranks * peak_of_model(model, kernels));
-  const double bytes = s.step.work.weight_bytes + s.step.work.cache_bytes;
-  s.mbu = bytes / (seconds * ranks * kernels.machine.bandwidth);
+  // The sums run over stages, of which one works at a time on this batch: so per rank.
+  s.mfu = s.step.work.flops / (seconds * peak_of_model(model, kernels));
+  s.mbu = (s.step.work.weight_bytes + s.step.work.cache_bytes) / (seconds * kernels.machine.bandwidth);
 }
 
 }  // namespace
@@ -197,6 +198,21 @@ LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Lay
   return tables;
 }
 
+StepModel step_model_of(const SimulateQuestion& q, const FitResult& memory, const ModelPlan& plan,
+                        const Kernels& kernels, const LoadTables& loads, Phase phase) {
+  return StepModel(plan, q.deployment.runtime, lower_options(q, memory), kernels, phase, &loads);
+}
+
+Step first_step_of(const SimulateQuestion& q, const StepModel& model) {
+  const SimulatedLoad& load = q.load;
+  if (load.phase == Phase::Decode) return Step{decode_segment(model, load)};
+  const Count length = load.context - load.prefix;
+  const Count chunk = chunk_of(q);
+  return Step{{.sequences = std::min(load.batch, model.dp()),
+               .new_tokens = chunk == 0 ? length : std::min(chunk, length),
+               .context = load.prefix}};
+}
+
 Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, const Rates& rates) {
   Simulation s;
   s.question = question;
@@ -205,10 +221,9 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   s.gpus = question.deployment.layout.gpus();
   const FitQuestion& d = question.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
-  const LowerOptions options = lower_options(question, s.memory);
   const Count nodes = ceil_div(d.layout.ranks_per_stage(), std::max<Count>(1, d.device.fast_domain));
   const LoadTables loads = load_tables(d.model, question.routing, d.layout, nodes);
-  const StepModel prefill(plan, d.runtime, options, kernels, Phase::Prefill, &loads);
+  const StepModel prefill = step_model_of(question, s.memory, plan, kernels, loads, Phase::Prefill);
   const SimulatedLoad& load = question.load;
   const Count chunk = chunk_of(question);
   const double replicas = static_cast<double>(replicas_of(question));
@@ -236,7 +251,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
     set_utilisation(s, prefill, kernels, s.step.time.seconds().base());
     set_costs(s, rates, s.time.base(), replicas * tokens);
   } else {
-    const StepModel model(plan, d.runtime, options, kernels, Phase::Decode, &loads);
+    const StepModel model = step_model_of(question, s.memory, plan, kernels, loads, Phase::Decode);
     const DecodeTimes times = decode(model, load);
     s.step = times.step;
     s.time = times.interval.seconds();

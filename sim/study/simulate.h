@@ -75,4 +75,10 @@ ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind);
 // Load tables of every expert layer of a model under this routing; balanced: none.
 LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
 
+// The engine that answers this question; everything given must outlive it.
+StepModel step_model_of(const SimulateQuestion& question, const FitResult& memory, const ModelPlan& plan,
+                        const Kernels& kernels, const LoadTables& loads, Phase phase);
+// What a replica does in its first step: a micro-batch that decodes, or a first chunk.
+Step first_step_of(const SimulateQuestion& question, const StepModel& model);
+
 }  // namespace moeplan

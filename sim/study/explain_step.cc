@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/explain_step.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <variant>
+
+namespace moeplan {
+namespace {
+
+struct Sizes {
+  std::string operator()(const GemmPoint& p) const {
+    return fmt::format("m {:g}, n {:g}, k {:g}, {}", p.m, p.n, p.k, facts_of(p.format).label);
+  }
+  std::string operator()(const MoePoint& p) const {
+    return fmt::format("{:.0f} tokens in the group, {:.1f} rows over {:.1f} of {:g} local experts, {:g} x {:g}, {}",
+                       p.tokens, p.load.rows, p.load.distinct, p.local_experts, p.hidden, p.inter,
+                       facts_of(p.format).label);
+  }
+  std::string operator()(const AttentionPoint& p) const {
+    return fmt::format(
+        "{:g} sequences, {:g} new against {:g} keys{}, {:g} heads, {:g} kv heads of {:g}, {:g} B a value", p.sequences,
+        p.q_len, p.kv_len, p.window > 0 ? fmt::format(" (window {:g})", p.window) : "", p.heads, p.kv_heads, p.head_dim,
+        p.cache_bytes);
+  }
+  std::string operator()(const MlaPoint& p) const {
+    return fmt::format("{:g} sequences, {:g} new against {:g} keys{}, {:g} heads, {}", p.sequences, p.q_len, p.kv_len,
+                       p.selected > 0 ? fmt::format(" ({:g} selected)", p.selected) : "", p.heads,
+                       p.context ? "expanded" : "absorbed");
+  }
+  std::string operator()(const CollectivePoint& p) const {
+    return fmt::format("{:.0f} B over {:g} ranks", p.bytes, p.ranks);
+  }
+  std::string operator()(const EpPoint& p) const {
+    return fmt::format("{:g} tokens a rank, top-{:g} of {:g} experts, {:g} values each, {:g} ranks", p.tokens, p.top_k,
+                       p.experts, p.hidden, p.ranks);
+  }
+  std::string operator()(const StreamPoint& p) const { return fmt::format("{:.0f} B", p.bytes); }
+};
+
+}  // namespace
+
+std::string sizes_of(const OperatorPoint& point) { return std::visit(Sizes{}, point); }
+
+std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Simulation& simulation, const Kernels& kernels) {
+  const FitQuestion& d = q.deployment;
+  const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
+  const LoadTables loads = load_tables(d.model, q.routing, d.layout, 1);
+  const StepModel model = step_model_of(q, simulation.memory, plan, kernels, loads, q.load.phase);
+  const Step step = first_step_of(q, model);
+  const StepModel::RankModel& rank = model.rank_models().front();
+  const Binding binding = model.bind_step(rank, step);
+  std::vector<ExplainedOp> explained;
+  for (std::size_t i = 0; i < rank.ops.count; ++i) {
+    const PlannedOp& planned = rank.ops.ops[i];
+    const Op& op = rank.program.op_array[planned.op];
+    const OperatorPoint point = point_of(planned, rank.program, kernels, binding);
+    const Price price = price_op(planned, rank.program, kernels, binding);
+    explained.push_back({.name = std::string(word_of(op.name)),
+                         .repeat = op.repeat,
+                         .seconds = price.time.seconds().base(),
+                         .bound = price.bound,
+                         .tier = price.tier,
+                         .sizes = sizes_of(point),
+                         .kernel = kernel_of(planned, point, kernels).from});
+  }
+  return explained;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/pricing.h"
+
+#include <algorithm>
+
+namespace moeplan {
+namespace {
+
+MeasuredDevice seen_as(const DeviceSpec& device, const Overlay& overlay) {
+  return {.overlay = &overlay,
+          .device = device.id,
+          .architecture = device.architecture,
+          .device_class = device.device_class,
+          .vendor = device.vendor};
+}
+
+Rates rates_of(const ClusterSpec& cluster) {
+  Rates rates;
+  const DeviceSpec& device = cluster.devices.front();
+  if (device.power_cap) rates.power_cap = device.power_cap->value;
+  if (device.power_idle) rates.idle = device.power_idle->value;
+  if (cluster.site) rates.pue = cluster.site->pue.value;
+  if (!cluster.prices.empty() && cluster.prices.front()) {
+    for (const Rental& rental : cluster.prices.front()->rentals) {
+      if (rates.price && rental.term != "on_demand") continue;
+      rates.price = UsdPerSecond::from_base((rental.low.value.base() + rental.high.base()) / 2);
+      rates.price_term = rental.term + ", " + rental.seller;
+      if (rental.term == "on_demand") break;
+    }
+  }
+  return rates;
+}
+
+bool has_default(const Kernels& k) {
+  const auto is_default = [](const ResolvedKernel& kernel) { return kernel.tier == Tier::Default; };
+  return std::any_of(k.gemm.begin(), k.gemm.end(), is_default) || std::any_of(k.moe.begin(), k.moe.end(), is_default) ||
+         std::any_of(k.mla_generation.begin(), k.mla_generation.end(), is_default) ||
+         std::any_of(k.attention_generation.begin(), k.attention_generation.end(), is_default) ||
+         std::any_of(k.collective.begin(), k.collective.end(), is_default) || is_default(k.dispatch);
+}
+
+}  // namespace
+
+std::vector<MeasuredDevice> measured_devices(const Catalog& catalog, std::vector<std::unique_ptr<Overlay>>& storage) {
+  std::vector<MeasuredDevice> measured;
+  for (const std::string& id : catalog.overlay_ids()) {
+    storage.push_back(std::make_unique<Overlay>(*catalog.overlay(id)));
+    measured.push_back(seen_as(catalog.device(id), *storage.back()));
+  }
+  return measured;
+}
+
+ClusterSpec usual_cluster(const Catalog& catalog, const std::string& device) {
+  ClusterSpec best = catalog.cluster(device);
+  for (const std::string& id : catalog.node_ids()) {
+    const NodeSpec node = catalog.node(id);
+    const bool holds = node.groups.size() == 1 && node.groups[0].device == best.devices.front().id;
+    if (holds && node.devices() > best.node.devices()) best = catalog.cluster(id);
+  }
+  return best;
+}
+
+Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+                   const FormatTable& formats) {
+  Pricing pricing;
+  const DeviceSpec& device = cluster.devices.front();
+  const Machine machine = machine_of(cluster, device);
+  pricing.rates = rates_of(cluster);
+
+  // The device's own overlay first; siblings' are read only where it leaves a gap.
+  std::vector<MeasuredDevice> measured;
+  if (std::optional<Overlay> own = catalog.overlay(device.id)) {
+    pricing.overlay = device.id + " of " + own->as_of;
+    pricing.overlays.push_back(std::make_unique<Overlay>(std::move(*own)));
+    measured.push_back(seen_as(device, *pricing.overlays.back()));
+    pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
+    if (!has_default(pricing.kernels)) return pricing;
+  }
+  measured = measured_devices(catalog, pricing.overlays);
+  pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
+  return pricing;
+}
+
+}  // namespace moeplan

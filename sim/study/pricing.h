@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything prices of one deployment's device stand on, looked up once: its figures and
+// links, its overlay, overlays of siblings where it has none, power and price.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/cost/kernels.h"
+#include "sim/spec/catalog.h"
+#include "sim/study/simulate.h"
+
+namespace moeplan {
+
+struct Pricing {
+  std::vector<std::unique_ptr<Overlay>> overlays;  // kernels were resolved from these
+  Kernels kernels;
+  Rates rates;
+  std::string overlay;  // "h200 of 2026-11-22"; "" = the device was never measured
+};
+
+// cluster: what the device stands in (a device alone stands in a node of its own).
+Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+                   const FormatTable& formats);
+
+// The machine a device is usually sold in: the largest node of the catalogue that holds
+// nothing else; the device alone where there is none.
+ClusterSpec usual_cluster(const Catalog& catalog, const std::string& device);
+
+// The overlays of measured devices as a cost model takes them.
+std::vector<MeasuredDevice> measured_devices(const Catalog& catalog, std::vector<std::unique_ptr<Overlay>>& storage);
+
+}  // namespace moeplan
