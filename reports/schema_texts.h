@@ -10,6 +10,11 @@ namespace moeplan {
 extern const std::string_view kFitSchema;
 extern const std::string_view kFitListSchema;
 extern const std::string_view kFitDefinitions;
+extern const std::string_view kSimulateSchema;
+extern const std::string_view kSimulateCompareSchema;
+extern const std::string_view kSimulateDefinitions;
+extern const std::string_view kValidateSchema;
+extern const std::string_view kValidateDefinitions;
 extern const std::string_view kModelSchema;
 extern const std::string_view kModelListSchema;
 extern const std::string_view kModelTensorsSchema;

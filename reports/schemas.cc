@@ -67,6 +67,9 @@ Schema make(std::string_view name, std::string_view command, std::string_view bo
 std::vector<Schema> all_schemas() {
   return {make("fit", "fit MODEL", kFitSchema, kFitDefinitions),
           make("fit.list", "fit", kFitListSchema, kFitDefinitions),
+          make("simulate", "simulate MODEL", kSimulateSchema, kSimulateDefinitions),
+          make("simulate.compare", "simulate MODEL --compare WHAT", kSimulateCompareSchema, kSimulateDefinitions),
+          make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),
           make("models.tensors", "models show HEADER", kModelTensorsSchema, kModelDefinitions),

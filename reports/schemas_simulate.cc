@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/schema_texts.h"
+
+namespace moeplan {
+
+const std::string_view kSimulateSchema = R"(  "type": "object",
+  "required": ["schema", "model", "hardware", "device", "gpus", "runtime", "runtime_version", "weights", "kv", "layout",
+               "load", "fits", "memory", "step_time_s"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.simulate/1"},
+    "model": {"$ref": "#/definitions/text"},
+    "hardware": {"$ref": "#/definitions/text"},
+    "device": {"$ref": "#/definitions/text"},
+    "gpus": {"type": "integer", "minimum": 1},
+    "runtime": {"$ref": "#/definitions/text"},
+    "runtime_version": {"type": "string"},
+    "weights": {"$ref": "#/definitions/text"},
+    "kv": {"$ref": "#/definitions/text"},
+    "layout": {"type": "object"},
+    "load": {"$ref": "#/definitions/load"},
+    "fits": {"type": "boolean"},
+    "memory": {"$ref": "#/definitions/memory"},
+    "step_time_s": {"$ref": "#/definitions/time"},
+    "steps": {"type": "integer", "minimum": 1, "description": "prefill: chunks that were run one after the other"},
+    "tokens_per_s": {"$ref": "#/definitions/positive"},
+    "tokens_per_s_per_gpu": {"$ref": "#/definitions/positive"},
+    "tokens_per_s_per_user": {"$ref": "#/definitions/positive"},
+    "breakdown": {"type": "array", "items": {"$ref": "#/definitions/share"}},
+    "traffic_bytes": {"$ref": "#/definitions/traffic"},
+    "flops": {"$ref": "#/definitions/positive"},
+    "bytes_read": {"$ref": "#/definitions/positive"},
+    "distinct_experts_per_rank": {"$ref": "#/definitions/positive"},
+    "straggler": {"type": "number", "minimum": 0, "description": "rows of the busiest rank over the mean"},
+    "ttft_s": {"type": "number", "minimum": 0, "description": "one prompt of context_tokens alone"},
+    "mfu": {"$ref": "#/definitions/positive"},
+    "mbu": {"$ref": "#/definitions/positive"},
+    "energy_j_per_token": {"type": ["number", "null"]},
+    "usd_per_million_tokens": {"type": ["number", "null"]},
+    "basis": {"$ref": "#/definitions/basis"}
+  },
+)";
+
+const std::string_view kSimulateCompareSchema = R"(  "type": "object",
+  "required": ["schema", "runs"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.simulate.compare/1"},
+    "runs": {"type": "array", "minItems": 2, "description": "each as moeplan.simulate/1", "items": {
+      "type": "object",
+      "required": ["model", "hardware", "gpus", "load", "fits", "memory", "step_time_s"],
+      "properties": {
+        "load": {"$ref": "#/definitions/load"},
+        "memory": {"$ref": "#/definitions/memory"},
+        "step_time_s": {"$ref": "#/definitions/time"},
+        "breakdown": {"type": "array", "items": {"$ref": "#/definitions/share"}},
+        "traffic_bytes": {"$ref": "#/definitions/traffic"},
+        "tokens_per_s": {"$ref": "#/definitions/positive"},
+        "basis": {"$ref": "#/definitions/basis"}
+      }
+    }}
+  },
+)";
+
+const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "number", "minimum": 0},
+    "tier": {"enum": ["measured", "structured", "transferred", "default"]},
+    "load": {
+      "type": "object",
+      "required": ["phase", "batch", "context_tokens", "prefix_tokens", "mixed_sequences", "draft_tokens",
+                   "tokens_per_sequence_and_step"],
+      "additionalProperties": false,
+      "properties": {
+        "phase": {"enum": ["decode", "prefill"]},
+        "batch": {"type": "integer", "minimum": 1, "description": "of each replica"},
+        "context_tokens": {"$ref": "#/definitions/count"},
+        "prefix_tokens": {"$ref": "#/definitions/count"},
+        "mixed_sequences": {"$ref": "#/definitions/count"},
+        "draft_tokens": {"$ref": "#/definitions/count"},
+        "tokens_per_sequence_and_step": {"type": "number", "minimum": 1}
+      }
+    },
+    "memory": {
+      "type": "object",
+      "required": ["verdict", "margin_bytes", "device_bytes", "max_sequences"],
+      "additionalProperties": false,
+      "properties": {
+        "verdict": {"enum": ["yes", "no", "tight", "unknown"]},
+        "margin_bytes": {"$ref": "#/definitions/difference_of_bytes"},
+        "device_bytes": {"$ref": "#/definitions/bytes"},
+        "max_sequences": {"type": ["integer", "null"]}
+      }
+    },
+    "time": {
+      "type": ["object", "null"],
+      "required": ["value", "low", "high"],
+      "additionalProperties": false,
+      "properties": {
+        "value": {"$ref": "#/definitions/positive"},
+        "low": {"$ref": "#/definitions/positive"},
+        "high": {"$ref": "#/definitions/positive"}
+      }
+    },
+    "share": {
+      "type": "object",
+      "required": ["part", "time_s", "bound", "basis"],
+      "additionalProperties": false,
+      "properties": {
+        "part": {"enum": ["experts", "attention", "projections", "dense", "router", "exchange", "all_reduce",
+                          "pipeline", "head", "mtp", "host", "other"]},
+        "time_s": {"$ref": "#/definitions/positive"},
+        "bound": {"enum": ["launch", "memory", "cache", "compute", "link", "latency"]},
+        "basis": {"$ref": "#/definitions/tier"}
+      }
+    },
+    "traffic": {
+      "type": "object",
+      "description": "bytes one rank of each stage sends, all stages added up",
+      "required": ["dispatch", "combine", "all_reduce", "all_gather", "p2p"],
+      "additionalProperties": false,
+      "properties": {
+        "dispatch": {"$ref": "#/definitions/positive"},
+        "combine": {"$ref": "#/definitions/positive"},
+        "all_reduce": {"$ref": "#/definitions/positive"},
+        "all_gather": {"$ref": "#/definitions/positive"},
+        "p2p": {"$ref": "#/definitions/positive"}
+      }
+    },
+    "basis": {
+      "type": "object",
+      "required": ["engine", "overlay", "share_measured", "share_structured", "share_transferred", "share_default",
+                   "kernels"],
+      "additionalProperties": false,
+      "properties": {
+        "engine": {"const": "analytic"},
+        "overlay": {"type": "string"},
+        "share_measured": {"$ref": "#/definitions/positive"},
+        "share_structured": {"$ref": "#/definitions/positive"},
+        "share_transferred": {"$ref": "#/definitions/positive"},
+        "share_default": {"$ref": "#/definitions/positive"},
+        "kernels": {"$ref": "#/definitions/names"}
+      }
+    })";
+
+const std::string_view kValidateSchema = R"(  "type": "object",
+  "required": ["schema", "how", "sets", "pools", "singletons", "overall", "refused_rows", "bad_rows"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.validate/1"},
+    "how": {"$ref": "#/definitions/text"},
+    "sets": {"type": "array", "items": {"$ref": "#/definitions/set"}},
+    "pools": {"type": "array", "items": {"$ref": "#/definitions/pool"}},
+    "singletons": {"type": "array", "items": {"$ref": "#/definitions/pool"}},
+    "overall": {
+      "type": "object",
+      "required": ["n", "mape", "median_ape", "p90_ape", "bias"],
+      "additionalProperties": false,
+      "properties": {
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number", "description": "median of ln(predicted / measured)"
+}
+}
+}
+, "refused_rows" : {"$ref" : "#/definitions/count"}, "bad_rows" : { "$ref" : "#/definitions/count" }
+},
+)";
+
+const std::string_view kValidateDefinitions = R"(    "regime": {
+      "type": "object",
+      "required": ["regime", "n", "mape", "median_ape", "p90_ape", "bias"],
+      "additionalProperties": false,
+      "properties": {
+        "regime": {"$ref": "#/definitions/text"},
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number"}
+      }
+    },
+    "set": {
+      "type": "object",
+      "required": ["file", "group", "shapes", "n", "mape", "median_ape", "p90_ape", "bias", "in_band", "regimes", "worst"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "group": {
+          "type": "object",
+          "required": ["family", "gpu", "stack", "kernel", "format"],
+          "additionalProperties": false,
+          "properties": {
+            "family": {"$ref": "#/definitions/text"},
+            "gpu": {"$ref": "#/definitions/text"},
+            "stack": {"type": "string"},
+            "kernel": {"type": "string"},
+            "format": {"type": "string"}
+          }
+        },
+        "shapes": {"$ref": "#/definitions/count"},
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number"},
+        "in_band": {"type": "number", "minimum": 0, "maximum": 1},
+        "regimes": {"type": "array", "items": {"$ref": "#/definitions/regime"}},
+        "worst": {
+          "type": "object",
+          "required": ["row", "shape", "predicted_s", "measured_s"],
+          "additionalProperties": false,
+          "properties": {
+            "row": {"type": "integer", "minimum": 1, "description": "line of the file"},
+            "shape": {"type": "string"},
+            "predicted_s": {"type": "number"},
+            "measured_s": {"type": "number"}
+          }
+        }
+      }
+    },
+    "pool": {
+      "type": "object",
+      "required": ["family", "gpu", "sets", "shapes", "n", "mape", "median_ape", "p90_ape", "bias", "in_band"],
+      "additionalProperties": false,
+      "properties": {
+        "family": {"$ref": "#/definitions/text"},
+        "gpu": {"$ref": "#/definitions/text"},
+        "sets": {"$ref": "#/definitions/count"},
+        "shapes": {"$ref": "#/definitions/count"},
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number"},
+        "in_band": {"type": "number", "minimum": 0, "maximum": 1}
+      }
+    })";
+
+}  // namespace moeplan
