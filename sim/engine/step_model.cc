@@ -44,24 +44,6 @@ StepShare share_of(const Op& op) {
   return StepShare::Other;
 }
 
-double power_share(const Op& op, const Price& price) {
-  constexpr PowerShares kShares;
-  if (price.bound == Bound::Launch || price.bound == Bound::Latency) return kShares.idle;
-  switch (op.kind) {
-    case OpKind::Gemm: return kShares.gemm;
-    case OpKind::Moe: return kShares.moe;
-    case OpKind::Attention:
-    case OpKind::Mla: return price.bound == Bound::Compute ? kShares.context : kShares.generation;
-    case OpKind::Scan:
-    case OpKind::Elementwise:
-    case OpKind::Gather:
-    case OpKind::Copy: return kShares.generation;
-    case OpKind::Collective:
-    case OpKind::Host: return kShares.idle;
-  }
-  return kShares.idle;
-}
-
 void add_traffic(Traffic& traffic, const Op& op, double bytes) {
   switch (op.collective) {
     case CollectiveKind::Dispatch: traffic.dispatch += bytes; return;
@@ -120,6 +102,24 @@ void add_stage(StepResult& sum, const StepResult& stage, Count stages) {
 }
 
 }  // namespace
+
+double power_share(const Op& op, const Price& price) {
+  constexpr PowerShares kShares;
+  if (price.bound == Bound::Launch || price.bound == Bound::Latency) return kShares.idle;
+  switch (op.kind) {
+    case OpKind::Gemm: return kShares.gemm;
+    case OpKind::Moe: return kShares.moe;
+    case OpKind::Attention:
+    case OpKind::Mla: return price.bound == Bound::Compute ? kShares.context : kShares.generation;
+    case OpKind::Scan:
+    case OpKind::Elementwise:
+    case OpKind::Gather:
+    case OpKind::Copy: return kShares.generation;
+    case OpKind::Collective:
+    case OpKind::Host: return kShares.idle;
+  }
+  return kShares.idle;
+}
 
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                      const Kernels& kernels, Phase phase, const LoadTables* loads)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/engine/prepared.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+// What an operator's price depends on.
+enum class Depends { Tokens, GroupTokens, Sequences, GroupSequences, Everything };
+
+Depends depends_on(const Op& op) {
+  if (op.kind == OpKind::Attention || op.kind == OpKind::Mla || op.kind == OpKind::Scan) return Depends::Everything;
+  switch (op.rows) {
+    case Rows::Tokens: return Depends::Tokens;
+    case Rows::Routed:
+    case Rows::Gathered: return Depends::GroupTokens;
+    case Rows::Sequences: return Depends::Sequences;
+    case Rows::GatheredSequences: return Depends::GroupSequences;
+    case Rows::WithContext: return Depends::Everything;
+  }
+  return Depends::Everything;
+}
+
+RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) {
+  return {a.seconds + b.seconds, a.power_seconds + b.power_seconds};
+}
+
+RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
+                       const Binding& binding) {
+  const Op& op = rank.program.op_array[planned.op];
+  const Price price = price_op(planned, rank.program, kernels, binding);
+  const double seconds = price.time.seconds().base() * op.repeat;
+  return {seconds, seconds * power_share(op, price)};
+}
+
+}  // namespace
+
+std::vector<Count> RowTable::knots_up_to(Count most) {
+  std::vector<Count> knots = {0};
+  for (Count rows = 1; rows < most;
+       rows += std::max<Count>(1, static_cast<Count>(std::bit_floor(static_cast<std::uint64_t>(rows))) / kPerOctave)) {
+    knots.push_back(rows);
+  }
+  knots.push_back(std::max<Count>(1, most));
+  return knots;
+}
+
+RowTable::Cost RowTable::at(double rows) const {
+  CHECK(!rows_.empty() && rows <= rows_.back());
+  // The knot is computed, not searched: dense first, then kPerOctave to the octave.
+  const std::uint64_t whole = static_cast<std::uint64_t>(rows);
+  std::size_t below = static_cast<std::size_t>(whole);
+  if (whole >= static_cast<std::uint64_t>(2 * kPerOctave)) {
+    const std::uint64_t octave = std::bit_floor(whole);
+    const std::uint64_t step = octave / kPerOctave;
+    const std::size_t octaves = static_cast<std::size_t>(std::countr_zero(octave)) -
+                                static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(kPerOctave)));
+    below = static_cast<std::size_t>(kPerOctave) + octaves * static_cast<std::size_t>(kPerOctave) +
+            static_cast<std::size_t>((whole - octave) / step);
+  }
+  below = std::min(below, rows_.size() - 2);
+  const double part = (rows - rows_[below]) / (rows_[below + 1] - rows_[below]);
+  const Cost& a = costs_[below];
+  const Cost& b = costs_[below + 1];
+  return {a.seconds + part * (b.seconds - a.seconds), a.power_seconds + part * (b.power_seconds - a.power_seconds)};
+}
+
+PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_(&model) {
+  for (const StepModel::RankModel& rank : model.rank_models()) {
+    Rank prepared;
+    std::array<std::vector<const PlannedOp*>, 4> by;
+    for (std::size_t i = 0; i < rank.ops.count; ++i) {
+      const PlannedOp& planned = rank.ops.ops[i];
+      const Depends depends = depends_on(rank.program.op_array[planned.op]);
+      if (depends == Depends::Everything)
+        prepared.asked.push_back(static_cast<std::uint16_t>(i));
+      else
+        by[static_cast<std::size_t>(depends)].push_back(&planned);
+    }
+    const auto table = [&](Depends depends) {
+      return RowTable(most_tokens, [&](Count rows) {
+        Binding binding;
+        binding.loads = model.loads();
+        binding.tokens = binding.group_tokens = binding.sequences = binding.group_sequences = rows;
+        RowTable::Cost sum;
+        for (const PlannedOp* planned : by[static_cast<std::size_t>(depends)])
+          sum = sum + cost_of(rank, *planned, model.kernels(), binding);
+        return sum;
+      });
+    };
+    prepared.by_tokens = table(Depends::Tokens);
+    prepared.by_group_tokens = table(Depends::GroupTokens);
+    prepared.by_sequences = table(Depends::Sequences);
+    prepared.by_group_sequences = table(Depends::GroupSequences);
+    ranks_.push_back(std::move(prepared));
+  }
+}
+
+PreparedModel::Cost PreparedModel::rank_step(std::size_t index, const Step& step) const {
+  const Rank& prepared = ranks_[index];
+  const StepModel::RankModel& rank = model_->rank_models()[index];
+  const Binding binding = model_->bind_step(rank, step);
+  RowTable::Cost sum = prepared.by_tokens.at(static_cast<double>(binding.tokens)) +
+                       prepared.by_group_tokens.at(static_cast<double>(binding.group_tokens)) +
+                       prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
+                       prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
+  for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], model_->kernels(), binding);
+  return {sum.seconds, sum.seconds, sum.power_seconds};
+}
+
+PreparedModel::Cost PreparedModel::step(const Step& step) const {
+  Cost total;
+  const std::vector<StepModel::RankModel>& models = model_->rank_models();
+  for (std::size_t i = 0; i < models.size();) {
+    Cost slowest = rank_step(i, step);
+    std::size_t next = i + 1;
+    for (; next < models.size() && models[next].rank_class.first_stage == models[i].rank_class.first_stage; ++next) {
+      const Cost other = rank_step(next, step);
+      if (other.seconds > slowest.seconds) slowest = other;
+    }
+    const double stages = static_cast<double>(models[i].rank_class.stages);
+    total.seconds += stages * slowest.seconds;
+    total.power_seconds += stages * slowest.power_seconds;
+    total.slowest_stage = std::max(total.slowest_stage, slowest.seconds);
+    i = next;
+  }
+  return total;
+}
+
+}  // namespace moeplan

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// A deployment priced in advance, for those who evaluate it at many loads: sweeps, serving,
+// planning. What depends on one count of rows alone (tokens of a rank, of the group, logit
+// rows) is summed over all operators and tabulated; attention, which depends on batch and
+// context, is asked of its form each time. A step is then four look-ups and a few forms.
+//
+// Knots: every whole number up to 2 kPerOctave, then kPerOctave to the octave; linear between
+// them. Times agree with StepModel within 0.1 % (tests/books, B13).
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "sim/engine/step_model.h"
+
+namespace moeplan {
+
+class RowTable {
+ public:
+  static constexpr Count kPerOctave = 64;
+
+  struct Cost {
+    double seconds = 0;
+    double power_seconds = 0;
+  };
+
+  RowTable() = default;
+  // cost(rows) is asked at every knot up to `most`.
+  template <class F>
+  RowTable(Count most, const F& cost) {
+    for (const Count rows : knots_up_to(most)) {
+      rows_.push_back(static_cast<double>(rows));
+      costs_.push_back(cost(rows));
+    }
+  }
+  Cost at(double rows) const;
+
+ private:
+  static std::vector<Count> knots_up_to(Count most);
+  std::vector<double> rows_;
+  std::vector<Cost> costs_;
+};
+
+class PreparedModel {
+ public:
+  // most_tokens: of the largest step of the group that will be asked for. The model must
+  // outlive it.
+  PreparedModel(const StepModel& model, Count most_tokens);
+
+  struct Cost {
+    double seconds = 0;  // through all stages
+    double slowest_stage = 0;
+    double power_seconds = 0;
+  };
+  Cost step(const Step& step) const;
+  const StepModel& model() const { return *model_; }
+
+ private:
+  struct Rank {
+    RowTable by_tokens;  // of the rank
+    RowTable by_group_tokens;
+    RowTable by_sequences;  // logit rows of the rank
+    RowTable by_group_sequences;
+    std::vector<std::uint16_t> asked;  // planned ops that are priced each time
+  };
+  Cost rank_step(std::size_t index, const Step& step) const;
+
+  const StepModel* model_;
+  std::vector<Rank> ranks_;
+};
+
+}  // namespace moeplan

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/study/steady.h"
+
+#include <algorithm>
+
+namespace moeplan {
+namespace {
+
+// The deployment at the mean context of sequences in flight.
+SimulateQuestion decode_question(const SimulateQuestion& question, const SteadyLoad& load, Count sequences) {
+  SimulateQuestion q = question;
+  q.load.phase = Phase::Decode;
+  q.load.context = load.isl + load.osl / 2;
+  q.load.batch = std::max<Count>(1, sequences);
+  q.deployment.workload.context = q.load.context;
+  q.deployment.workload.sequences = q.load.batch;
+  return q;
+}
+
+// Sequences of a replica that memory and the engine admit at their mean context.
+Count admitted(const SimulateQuestion& question, const SteadyLoad& load) {
+  const FitResult memory = evaluate(decode_question(question, load, 1).deployment);
+  if (memory.verdict == Verdict::No) return 0;
+  const Count room = std::max<Count>(0, memory.max_sequences);
+  return memory.sequence_limit > 0 ? std::min(room, memory.sequence_limit) : room;
+}
+
+}  // namespace
+
+SteadyState steady_state(const SimulateQuestion& question, const SteadyLoad& load, const Kernels& kernels,
+                         const Rates& rates) {
+  SteadyState s;
+  s.load = load;
+  const Count replicas = question.deployment.layout.replicas;
+  s.limit = admitted(question, load) * replicas;
+  if (s.load.concurrency == 0) s.load.concurrency = s.limit;
+  s.fits = s.limit >= s.load.concurrency && s.load.concurrency > 0;
+  if (!s.fits) return s;
+
+  const Count in_flight = ceil_div(s.load.concurrency, replicas);
+  const SimulateQuestion between = decode_question(question, load, in_flight);
+  s.decode = simulate(between, kernels, rates);
+
+  // The same sequences decode while dp prompts are read.
+  SimulateQuestion reading = between;
+  const Count dp = question.deployment.layout.dp;
+  reading.load.phase = Phase::Prefill;
+  reading.load.batch = std::min(dp, in_flight);
+  reading.load.context = load.isl;
+  reading.load.mixed = std::max<Count>(0, in_flight - reading.load.batch);
+  reading.load.mixed_context = between.load.context;
+  reading.load.drafts = 0;
+  const Simulation mixed = simulate(reading, kernels, rates);
+
+  const double step = s.decode.time.base();
+  const double chunks = static_cast<double>(mixed.steps);
+  const double added = std::max(0.0, mixed.time.base() - (reading.load.mixed > 0 ? chunks * step : 0.0));
+  const double entering = static_cast<double>(in_flight) / static_cast<double>(std::max<Count>(1, load.osl)) *
+                          s.decode.question.load.accepted;
+  const double prefill = entering * added / static_cast<double>(reading.load.batch);
+  const double whole = step + prefill;
+  const double accepted = between.load.accepted;
+  s.prefill_share = prefill / whole;
+  s.tpot = Seconds::from_base(whole / accepted);
+  s.tpot_low = Seconds::from_base(s.tpot.base() * s.decode.low.base() / step);
+  s.tpot_high = Seconds::from_base(s.tpot.base() * s.decode.high.base() / step);
+  s.ttft = Seconds::from_base(whole / 2 + mixed.time.base());
+  s.output_tokens_per_s = static_cast<double>(s.load.concurrency) / s.tpot.base();
+  s.output_tokens_per_s_per_gpu = s.output_tokens_per_s / static_cast<double>(s.decode.gpus);
+  s.output_tokens_per_s_per_user = 1 / s.tpot.base();
+  // Power is that of the two kinds of steps by their time.
+  if (s.decode.joules_per_token && mixed.joules_per_token) {
+    const double per_step = *s.decode.joules_per_token * static_cast<double>(in_flight) * accepted;
+    const double watts_prefill = *mixed.joules_per_token * mixed.tokens_per_s / static_cast<double>(replicas);
+    s.joules_per_token = (per_step + watts_prefill * prefill) / (static_cast<double>(in_flight) * accepted);
+  }
+  if (rates.price)
+    s.usd_per_million_tokens = rates.price->base() * static_cast<double>(s.decode.gpus) / s.output_tokens_per_s * 1e6;
+  return s;
+}
+
+}  // namespace moeplan
