@@ -234,7 +234,10 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
 
   if (load.phase == Phase::Prefill) {
     std::optional<Segment> decoding;
-    if (load.mixed > 0) decoding = Segment{.sequences = load.mixed, .new_tokens = 1, .context = load.context};
+    if (load.mixed > 0)
+      decoding = Segment{.sequences = load.mixed,
+                         .new_tokens = 1,
+                         .context = load.mixed_context != 0 ? load.mixed_context : load.context};
     const Prefill all = read_prompts(prefill, load.batch, load.prefix, prompt, chunk, decoding);
     s.step = all.sum;
     s.steps = all.steps;

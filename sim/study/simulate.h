@@ -16,13 +16,14 @@ namespace moeplan {
 // What is asked of a replica.
 struct SimulatedLoad {
   Phase phase = Phase::Decode;
-  Count batch = 1;      // sequences that decode, or prompts that are read
-  Count context = 0;    // tokens cached per decoding sequence; length of the prompts
-  Count prefix = 0;     // prefill: tokens of each prompt that are cached already
-  Count chunk = 0;      // prefill: new tokens a rank takes in a step; 0 = the runtime's
-  Count mixed = 0;      // prefill: sequences that decode in the same steps, at `context` tokens
-  Count drafts = 0;     // tokens a draft module proposes per step
-  double accepted = 1;  // tokens a sequence gains per decode step, itself included
+  Count batch = 1;          // sequences that decode, or prompts that are read
+  Count context = 0;        // tokens cached per decoding sequence; length of the prompts
+  Count prefix = 0;         // prefill: tokens of each prompt that are cached already
+  Count chunk = 0;          // prefill: new tokens a rank takes in a step; 0 = the runtime's
+  Count mixed = 0;          // prefill: sequences that decode in the same steps
+  Count mixed_context = 0;  // their cached tokens; 0 = as long as the prompts
+  Count drafts = 0;         // tokens a draft module proposes per step
+  double accepted = 1;      // tokens a sequence gains per decode step, itself included
 };
 
 struct SimulateQuestion {
