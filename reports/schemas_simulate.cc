@@ -159,12 +159,12 @@ const std::string_view kValidateSchema = R"(  "type": "object",
         "mape": {"type": "number"},
         "median_ape": {"type": "number"},
         "p90_ape": {"type": "number"},
-        "bias": {"type": "number", "description": "median of ln(predicted / measured)"
-}
-}
-}
-, "refused_rows" : {"$ref" : "#/definitions/count"}, "bad_rows" : { "$ref" : "#/definitions/count" }
-},
+        "bias": {"type": "number", "description": "median logarithm of predicted over measured"}
+      }
+    },
+    "refused_rows": {"$ref": "#/definitions/count"},
+    "bad_rows": {"$ref": "#/definitions/count"}
+  },
 )";
 
 const std::string_view kValidateDefinitions = R"(    "regime": {
