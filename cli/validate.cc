@@ -14,16 +14,40 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 4> kOptions = {{
+constexpr std::array<Option, 6> kOptions = {{
     {"against", "FILE", "measurements to score: CSV; further files may follow"},
     {"leave-out", "", "predict each shape by constants fitted to the other shapes of its group"},
+    {"in-sample", "", "score rows of shapes that the constants were fitted to as well"},
+    {"transfer", "DEVICE", "constants of this device for the rows of every other, with their own peaks"},
     {"gpu", "NAME", "rows of this device only"},
     {"rows", "FILE", "write every row again with its prediction, band and basis"},
 }};
 
 constexpr std::array<std::string_view, 3> kExamples = {
-    "moeplan validate --leave-out --against gemm.csv", "moeplan validate --leave-out --against moe.csv --rows out.csv",
+    "moeplan validate --against gemm.csv", "moeplan validate --leave-out --against moe.csv --rows out.csv",
     "moeplan validate --leave-out --against gemm.csv moe.csv --json"};
+
+std::string how_of(const Arguments& arguments) {
+  if (arguments.has("leave-out"))
+    return "each shape predicted by constants fitted to the other shapes of its stack, kernel and format";
+  if (arguments.has("transfer")) return "predicted by the constants of " + *arguments.text("transfer");
+  return arguments.has("in-sample") ? "predicted by the overlays, fitted shapes included" : "predicted by the overlays";
+}
+
+std::vector<RowPrediction> predicted(Session& session, const Arguments& arguments, const OperatorTable& table) {
+  const Catalog& catalog = session.catalog();
+  if (!arguments.has("leave-out")) {
+    PredictOptions options;
+    options.in_sample = arguments.has("in-sample") || arguments.has("transfer");
+    if (const std::optional<std::string> device = arguments.text("transfer"))
+      options.only_device = catalog.device(*device).id;
+    return model_predictions(catalog, table, options);
+  }
+  FitProgress progress(session, table.csv.file());
+  LeaveOutOptions options;
+  options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
+  return left_out_predictions(table, leave_out(table, machines_of(catalog, table), options));
+}
 
 int run(const Arguments& arguments) {
   const std::optional<std::string> first = arguments.text("against");
@@ -36,15 +60,11 @@ int run(const Arguments& arguments) {
   if (rows_path) rows_out.emplace(*rows_path);
   Session session(arguments);
 
-  Scorer scorer("each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
+  Scorer scorer(how_of(arguments));
   for (const std::string& file : files) {
     OperatorTable table = read_operator_rows(file);
     if (const std::optional<std::string> gpu = arguments.text("gpu")) keep_gpu(table, *gpu);
-    FitProgress progress(session, file);
-    LeaveOutOptions options;
-    options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
-    const std::vector<GroupFit> fits = leave_out(table, machines_of(session.catalog(), table), options);
-    const std::vector<RowPrediction> predictions = left_out_predictions(table, fits);
+    const std::vector<RowPrediction> predictions = predicted(session, arguments, table);
     scorer.add(table, predictions);
     if (rows_out) rows_out->write(rows_with_predictions(table, predictions));
   }
@@ -60,7 +80,7 @@ int run(const Arguments& arguments) {
 Verb validate_verb() {
   return {.name = "validate",
           .question = "how far are predictions from measurements?",
-          .usage = "validate --leave-out --against FILE...",
+          .usage = "validate --against FILE... [--leave-out | --transfer DEVICE] [--rows OUT]",
           .about =
               "Reads measured operators and scores predictions of them. The operator is recognised by the\n"
               "columns of the file.",

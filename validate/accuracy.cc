@@ -5,9 +5,12 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
+#include <memory>
 #include <set>
 
-#include "sim/cost/price.h"
+#include "sim/cost/cost_model.h"
+#include "sim/study/pricing.h"
 
 namespace moeplan {
 namespace {
@@ -33,7 +36,7 @@ Scored scored_rows(const OperatorTable& table, const std::vector<RowPrediction>&
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const OperatorRow& row = table.rows[i];
     const RowPrediction& p = predictions[i];
-    if (row.group != group || p.seconds <= 0) continue;
+    if (row.group != group || !p.scored) continue;
     const double ratio = std::log(p.seconds / row.seconds);
     scored.rows.push_back(i);
     scored.log_ratios.push_back(ratio);
@@ -69,7 +72,54 @@ std::vector<RowPrediction> left_out_predictions(const OperatorTable& table, cons
       p.low = p.seconds * std::exp(fit.row_bands[i].low);
       p.high = p.seconds * std::exp(fit.row_bands[i].high);
       p.basis = word_of(Tier::Structured);
+      p.scored = true;
     }
+  }
+  return predictions;
+}
+
+std::vector<RowPrediction> model_predictions(const Catalog& catalog, const OperatorTable& table,
+                                             const PredictOptions& options) {
+  std::vector<std::unique_ptr<Overlay>> overlays;
+  std::vector<MeasuredDevice> measured = measured_devices(catalog, overlays);
+  if (!options.only_device.empty())
+    std::erase_if(measured, [&](const MeasuredDevice& m) { return m.device != options.only_device; });
+  std::map<std::string, CostModel> models;
+  for (const OperatorGroup& group : table.groups) {
+    if (models.contains(group.gpu)) continue;
+    const ClusterSpec cluster = usual_cluster(catalog, group.gpu);
+    const DeviceSpec& device = cluster.devices.front();
+    models.emplace(group.gpu, CostModel(device, machine_of(cluster, device), measured));
+  }
+  // Of each group and family: what its rows are priced with, and the shapes that was fitted to.
+  struct Priced {
+    ResolvedKernel kernel;
+    std::set<std::string> fitted;
+  };
+  std::map<std::pair<std::int32_t, Family>, Priced> priced;
+  std::vector<RowPrediction> predictions(table.rows.size());
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const OperatorRow& row = table.rows[i];
+    if (facts_of(row.family) == nullptr) continue;
+    const OperatorGroup& group = table.groups[static_cast<std::size_t>(row.group)];
+    const CostModel& model = models.at(group.gpu);
+    const auto [place, is_new] = priced.try_emplace({row.group, row.family});
+    if (is_new) {
+      place->second.kernel = model.resolve(row.family, group.key);
+      for (const MeasuredDevice& m : measured) {
+        const KernelFit* fit = m.device == model.device() ? fit_of(*m.overlay, group.key) : nullptr;
+        if (fit != nullptr) place->second.fitted.insert(fit->shapes.begin(), fit->shapes.end());
+      }
+    }
+    const ResolvedKernel& kernel = place->second.kernel;
+    const Price price = price_of(kernel, row.point, model.machine());
+    RowPrediction& p = predictions[i];
+    p.seconds = price.time.seconds().base();
+    p.low = price.low.seconds().base();
+    p.high = price.high.seconds().base();
+    p.basis = word_of(price.tier);
+    const bool seen = place->second.fitted.contains(table.shapes[static_cast<std::size_t>(row.shape)]);
+    p.scored = row.bad == nullptr && (options.in_sample || !seen);
   }
   return predictions;
 }
@@ -77,7 +127,11 @@ std::vector<RowPrediction> left_out_predictions(const OperatorTable& table, cons
 Scorer::Scorer(std::string how) { accuracy_.how = std::move(how); }
 
 void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& predictions) {
-  for (const OperatorRow& row : table.rows) accuracy_.bad += row.bad != nullptr ? 1 : 0;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const bool bad = table.rows[i].bad != nullptr;
+    accuracy_.bad += bad ? 1 : 0;
+    accuracy_.refused += !bad && !predictions[i].scored && predictions[i].seconds > 0 ? 1 : 0;
+  }
   for (std::size_t g = 0; g < table.groups.size(); ++g) {
     const Scored scored = scored_rows(table, predictions, static_cast<std::int32_t>(g));
     if (scored.rows.empty()) continue;

@@ -12,6 +12,7 @@ namespace moeplan {
 
 // What was predicted of one row of a table; seconds = 0: nothing was.
 struct RowPrediction {
+  bool scored = false;  // false: known to be wrong, or of a shape that was fitted
   double seconds = 0;
   double low = 0;
   double high = 0;
@@ -22,12 +23,21 @@ struct RowPrediction {
 // shape, and bad rows, stay without).
 std::vector<RowPrediction> left_out_predictions(const OperatorTable& table, const std::vector<GroupFit>& fits);
 
+// How rows of a table are predicted from constants that are known.
+struct PredictOptions {
+  bool in_sample = false;   // score rows of fitted shapes too
+  std::string only_device;  // DeviceSpec id: constants of this device for every row; "" = the nearest
+};
+
+// By the overlays of the catalogue, as `simulate` prices: every row of a family with a form.
+std::vector<RowPrediction> model_predictions(const Catalog& catalog, const OperatorTable& table,
+                                             const PredictOptions& options);
+
 // Adds a table's sets, pools and overall to the report.
 class Scorer {
  public:
   explicit Scorer(std::string how);
   void add(const OperatorTable& table, const std::vector<RowPrediction>& predictions);
-  void refuse(Count rows) { accuracy_.refused += rows; }
   Accuracy take();
 
  private:
