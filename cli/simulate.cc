@@ -88,9 +88,9 @@ ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware) {
 }
 
 // One line per operator: sizes, time, what bounds it, which constants.
-std::vector<std::string> explain(const SimulateQuestion& q, const Simulation& s, const Pricing& pricing) {
+std::vector<std::string> explain(const SimulateQuestion& q, const Pricing& pricing) {
   std::vector<std::string> lines;
-  for (const ExplainedOp& op : explain_step(q, s, pricing.kernels))
+  for (const ExplainedOp& op : explain_step(q, pricing.kernels))
     lines.push_back(fmt::format("{} x{}: {:.4g} us each, {} ({}); {}; {}", op.name, op.repeat, op.seconds * 1e6,
                                 word_of(op.bound), word_of(op.tier), op.sizes, op.kernel));
   return lines;
@@ -113,7 +113,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;
   report.kernels = sources_of(pricing.kernels);
-  if (session.explain()) report.explained = explain(question, report.simulation, pricing);
+  if (session.explain()) report.explained = explain(question, pricing);
   return report;
 }
 

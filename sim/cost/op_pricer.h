@@ -26,7 +26,8 @@ struct PlannedOp {
 };
 
 struct OpPlan {
-  std::array<PlannedOp, kMaxOps> ops;
+  OpPlan() {}  // NOLINT(modernize-use-equals-default): no zeroing of the room
+  Room<PlannedOp, kMaxOps> ops;
   std::size_t count = 0;
 };
 

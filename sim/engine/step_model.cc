@@ -128,11 +128,9 @@ StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const Lo
       stages_(options.layout.pp),
       ranks_(options.layout.ranks_per_stage()),
       dp_(options.layout.dp) {
-  for (const RankClass& c : rank_classes(plan, options.layout, runtime.sharding.stages, options.placement)) {
-    RankModel model{.rank_class = c, .program = lower(plan, runtime, options, c, phase), .ops = {}};
-    model.ops = plan_ops(model.program, kernels, plan.formats);
-    models_.push_back(model);
-  }
+  const std::vector<RankClass> classes = rank_classes(plan, options.layout, runtime.sharding.stages, options.placement);
+  models_.reserve(classes.size());
+  for (const RankClass& c : classes) models_.emplace_back(plan, runtime, options, c, phase, kernels);
 }
 
 Binding StepModel::bind_step(const RankModel& model, const Step& step) const {

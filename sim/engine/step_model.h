@@ -41,6 +41,11 @@ class StepModel {
 
   // One class of ranks: for explanations.
   struct RankModel {
+    RankModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options, const RankClass& c,
+              Phase phase, const Kernels& kernels)
+        : rank_class(c),
+          program(lower(plan, runtime, options, c, phase)),
+          ops(plan_ops(program, kernels, plan.formats)) {}
     RankClass rank_class;
     Program program;
     OpPlan ops;

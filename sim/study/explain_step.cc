@@ -43,11 +43,11 @@ struct Sizes {
 
 std::string sizes_of(const OperatorPoint& point) { return std::visit(Sizes{}, point); }
 
-std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Simulation& simulation, const Kernels& kernels) {
+std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& kernels) {
   const FitQuestion& d = q.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
   const LoadTables loads = load_tables(d.model, q.routing, d.layout, 1);
-  const StepModel model = step_model_of(q, simulation.memory, plan, kernels, loads, q.load.phase);
+  const StepModel model = step_model_of(q, plan, kernels, loads, q.load.phase);
   const Step step = first_step_of(q, model);
   const StepModel::RankModel& rank = model.rank_models().front();
   const Binding binding = model.bind_step(rank, step);

@@ -20,8 +20,7 @@ struct ExplainedOp {
 };
 
 // Of the first stage's busiest ranks: a decode step, or the first chunk of a prefill.
-std::vector<ExplainedOp> explain_step(const SimulateQuestion& question, const Simulation& simulation,
-                                      const Kernels& kernels);
+std::vector<ExplainedOp> explain_step(const SimulateQuestion& question, const Kernels& kernels);
 
 // The sizes of a point in words.
 std::string sizes_of(const OperatorPoint& point);

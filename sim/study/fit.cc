@@ -232,6 +232,19 @@ Bytes device_budget(const FitQuestion& q, Count stage) {
   return device_of_stage(q, stage).capacity - holdbacks[static_cast<std::size_t>(stage) % holdbacks.size()].fixed;
 }
 
+std::vector<BudgetedLedger> folded_ledgers(const ModelPlan& plan, const FitQuestion& q) {
+  const LowerOptions options = lower_options(plan, q);
+  const std::vector<Holdback> holdbacks = holdbacks_of(q);
+  std::vector<BudgetedLedger> ledgers;
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement)) {
+    const Holdback& held = holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()];
+    const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
+    ledgers.push_back({.folded = fold(program, admission_of(q), allowances_of(q, plan.weights), held),
+                       .budget = device_of_stage(q, c.first_stage).capacity - held.fixed});
+  }
+  return ledgers;
+}
+
 bool fits(const FitResult& f) { return f.verdict != Verdict::No; }
 
 // The verdict alone, for searches over many layouts: stops at the first rank class

@@ -21,6 +21,13 @@ MemoryLedger planned_ledger(const ModelPlan& plan, const FitQuestion& question, 
 // What a device of this stage may hold, of engines with a plain reserve.
 Bytes device_budget(const FitQuestion& question, Count stage);
 
+// Each rank class folded, with the memory it may use: what a verdict over many loads reads.
+struct BudgetedLedger {
+  FoldedLedger folded;
+  Bytes budget;
+};
+std::vector<BudgetedLedger> folded_ledgers(const ModelPlan& plan, const FitQuestion& question);
+
 bool fits(const FitResult& result);
 
 // The verdict alone: stops at the first rank class that does not fit.

@@ -6,31 +6,28 @@
 #include <cmath>
 
 #include "sim/base/error.h"
+#include "sim/study/fit_search.h"
 
 namespace moeplan {
 namespace {
 
-LowerOptions lower_options(const SimulateQuestion& q, const FitResult& memory) {
-  const FitQuestion& d = q.deployment;
-  LowerOptions options;
-  options.layout = d.layout;
-  options.kv_format = memory.kv_format;
-  options.load_mtp = d.load_mtp && q.load.drafts > 0;
-  options.host_expert_layers = d.host_expert_layers;
-  options.input_table_on_host = d.runtime.input_table_on_host;
-  options.dispatch_tokens = d.dispatch_tokens != 0 ? d.dispatch_tokens : d.runtime.dispatch_tokens;
-  options.imbalance = d.imbalance;
-  if (!d.placement.stage_layers.empty()) options.placement = &d.placement;
+// A draft module runs only where it drafts.
+LowerOptions step_options(const SimulateQuestion& q, const ModelPlan& plan) {
+  LowerOptions options = lower_options(plan, q.deployment);
+  options.load_mtp = q.deployment.load_mtp && q.load.drafts > 0;
   return options;
 }
 
-// New tokens a data-parallel rank takes in one prefill step.
+}  // namespace
+
 Count chunk_of(const SimulateQuestion& q) {
   if (q.load.chunk != 0) return q.load.chunk;
   const FitQuestion& d = q.deployment;
   if (d.chunk_tokens != 0) return d.chunk_tokens;
   return tier_of(d.runtime, d.device.device, d.device.capacity).chunk_tokens;  // 0 = whole prompts
 }
+
+namespace {
 
 struct Prefill {
   StepResult sum;
@@ -198,9 +195,9 @@ LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Lay
   return tables;
 }
 
-StepModel step_model_of(const SimulateQuestion& q, const FitResult& memory, const ModelPlan& plan,
-                        const Kernels& kernels, const LoadTables& loads, Phase phase) {
-  return StepModel(plan, q.deployment.runtime, lower_options(q, memory), kernels, phase, &loads);
+StepModel step_model_of(const SimulateQuestion& q, const ModelPlan& plan, const Kernels& kernels,
+                        const LoadTables& loads, Phase phase) {
+  return StepModel(plan, q.deployment.runtime, step_options(q, plan), kernels, phase, &loads);
 }
 
 Step first_step_of(const SimulateQuestion& q, const StepModel& model) {
@@ -223,7 +220,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
   const Count nodes = ceil_div(d.layout.ranks_per_stage(), std::max<Count>(1, d.device.fast_domain));
   const LoadTables loads = load_tables(d.model, question.routing, d.layout, nodes);
-  const StepModel prefill = step_model_of(question, s.memory, plan, kernels, loads, Phase::Prefill);
+  const StepModel prefill = step_model_of(question, plan, kernels, loads, Phase::Prefill);
   const SimulatedLoad& load = question.load;
   const Count chunk = chunk_of(question);
   const double replicas = static_cast<double>(replicas_of(question));
@@ -254,7 +251,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
     set_utilisation(s, prefill, kernels, s.step.time.seconds().base());
     set_costs(s, rates, s.time.base(), replicas * tokens);
   } else {
-    const StepModel model = step_model_of(question, s.memory, plan, kernels, loads, Phase::Decode);
+    const StepModel model = step_model_of(question, plan, kernels, loads, Phase::Decode);
     const DecodeTimes times = decode(model, load);
     s.step = times.step;
     s.time = times.interval.seconds();

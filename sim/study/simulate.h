@@ -77,8 +77,10 @@ ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind);
 LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
 
 // The engine that answers this question; everything given must outlive it.
-StepModel step_model_of(const SimulateQuestion& question, const FitResult& memory, const ModelPlan& plan,
-                        const Kernels& kernels, const LoadTables& loads, Phase phase);
+StepModel step_model_of(const SimulateQuestion& question, const ModelPlan& plan, const Kernels& kernels,
+                        const LoadTables& loads, Phase phase);
+// New tokens a data-parallel rank takes in one prefill step; 0 = whole prompts.
+Count chunk_of(const SimulateQuestion& question);
 // What a replica does in its first step: a micro-batch that decodes, or a first chunk.
 Step first_step_of(const SimulateQuestion& question, const StepModel& model);
 
