@@ -4,6 +4,52 @@
 #include <algorithm>
 
 namespace moeplan {
+namespace {
+
+bool has_room(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame, const PointLoad& load) {
+  const Count each = ceil_div(load.sequences, frame.dp);
+  return std::all_of(rooms.begin(), rooms.end(), [&](const BudgetedLedger& room) {
+    return total_at(room.folded, load.context, each) <= room.budget;
+  });
+}
+
+template <class PrefillCost, class DecodeCost>
+PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& load, const PrefillCost& prefill,
+                  const DecodeCost& decode) {
+  PointResult result;
+  result.fits = true;
+  const Count chunk = frame.chunk == 0 ? load.prompt : frame.chunk;
+  for (Count done = 0; done < load.prompt; done += chunk) {
+    const Step step{{.sequences = 1, .new_tokens = std::min(chunk, load.prompt - done), .context = done}};
+    result.prefill_s += prefill(step).seconds;
+  }
+  const Count waves = std::min(frame.stages, load.sequences);
+  const PreparedModel::Cost cost =
+      decode(Step{{.sequences = ceil_div(load.sequences, waves), .new_tokens = 1, .context = load.context}});
+  result.decode_s = std::max(cost.seconds, cost.slowest_stage * static_cast<double>(waves));
+  result.tokens_per_s = static_cast<double>(load.sequences * frame.replicas) / result.decode_s;
+  const double gpus = static_cast<double>(frame.gpus);
+  if (rates.power_cap) {
+    const double idle = rates.idle ? rates.idle->base() : 0.15 * rates.power_cap->base();
+    const double watts = std::max(idle, cost.power_seconds / cost.seconds * rates.power_cap->base());
+    result.joules_per_token = watts * gpus * rates.pue / result.tokens_per_s;
+  }
+  if (rates.price) result.usd_per_million_tokens = rates.price->base() * gpus / result.tokens_per_s * 1e6;
+  return result;
+}
+
+PreparedModel::Cost exact_cost(const StepModel& model, const Step& step) {
+  const StepResult result = model.step(step);
+  return {result.time.seconds().base(), result.slowest_stage.seconds().base(), result.power_seconds};
+}
+
+PointFrame frame_of(const SimulateQuestion& q) {
+  const Layout& layout = q.deployment.layout;
+  return {
+      .chunk = chunk_of(q), .dp = layout.dp, .stages = layout.pp, .gpus = layout.gpus(), .replicas = layout.replicas};
+}
+
+}  // namespace
 
 Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Kernels& kernels, const Rates& rates,
                      Count most_tokens)
@@ -16,54 +62,36 @@ Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Ker
       decode_(decode_model_, most_tokens),
       rooms_(folded_ledgers(plan, q.deployment)),
       rates_(rates),
-      chunk_(chunk_of(q)),
-      dp_(q.deployment.layout.dp),
-      gpus_(q.deployment.layout.gpus()),
-      replicas_(q.deployment.layout.replicas) {}
-
-template <class PrefillCost, class DecodeCost>
-PointResult Evaluator::point(const PointLoad& load, const PrefillCost& prefill, const DecodeCost& decode) const {
-  PointResult result;
-  const Count each = ceil_div(load.sequences, dp_);
-  result.fits = std::all_of(rooms_.begin(), rooms_.end(), [&](const BudgetedLedger& room) {
-    return total_at(room.folded, load.context, each) <= room.budget;
-  });
-  if (!result.fits) return result;
-  const Count chunk = chunk_ == 0 ? load.prompt : chunk_;
-  for (Count done = 0; done < load.prompt; done += chunk) {
-    const Step step{{.sequences = 1, .new_tokens = std::min(chunk, load.prompt - done), .context = done}};
-    result.prefill_s += prefill(step).seconds;
-  }
-  const Count waves = std::min(decode_model_.stages(), load.sequences);
-  const PreparedModel::Cost cost =
-      decode(Step{{.sequences = ceil_div(load.sequences, waves), .new_tokens = 1, .context = load.context}});
-  result.decode_s = std::max(cost.seconds, cost.slowest_stage * static_cast<double>(waves));
-  result.tokens_per_s = static_cast<double>(load.sequences * replicas_) / result.decode_s;
-  const double gpus = static_cast<double>(gpus_);
-  if (rates_.power_cap) {
-    const double idle = rates_.idle ? rates_.idle->base() : 0.15 * rates_.power_cap->base();
-    const double watts = std::max(idle, cost.power_seconds / cost.seconds * rates_.power_cap->base());
-    result.joules_per_token = watts * gpus * rates_.pue / result.tokens_per_s;
-  }
-  if (rates_.price) result.usd_per_million_tokens = rates_.price->base() * gpus / result.tokens_per_s * 1e6;
-  return result;
-}
+      frame_(frame_of(q)) {}
 
 PointResult Evaluator::at(const PointLoad& load) const {
+  if (!has_room(rooms_, frame_, load)) return {};
   return point(
-      load, [this](const Step& step) { return prefill_.step(step); },
+      frame_, rates_, load, [this](const Step& step) { return prefill_.step(step); },
       [this](const Step& step) { return decode_.step(step); });
 }
 
 PointResult Evaluator::exactly_at(const PointLoad& load) const {
-  const auto exact = [](const StepModel& model) {
-    return [&model](const Step& step) {
-      const StepResult result = model.step(step);
-      return PreparedModel::Cost{result.time.seconds().base(), result.slowest_stage.seconds().base(),
-                                 result.power_seconds};
-    };
-  };
-  return point(load, exact(prefill_model_), exact(decode_model_));
+  if (!has_room(rooms_, frame_, load)) return {};
+  return point(
+      frame_, rates_, load, [this](const Step& step) { return exact_cost(prefill_model_, step); },
+      [this](const Step& step) { return exact_cost(decode_model_, step); });
+}
+
+QuickEvaluator::QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& question, const Kernels& kernels,
+                               const Rates& rates)
+    : plan_(&plan), question_(question), kernels_(&kernels), rates_(rates) {}
+
+PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
+  question_.deployment.layout = layout;
+  const PointFrame frame = frame_of(question_);
+  if (!has_room(folded_ledgers(*plan_, question_.deployment), frame, load)) return {};
+  const LoadTables balanced;
+  const StepModel prefill = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Prefill);
+  const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode);
+  return point(
+      frame, rates_, load, [&](const Step& step) { return exact_cost(prefill, step); },
+      [&](const Step& step) { return exact_cost(decode, step); });
 }
 
 }  // namespace moeplan

@@ -29,6 +29,15 @@ struct PointResult {
   double usd_per_million_tokens = 0;
 };
 
+// What a point is besides its two kinds of steps.
+struct PointFrame {
+  Count chunk = 0;  // new tokens of a prefill step; 0 = whole prompts
+  Count dp = 1;
+  Count stages = 1;
+  Count gpus = 1;
+  Count replicas = 1;
+};
+
 class Evaluator {
  public:
   // most_tokens: of a step. The plan and the kernels must outlive it.
@@ -42,9 +51,6 @@ class Evaluator {
   PointResult exactly_at(const PointLoad& load) const;
 
  private:
-  template <class PrefillCost, class DecodeCost>
-  PointResult point(const PointLoad& load, const PrefillCost& prefill, const DecodeCost& decode) const;
-
   LoadTables loads_;
   StepModel prefill_model_;
   StepModel decode_model_;
@@ -52,10 +58,22 @@ class Evaluator {
   PreparedModel decode_;
   std::vector<BudgetedLedger> rooms_;
   Rates rates_;
-  Count chunk_ = 0;
-  Count dp_ = 1;
-  Count gpus_ = 1;
-  Count replicas_ = 1;
+  PointFrame frame_;
+};
+
+// One point of another layout each time, priced operator by operator: nothing is prepared
+// but the model and the kernels. The plan, question and kernels must outlive it.
+class QuickEvaluator {
+ public:
+  QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& question, const Kernels& kernels, const Rates& rates);
+  // The layout must be legal.
+  PointResult at(const Layout& layout, const PointLoad& load);
+
+ private:
+  const ModelPlan* plan_;
+  SimulateQuestion question_;
+  const Kernels* kernels_;
+  Rates rates_;
 };
 
 }  // namespace moeplan
