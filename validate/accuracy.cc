@@ -118,7 +118,7 @@ std::vector<RowPrediction> model_predictions(const Catalog& catalog, const Opera
     p.low = price.low.seconds().base();
     p.high = price.high.seconds().base();
     p.basis = word_of(price.tier);
-    const bool seen = place->second.fitted.contains(table.shapes[static_cast<std::size_t>(row.shape)]);
+    const bool seen = place->second.fitted.contains(table.seen[static_cast<std::size_t>(row.seen_as)]);
     p.scored = row.bad == nullptr && (options.in_sample || !seen);
   }
   return predictions;

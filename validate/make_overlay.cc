@@ -40,7 +40,7 @@ KernelFit kernel_fit_of(const OperatorTable& table, const GroupFit& fit) {
   const std::vector<double>& errors = errors_of(fit);
   for (std::size_t i = 0; i < fit.rows.size(); ++i) {
     const OperatorRow& row = table.rows[fit.rows[i]];
-    shapes.insert(table.shapes[static_cast<std::size_t>(row.shape)]);
+    shapes.insert(table.seen[static_cast<std::size_t>(row.seen_as)]);
     by_regime[static_cast<std::size_t>(row.regime)].push_back(errors[i]);
   }
   out.shapes.assign(shapes.begin(), shapes.end());

@@ -114,12 +114,14 @@ OperatorTable read_operator_rows(const std::string& path) {
 }
 
 OperatorTable read_operator_rows(std::string text, const std::string& file) {
-  OperatorTable table{.kind = {}, .csv = CsvTable(std::move(text), file), .groups = {}, .shapes = {}, .rows = {}};
+  OperatorTable table{
+      .kind = {}, .csv = CsvTable(std::move(text), file), .groups = {}, .shapes = {}, .seen = {}, .rows = {}};
   const RowKind& kind = kind_of(table.csv);
   table.kind = kind.kind;
   std::vector<Problem> problems;
   std::map<OperatorGroup, std::int32_t> groups;
   std::map<std::string, std::int32_t> shapes;
+  std::map<std::string, std::int32_t> seen;
   table.rows.reserve(table.csv.rows());
   for (std::size_t i = 0; i < table.csv.rows(); ++i) {
     const CsvRow cells(table.csv, i, problems);
@@ -136,6 +138,7 @@ OperatorTable read_operator_rows(std::string text, const std::string& file) {
     row.regime = family == nullptr ? 0 : family->regime(row.point);
     row.group = index_in(groups, table.groups, OperatorGroup{.gpu = cells.text("gpu"), .key = facts.key});
     row.shape = index_in(shapes, table.shapes, facts.shape);
+    row.seen_as = index_in(seen, table.seen, facts.seen_as.empty() ? facts.shape : facts.seen_as);
     table.rows.push_back(std::move(row));
   }
   if (!problems.empty()) throw InputError(ErrorKind::InvalidInput, std::move(problems));

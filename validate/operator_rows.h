@@ -25,6 +25,7 @@ struct OperatorRow {
   Family family = Family::Gemm;
   std::int32_t group = 0;     // OperatorTable::groups
   std::int32_t shape = 0;     // OperatorTable::shapes
+  std::int32_t seen_as = 0;   // OperatorTable::seen
   std::int32_t regime = 0;    // of the family
   const char* bad = nullptr;  // why it is neither fitted nor scored; nullptr = sound
   double seconds = 0;
@@ -38,6 +39,8 @@ struct OperatorTable {
   std::vector<OperatorGroup> groups;  // sorted
   // What is left out together: the sizes that make a model's shape, as "n=4096 k=7168".
   std::vector<std::string> shapes;
+  // What a fit has seen once it was fitted to a row: the shape, of messages the ranks too.
+  std::vector<std::string> seen;
   std::vector<OperatorRow> rows;
 };
 

@@ -124,6 +124,7 @@ RowFacts collective_row(const CsvRow& row) {
   facts.key = {
       .family = {}, .stack = row.text("library"), .kernel = row.text("collective"), .format = row.text("dtype")};
   facts.shape = label("bytes", row.text("bytes"));
+  facts.seen_as = facts.shape + " " + label("ranks", row.text("num_gpus"));
   facts.size = point.bytes;
   facts.point = point;
   return facts;

@@ -15,8 +15,9 @@ namespace moeplan {
 struct RowFacts {
   Family family = Family::Gemm;
   OperatorPoint point;
-  KernelKey key;      // family is set by the reader
-  std::string shape;  // what is left out together
+  KernelKey key;        // family is set by the reader
+  std::string shape;    // what is left out together
+  std::string seen_as;  // what a fit has seen of the row, where that is more than the shape
   double size = 0;
   const char* bad = nullptr;
 };

@@ -69,14 +69,14 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
 
   // The device's own overlay first; siblings' are read only where it leaves a gap.
   std::vector<MeasuredDevice> measured;
-  if (std::optional<Overlay> own = catalog.overlay(device.id)) {
+  if (const std::optional<Overlay> own = catalog.overlay(device.id)) {
     pricing.overlay = device.id + " of " + own->as_of;
-    pricing.overlays.push_back(std::make_unique<Overlay>(std::move(*own)));
-    measured.push_back(seen_as(device, *pricing.overlays.back()));
+    measured.push_back(seen_as(device, *own));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels)) return pricing;
   }
-  measured = measured_devices(catalog, pricing.overlays);
+  std::vector<std::unique_ptr<Overlay>> overlays;
+  measured = measured_devices(catalog, overlays);
   pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
   return pricing;
 }

@@ -14,7 +14,6 @@
 namespace moeplan {
 
 struct Pricing {
-  std::vector<std::unique_ptr<Overlay>> overlays;  // kernels were resolved from these
   Kernels kernels;
   Rates rates;
   std::string overlay;  // "h200 of 2026-11-22"; "" = the device was never measured
