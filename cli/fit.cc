@@ -8,6 +8,7 @@
 
 #include "cli/adapter_argument.h"
 #include "cli/deployment.h"
+#include "cli/draft_argument.h"
 #include "cli/exit_status.h"
 #include "cli/fit_list.h"
 #include "cli/hardware_argument.h"
@@ -30,7 +31,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 32> kOptions = {{
+constexpr std::array<Option, 36> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -58,6 +59,10 @@ constexpr std::array<Option, 32> kOptions = {{
     {"mtp", "", "the multi-token-prediction module of the model is loaded"},
     {"lora", "SPEC",
      "LoRA adapters: rank=16[,count=2][,targets=attention|q_proj,...][,format=F], or adapter_config.json"},
+    {"draft", "MODEL[:FORMAT]", "a second model that proposes tokens for this one to verify (speculative decoding)"},
+    {"draft-weights", "FORMAT", "weights of the draft model (default: native)"},
+    {"draft-tokens", "N", "tokens drafted in a row (default: the runtime's)"},
+    {"flash-attn", "on|off", "off: attention scores lie in memory (llama.cpp; default: on)"},
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"engine-flags", "COMMAND",
      "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
@@ -285,6 +290,18 @@ void set_mtp(FitQuestion& q, const Arguments& arguments) {
                 "\"moeplan models show\" says which have one");
 }
 
+void set_flash_attention(Asked& asked, const Arguments& arguments) {
+  FitQuestion& q = asked.question;
+  std::optional<bool> own;
+  if (const std::optional<std::string> word = arguments.text("flash-attn")) {
+    if (*word != "on" && *word != "off") throw_usage("flash-attn", in_quotes(*word), "on or off");
+    own = *word == "on";
+    if (!q.runtime.flash_choice)
+      throw_usage("flash-attn", "it with " + q.runtime.id, "a runtime that can do without, e.g. --runtime llama.cpp");
+  }
+  q.flash_attention = own.value_or(asked.engine.flash_attention.value_or(true));
+}
+
 void set_host_experts(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
   const std::optional<Count> layers =
@@ -366,6 +383,9 @@ Asked ask_deployment(Session& session, const Arguments& arguments) {
   set_mtp(q, arguments);
   q.adapter = adapter_from(arguments, asked.engine, q);
   check_adapter(q);  // what no layout mends
+  set_draft(q, session, arguments, asked.engine);
+  check_draft(q);
+  set_flash_attention(asked, arguments);
   set_imbalance(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
@@ -374,6 +394,8 @@ Asked ask_deployment(Session& session, const Arguments& arguments) {
   q.layout = layout.layout;
   asked.origins.chosen_layout = layout.chosen;
   check_adapter(q);
+  check_draft(q);
+  warn_of_draft(q, session);
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   for (const std::string& warning : hardware.warnings) session.warn(warning);

@@ -9,6 +9,7 @@
 #include "reports/fit.h"
 #include "reports/numbers.h"
 #include "reports/words.h"
+#include "sim/study/drafts.h"
 #include "sim/study/explain.h"
 
 namespace moeplan {
@@ -87,8 +88,16 @@ KeyValues header_of(const FitReport& report) {
                              {fmt::format("{} of rank {}, ", plural(q.adapter->slots, "LoRA slot"), q.adapter->rank),
                               Parameters{count_adapter(q.model, *q.adapter)}, " parameters each: ",
                               fmt::format("{}", fmt::join(modules_of(q.adapter->targets, q.model), ", "))}});
+  if (q.draft)
+    block.entries.push_back(
+        {"draft",
+         {q.draft->model.id + ": ", Parameters{count_parameters(q.draft->model).total},
+          fmt::format(" parameters, {}; {} in a row",
+                      q.draft->weights == "native" ? describe_native(q.draft->model) : q.draft->weights,
+                      plural(draft_tokens_of(q), "token"))}});
   std::string load = plural(q.workload.context, "token") + " of context" + if_default(o.default_context) + ", " +
                      plural(q.workload.sequences, "sequence") + " at once" + if_default(o.default_sequences);
+  if (!q.flash_attention) load += ", without flash attention";
   if (q.layout.replicas > 1) load += fmt::format(" in each of {} replicas", q.layout.replicas);
   block.entries.push_back({"load", {load}});
   return block;
@@ -364,7 +373,8 @@ KeyValue decode_line(const FitReport& report) {
                 std::string(q.layout.pp > 1 ? " of device memory, stage after stage" : " of device memory")});
   if (d.touched.host > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.host)), " of host memory"});
   if (d.touched.ssd > 0) value.insert(value.end(), {", ", Bytes(std::llround(d.touched.ssd)), " of SSD"});
-  value.push_back(std::string(" (a bound from bandwidth, not a forecast)"));
+  value.push_back(std::string(q.draft ? " (a bound from bandwidth, not a forecast; without drafting)"
+                                      : " (a bound from bandwidth, not a forecast)"));
   return {"decode", value};
 }
 

@@ -5,6 +5,7 @@
 #include "reports/json_parts.h"
 #include "reports/words.h"
 #include "sim/base/json.h"
+#include "sim/study/drafts.h"
 #include "sim/study/explain.h"
 
 namespace moeplan {
@@ -36,6 +37,18 @@ void write_hardware(JsonWriter& out, const FitReport& report) {
   else
     out.null();
   out.member("host_is_device", q.device.host_is_device);
+  out.end_object();
+}
+
+// null without a draft model.
+void write_draft(JsonWriter& out, const FitQuestion& q) {
+  out.key("draft");
+  if (!q.draft) {
+    out.null();
+    return;
+  }
+  out.begin_object().member("model", q.draft->model.id).member("weights", q.draft->weights);
+  out.member("total_parameters", count_parameters(q.draft->model).total).member("tokens", draft_tokens_of(q));
   out.end_object();
 }
 
@@ -198,6 +211,8 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
   out.member("imbalance", q.imbalance);
   write_adapters(out, q);
+  write_draft(out, q);
+  out.member("flash_attention", q.flash_attention);
   write_devices(out, f, terms);
   out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
   write_headroom(out, f);

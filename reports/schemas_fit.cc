@@ -5,7 +5,7 @@ namespace moeplan {
 
 const std::string_view kFitSchema = R"(  "type": "object",
   "required": ["schema", "verdict", "probability_fits", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
-               "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences", "imbalance", "lora",
+               "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences", "imbalance", "lora", "draft", "flash_attention",
                "devices", "host_bytes", "host_short", "headroom", "decode_tokens_per_s",
                "solutions", "flags", "assumptions"],
   "additionalProperties": false,
@@ -70,6 +70,19 @@ const std::string_view kFitSchema = R"(  "type": "object",
         "targets": {"$ref": "#/definitions/names"}
       }
     },
+    "draft": {
+      "type": ["object", "null"],
+      "description": "the draft model of speculative decoding; null: none",
+      "required": ["model", "weights", "total_parameters", "tokens"],
+      "additionalProperties": false,
+      "properties": {
+        "model": {"$ref": "#/definitions/text"},
+        "weights": {"$ref": "#/definitions/text"},
+        "total_parameters": {"$ref": "#/definitions/count"},
+        "tokens": {"type": "integer", "minimum": 1, "description": "drafted in a row"}
+      }
+    },
+    "flash_attention": {"type": "boolean", "description": "false: attention scores lie in memory"},
     "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
     "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
     "host_short": {"type": "boolean"},

@@ -94,10 +94,11 @@ Count solve(Total total, Count budget, Count limit, Count grain, std::array<Coun
 Residency residency_of(const Admission& a, Count context, Count sequences) {
   const Count all = saturating_product(context, sequences);
   const Count chunk = a.chunk == 0 ? context : std::min(all, a.chunk);
+  const Count decoded = saturating_product(sequences, a.per_sequence);
   return {.context = round_up(context, a.kv_block),
           .sequences = sequences,
-          .step_tokens = std::max(chunk, sequences),
-          .logit_rows = std::max(a.row_limit, sequences)};
+          .step_tokens = std::max(chunk, decoded),
+          .logit_rows = std::max(a.row_limit, decoded)};
 }
 
 FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances,
@@ -162,9 +163,9 @@ Count max_context(const FoldedLedger& f, Bytes budget, Count sequences, Count li
 Count max_sequences(const FoldedLedger& f, Bytes budget, Count context, Count limit) {
   std::array<Count, 12> breaks{};
   std::size_t count = 0;
-  breaks[count++] = f.admission.row_limit;
+  breaks[count++] = f.admission.row_limit / f.admission.per_sequence;
   breaks[count++] = f.admission.chunk == 0 ? context : f.admission.chunk / std::max<Count>(context, 1);
-  breaks[count++] = f.admission.chunk;
+  breaks[count++] = f.admission.chunk / f.admission.per_sequence;
   return solve([&](Count n) { return total_at(f, context, n).count(); }, budget.count(), limit, 1, breaks, count);
 }
 

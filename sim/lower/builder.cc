@@ -583,6 +583,29 @@ void Builder::index_scores(Count heads, Count head_dim, Count key_bytes) {
   add(scores);
 }
 
+void Builder::attention_scores(Count heads, Count window) {
+  if (options.score_tokens == 0) return;
+  score_heads_ = std::max(score_heads_, heads);
+  if (score_window_ == -1) score_window_ = window;
+  score_window_ = window == 0 || score_window_ == 0 ? 0 : std::max(score_window_, window);
+}
+
+// Source: ggml-org/llama.cpp src/llama-graph.cpp build_attn_mha (mul_mat, softmax in place,
+// F32) and build_attn_inp_kv (mask, F32). Logs without flash attention: Llama-3.1-8B, 131,072
+// tokens of context, 512 at once: (32 + 1) x 4 B x 512 x 131,072 = 8,448 MiB, and 32 MiB of
+// other tensors make the 8,480.00 MiB it reports; Mistral-7B 164.00 and 2,144.00 MiB at 2,048
+// and 32,768.
+void Builder::add_scores() {
+  if (options.score_tokens == 0 || score_window_ == -1) return;
+  constexpr Count kScoreBytes = 4;
+  Tensor t;
+  t.cls = TensorClass::Workspace;
+  t.role = MatrixRole::Q;
+  t.per_token = (score_heads_ + 1) * kScoreBytes * options.score_tokens;
+  t.window = dim(score_window_);
+  add(t);
+}
+
 void Builder::latent_workspace(Count elements) {
   if (workspace_added) return;
   workspace_added = true;

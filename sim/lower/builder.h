@@ -74,6 +74,8 @@ class Builder {
   WeightRange single_weight(const MatrixPlan& matrix, Part part, Place place = Place::Device);
   // The adapter of all weights added so far; they stand behind the model's own tensors.
   void add_adapters();
+  // The largest scores of any layer.
+  void add_scores();
   // These weights are copies of ones another stage holds.
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
@@ -117,6 +119,9 @@ class Builder {
   void routed_activation(Count elements, std::uint16_t first, std::uint16_t last);
   // Scores of a sparse indexer over the whole context, every rank all heads.
   void index_scores(Count heads, Count head_dim, Count key_bytes);
+  // Without flash attention: the scores of `heads` over all cached tokens (of a window: the
+  // kept ones), in F32, and their mask; one layer at a time.
+  void attention_scores(Count heads, Count window);
   // Room for cached tokens that an MLA chunk expands again, `elements` each.
   void latent_workspace(Count elements);
 
@@ -163,7 +168,9 @@ class Builder {
   bool guests_ = false;  // only experts of other stages' layers
   BlockIndex index_ = 0;
   bool mtp_ = false;
-  Op experts_;  // a, b and choices of routed ops
+  Op experts_;               // a, b and choices of routed ops
+  Count score_heads_ = 0;    // of the layers with most
+  Count score_window_ = -1;  // that any layer keeps; 0 = everything, -1 = no layer yet
   static constexpr std::size_t kMostHalves = 128;
   Room<Tensor, kMostHalves> halves_;  // of adapters, to be added last
   std::size_t half_count_ = 0;

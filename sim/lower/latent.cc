@@ -81,6 +81,7 @@ void lower_block(Builder& b, const LatentAttention& a) {
   }
   b.output_projection(OpName::AttentionOut, kO, attention);
 
+  b.attention_scores(heads, 0);
   b.cache(CacheKind::Latent, latent_bytes(b, a), 0);
   if (a.indexer == Indexer::Full) b.cache(CacheKind::Indexer, index_key_bytes(a), 0);
   if (!absorbed) b.latent_workspace(a.kv_lora + a.rope_dim + heads * (a.nope_dim + a.rope_dim + a.value_dim));

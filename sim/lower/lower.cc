@@ -273,6 +273,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
     if (options.load_mtp) lower_mtp(b, head);
   }
   b.add_adapters();
+  b.add_scores();
   return p;
 }
 

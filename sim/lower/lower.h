@@ -3,6 +3,7 @@
 // tensor parallelism mean.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "sim/lower/placement.h"
@@ -25,6 +26,7 @@ struct ModelPlan {
   Count encoder_layers = 0;
   std::vector<Count> instances;                      // of each block over all layers
   std::vector<std::vector<std::uint16_t>> layer_of;  // of each block and instance
+  std::shared_ptr<const ModelPlan> draft;            // of the draft model beside it; null = none
 };
 
 // Throws InputError(UnknownName) for a weight label that is not known.
@@ -39,6 +41,8 @@ struct LowerOptions {
   bool input_table_on_host = false;  // the embedding table stays in host memory
   Count dispatch_tokens = 128;       // capacity of the expert exchange, tokens per rank
   double imbalance = 1.0;            // routed rows of the busiest rank over the mean
+  // Without flash attention: step tokens whose scores lie in memory at once; 0 = with it.
+  Count score_tokens = 0;
   // Not owned; nullptr = none. Its format is decided.
   const AdapterSpec* adapter = nullptr;
   FormatId adapter_format = 0;

@@ -63,9 +63,10 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
     b.elementwise(OpName::OutputGate, Part::Attention, 2 * heads * a.value_dim, heads * a.value_dim);
   b.output_projection(OpName::AttentionOut, kO, attention);
 
+  const Count kept = a.window != 0 ? a.window : a.chunk;
+  b.attention_scores(heads, kept == 0 ? 0 : kept + b.runtime.window_slack_tokens);
   const bool caches = (a.causal || a.cross) && !a.reuses_cache;
   if (!caches) return;
-  const Count kept = a.window != 0 ? a.window : a.chunk;
   const CacheKind kind = a.cross         ? CacheKind::Cross
                          : a.window != 0 ? CacheKind::Window
                          : a.chunk != 0  ? CacheKind::Chunk

@@ -174,6 +174,7 @@ struct RuntimeSpec {
   std::string sampler_source;
   Count activation_bytes = 2;  // per element (llama.cpp: 4)
   double activation_band = 0.25;
+  bool flash_choice = false;  // attention can run without flash attention, with its scores in memory
   DispatchKind dispatch = DispatchKind::AllGather;
   Count dispatch_tokens = 128;  // capacity per rank, tokens
   // MLA prefill runs expanded and keeps room for up to this many cached tokens that a

@@ -145,6 +145,7 @@ void read_sampler(ObjectReader reader, RuntimeSpec& runtime) {
 void read_activations(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.activation_bytes = reader.count("bytes_per_element", {1, 16});
   runtime.activation_band = reader.real("band", 0.0, 1.0);
+  runtime.flash_choice = reader.flag_or("flash_choice", false);
   runtime.mla_workspace_tokens = reader.count_or("mla_workspace_tokens", kTokens, 0);
   reader.finish();
 }
@@ -399,6 +400,7 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   out.member("source", runtime.sampler_source).end_object();
   out.key("activations").begin_object();
   out.member("bytes_per_element", runtime.activation_bytes).member("band", runtime.activation_band);
+  if (runtime.flash_choice) out.member("flash_choice", true);
   if (runtime.mla_workspace_tokens != 0) out.member("mla_workspace_tokens", runtime.mla_workspace_tokens);
   out.end_object();
   out.key("dispatch").begin_object();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
 
 namespace moeplan {
@@ -29,7 +30,7 @@ Count context_alone(const ModelPlan& plan, FitQuestion q) {
 BudgetRow row_of(const FitQuestion& question, const std::string& weights, Count gpus) {
   FitQuestion q = question;
   q.weights = weights;
-  const ModelPlan plan = plan_model(q.model, q.formats, weights);
+  const ModelPlan plan = plan_question(q, weights);
   BudgetRow best;
   bool any = false;
   for (const Layout& layout : preferred_layouts(q, gpus)) {
@@ -64,7 +65,7 @@ std::vector<BudgetRow> within_budget(const FitQuestion& question, Count gpus) {
 }
 
 std::optional<Layout> fewest_devices(const FitQuestion& question, Count limit) {
-  const ModelPlan plan = plan_model(question.model, question.formats, question.weights);
+  const ModelPlan plan = plan_question(question, question.weights);
   FitQuestion q = question;
   for (Count gpus = 1; gpus <= limit; ++gpus)
     if (const std::optional<Layout> found = first_fitting(plan, q, preferred_layouts(question, gpus), 1)) return found;

@@ -3,6 +3,7 @@
 // keeping the smallest step that is enough.
 #include <algorithm>
 
+#include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
 
 namespace moeplan {
@@ -46,6 +47,25 @@ class ChangeSearch {
         lost_share(q.device.reserve.size().base(), kept.size().base()) * (kept.size() / q_.device.capacity.size());
     keep(ChangeKind::Reserve, "--reserve " + std::to_string(q.device.reserve.count() / kMiB.count()) + "MiB", share,
          evaluate_planned(plan_, q));
+  }
+
+  // Speed given up, nothing else; the draft's share of the weights measures it.
+  void no_draft() {
+    if (!q_.draft) return;
+    FitQuestion q = q_;
+    q.draft.reset();
+    q.draft_tokens = 0;
+    FitResult result = evaluate_planned(plan_, q);
+    const double share = lost_share(static_cast<double>(weight_bytes_of(result).count()),
+                                    static_cast<double>(weight_bytes_of(base_).count()));
+    keep(ChangeKind::NoDraft, "no draft model", share, std::move(result));
+  }
+
+  void flash_attention() {
+    if (q_.flash_attention) return;
+    FitQuestion q = q_;
+    q.flash_attention = true;
+    keep(ChangeKind::FlashAttention, "--flash-attn on", 0.0, evaluate_planned(plan_, q));
   }
 
   // Metal told to use more of the RAM, in whole MiB.
@@ -110,7 +130,7 @@ class ChangeSearch {
     FitQuestion q = q_;
     // Smallest first in the list: the largest that fits is the smallest change.
     for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      const ModelPlan plan = plan_question(q_, *label);
       const bool smallest = std::next(label) == labels.rend();
       if (!smallest && !fits_planned(plan, q)) continue;
       q.weights = *label;
@@ -186,6 +206,8 @@ class ChangeSearch {
     switch (kind) {
       case ChangeKind::Layout: return layouts();
       case ChangeKind::GpuLimit: return gpu_limit();
+      case ChangeKind::NoDraft: return no_draft();
+      case ChangeKind::FlashAttention: return flash_attention();
       case ChangeKind::Reserve: return reserve();
       case ChangeKind::Context: return context();
       case ChangeKind::Sequences: return sequences();
@@ -217,7 +239,7 @@ class ChangeSearch {
     const double now = static_cast<double>(weight_bytes_of(base_).count());
     const std::vector<std::string> labels = weight_labels();
     for (auto label = labels.rbegin(); label != labels.rend() && !open.empty(); ++label) {
-      const ModelPlan plan = plan_model(q_.model, q_.formats, *label);
+      const ModelPlan plan = plan_question(q_, *label);
       FitQuestion q = q_;
       q.weights = *label;
       const double bytes = static_cast<double>(weight_bytes_of(evaluate_planned(plan, q)).count());
@@ -322,12 +344,14 @@ class ChangeSearch {
 }  // namespace
 
 Changes find_changes(const FitQuestion& question) {
-  ModelPlan plan = plan_model(question.model, question.formats, question.weights);
+  ModelPlan plan = plan_question(question, question.weights);
   const FitResult base = evaluate_planned(plan, question);
   if (fits(base)) return {};
   ChangeSearch search(question, base, std::move(plan));
   search.layouts();
   search.gpu_limit();
+  search.no_draft();
+  search.flash_attention();
   search.reserve();
   search.context();
   search.sequences();

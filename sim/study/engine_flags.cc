@@ -29,11 +29,16 @@ std::vector<FlagRule> llama_cpp_rules() {
                                  {"-ctv --cache-type-v", KvValues},
                                  {"-ub --ubatch-size", Chunk},
                                  {"-fa --flash-attn", FlashAttention},
+                                 {"-md --model-draft --spec-draft-model", DraftModelPath},
+                                 {"-ngld --gpu-layers-draft --n-gpu-layers-draft --spec-draft-ngl", DraftGpuLayers},
+                                 {"--draft-max --draft --draft-n --spec-draft-n-max", DraftTokens},
+                                 {"-ctkd --cache-type-k-draft --spec-draft-type-k", DraftKv},
+                                 {"-ctvd --cache-type-v-draft --spec-draft-type-v", DraftKvValues},
                                  {"--lora", LoraFiles}};
   for (const char* name : {"-nkvo --no-kv-offload", "--swa-full", "--no-op-offload"})
     rules.push_back({name, Model, false, kRefused});
-  for (const char* name : {"-md --model-draft", "--lora-scaled", "--control-vector", "-mm --mmproj", "--rpc",
-                           "-ncffn --n-cpu-ffn", "--moe-cache-mib", "-dev --device", "-mg --main-gpu", "--override-kv"})
+  for (const char* name : {"--lora-scaled", "--control-vector", "-mm --mmproj", "--rpc", "-ncffn --n-cpu-ffn",
+                           "--moe-cache-mib", "-dev --device", "-mg --main-gpu", "--override-kv"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name : {"--jinja", "--no-mmap", "--mlock", "--metrics", "--no-webui", "-cb --cont-batching",
                            "-v --verbose", "--no-warmup", "--embedding", "--no-mmproj"})
@@ -97,6 +102,7 @@ std::vector<FlagRule> sglang_rules() {
                                  {"--cuda-graph-max-bs", Graph},
                                  {"--mem-fraction-static", Fraction},
                                  {"--speculative-algorithm --speculative-algo", Draft},
+                                 {"--speculative-draft-model-path --speculative-draft-model", DraftModelPath},
                                  {"--speculative-num-steps", DraftSteps},
                                  {"--speculative-eagle-topk", DraftTopK},
                                  {"--speculative-num-draft-tokens", DraftTokens},
@@ -110,9 +116,8 @@ std::vector<FlagRule> sglang_rules() {
   for (const char* name : {"--enable-eplb", "--enable-two-batch-overlap", "--enable-symm-mem", "--enable-memory-saver",
                            "--enable-hierarchical-cache"})
     rules.push_back({name, Model, false, kRefused});
-  for (const char* name :
-       {"--cpu-offload-gb", "--max-total-tokens", "--ep-num-redundant-experts", "--speculative-draft-model-path",
-        "--attention-context-parallel-size", "--disaggregation-mode"})
+  for (const char* name : {"--cpu-offload-gb", "--max-total-tokens", "--ep-num-redundant-experts",
+                           "--attention-context-parallel-size", "--disaggregation-mode"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name :
        {"--trust-remote-code", "--disable-radix-cache", "--enable-metrics", "--disable-cuda-graph-padding",

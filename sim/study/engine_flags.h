@@ -32,6 +32,13 @@ struct EngineDeployment {
   std::optional<Spread> dense, head;
   bool load_mtp = false;
   std::optional<AdapterSpec> adapter;  // rank 0: not said
+  struct Draft {
+    std::string model;  // "" = in a file
+    std::optional<std::string> weights, kv;
+  };
+  std::optional<Draft> draft;
+  std::optional<Count> draft_tokens;
+  std::optional<bool> flash_attention;
   std::optional<Count> adapter_files;  // llama.cpp: adapters whose shape their files say
   std::vector<std::string> ignored;    // flags without a say in memory, as they stood
 };
@@ -92,7 +99,11 @@ enum class EngineSetting {
   LoraSharded,
   LoraModules,
   LoraFiles,
-  LoraFormat
+  LoraFormat,
+  DraftModelPath,
+  DraftGpuLayers,
+  DraftKv,
+  DraftKvValues
 };
 
 enum class FlagKind {

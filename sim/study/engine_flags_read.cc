@@ -324,16 +324,27 @@ class Reader {
 
   void read_speculative_json(const Given& g) {
     std::string method;
+    EngineDeployment::Draft own;
     try {
       const JsonDocument document = parse_json(g.value, std::string(kOption));
       if (const JsonNode* node = document.root.find("method")) method = node->text;
+      if (const JsonNode* node = document.root.find("model")) own.model = node->text;
+      if (const JsonNode* node = document.root.find("quantization")) own.weights = node->text;
+      if (const JsonNode* node = document.root.find("num_speculative_tokens");
+          node != nullptr && node->kind == JsonKind::Integer && node->integer > 0)
+        d_.draft_tokens = node->integer;
     } catch (const InputError&) {
       problems_.push_back(problem_of(g.flag, in_quotes(g.value), "a JSON object with a method"));
       return;
     }
     if (method == "ngram" || method == "suffix") return ignore(g);
-    if (method != "mtp" && !method.ends_with("_mtp")) return refuse(g, "a draft model of its own is not followed");
-    draft(g);
+    if (method == "draft_model" && !own.model.empty()) {
+      d_.draft = own;
+    } else if (method == "mtp" || method.ends_with("_mtp")) {
+      draft(g);
+    } else {
+      refuse(g, "draft_model with its model, and mtp, are followed; another draft model is not");
+    }
   }
 
   void draft(const Given& g) {
@@ -406,10 +417,14 @@ class Reader {
     const Given* g = given(EngineSetting::Draft);
     if (g == nullptr) return;
     if (g->value == "NGRAM") return ignore(*g);
-    if (g->value == "EAGLE" || g->value == "NEXTN")
+    const Given* path = given(EngineSetting::DraftModelPath);
+    if (const std::optional<Count> verified = count(EngineSetting::DraftTokens, 2)) d_.draft_tokens = *verified - 1;
+    if (g->value == "STANDALONE" && path != nullptr)
+      d_.draft = EngineDeployment::Draft{path->value, std::nullopt, std::nullopt};
+    else if ((g->value == "EAGLE" || g->value == "NEXTN") && path == nullptr)
       draft(*g);
     else
-      refuse(*g, "a draft model of its own is not followed");
+      refuse(*g, "STANDALONE with its draft model, and the module of the model itself, are followed");
   }
 
   void read_trtllm() {
@@ -445,9 +460,40 @@ class Reader {
     if (const Given* g = given(EngineSetting::LoraFiles))
       d_.adapter_files = 1 + static_cast<Count>(std::count(g->value.begin(), g->value.end(), ','));
     if (const Given* g = given(EngineSetting::FlashAttention)) {
-      if (g->value == "off" || g->value == "0") return refuse(*g);
-      ignore(*g);
+      if (g->value == "off" || g->value == "0")
+        d_.flash_attention = false;
+      else
+        ignore(*g);
     }
+    read_llama_draft();
+  }
+
+  // "-md draft-Q8_0.gguf": the file says its shape, its name at most the format.
+  void read_llama_draft() {
+    const Given* g = given(EngineSetting::DraftModelPath);
+    if (g == nullptr) return;
+    const EngineDeployment::Draft draft{"", label_in(g->value), cache_format(EngineSetting::DraftKv)};
+    const std::optional<std::string> values = cache_format(EngineSetting::DraftKvValues);
+    if (draft.kv.value_or("fp16") != values.value_or("fp16"))
+      problems_.push_back(problem_of("-ctkd, -ctvd", draft.kv.value_or("fp16") + " and " + values.value_or("fp16"),
+                                     "one format for keys and values"));
+    if (const Given* layers = given(EngineSetting::DraftGpuLayers);
+        layers != nullptr && layers->value != "all" && layers->value != "auto" && layers->value != "99")
+      refuse(*layers, "all layers go to the devices here: 99 or all");
+    d_.draft_tokens = count(EngineSetting::DraftTokens);
+    d_.draft = draft;
+  }
+
+  // The last part of a file's name that is a format.
+  std::optional<std::string> label_in(const std::string& file) const {
+    std::string name = lower_case(file);
+    if (name.ends_with(".gguf")) name.resize(name.size() - 5);
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      if (name[i] != '-' && name[i] != '.' && name[i] != ':') continue;
+      const std::string tail = name.substr(i + 1);
+      if (find_gguf_label(tail) != nullptr || formats_.find(tail) != nullptr) return tail;
+    }
+    return std::nullopt;
   }
 
   void read_llama_cache() {
@@ -534,16 +580,8 @@ class Reader {
     const Given* g = given(EngineSetting::Model);
     if (g == nullptr) return;
     if (model_.stored != nullptr && model_.stored->gguf) return ignore(*g);  // its bytes are known already
-    std::string name = lower_case(g->value);
-    if (name.ends_with(".gguf")) name.resize(name.size() - 5);
-    for (std::size_t i = 0; i < name.size(); ++i) {
-      if (name[i] != '-' && name[i] != '.' && name[i] != ':') continue;
-      const std::string tail = name.substr(i + 1);
-      if (find_gguf_label(tail) == nullptr && formats_.find(tail) == nullptr) continue;
-      d_.weights = tail;
-      return;
-    }
-    ignore(*g);
+    d_.weights = label_in(g->value);
+    if (!d_.weights) ignore(*g);
   }
 
   const ModelSpec& model_;

@@ -34,7 +34,8 @@ std::string tensor_formula(const FitResult& f, const RankResult& r, const Tensor
     }
     case TensorClass::Workspace:
       if (t.per_token != 0)
-        return grouped(t.per_token) + " B x " + times(std::min<Count>(r.residency.context, t.window), "token");
+        return grouped(t.per_token) + " B x " +
+               times(t.window != 0 ? std::min<Count>(r.residency.context, t.window) : r.residency.context, "token");
       return grouped(t.fixed) + " B by capacity";
     case TensorClass::Comm: return grouped(t.fixed) + " B by capacity";
     case TensorClass::Weight:
@@ -61,7 +62,9 @@ std::string tensor_name(const RankResult& r, const Tensor& t) {
       const Op& op = r.program.op_array[t.first_op];
       return t.last_op == kNone ? "residual stream" : "from " + std::string(word_of(op.name));
     }
-    case TensorClass::Workspace: return t.per_token != 0 ? "re-expanded latent" : "masked expert outputs";
+    case TensorClass::Workspace:
+      if (t.role == MatrixRole::Q) return "attention scores and mask";
+      return t.per_token != 0 ? "re-expanded latent" : "masked expert outputs";
     case TensorClass::Comm: return "dispatch and combine buffers";
     case TensorClass::Padding: return "padding of " + std::string(word_of(t.role));
     case TensorClass::Weight: {
@@ -93,6 +96,9 @@ Explanation explain_weights(const FitQuestion& q, const RankResult& r, const Led
   for (const Tensor& t : r.program.tensors())
     if (belongs(t, line)) elements += t.elements * t.repeat;
   const std::string weights = grouped(elements) + " weights";
+  if (line.owner == Owner::Draft)
+    return {q.draft->weights == "native" ? "native" : "label " + q.draft->weights, weights + " of " + q.draft->model.id,
+            ""};
   if (line.owner == Owner::Adapter) {
     const AdapterSpec& a = *q.adapter;
     const std::string slots = a.slots == 1 ? "" : times(a.slots, "slot") + ", ";
@@ -122,6 +128,8 @@ Explanation explain_line(const FitResult& f, const RankResult& r, const LedgerLi
     case TensorClass::Kv:
     case TensorClass::State: return {"formula", cache_formula(f, r, line), ""};
     case TensorClass::Activation: {
+      if (line.owner == Owner::Draft)
+        return {"formula", times(r.residency.step_tokens, "step token") + " through the draft", runtime.drafts.source};
       const Op& op = r.program.op_array[r.ledger.peak_op];
       const bool sampler = op.name == OpName::Sampler;
       std::string text =

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
 
 namespace moeplan {
@@ -20,7 +21,8 @@ Admission admission_of(const FitQuestion& q) {
   const RuntimeSpec& r = q.runtime;
   return {.kv_block = q.kv_block_tokens != 0 ? q.kv_block_tokens : r.kv_block_tokens,
           .chunk = q.chunk_tokens != 0 ? q.chunk_tokens : tier_of(q).chunk_tokens,
-          .row_limit = r.logits_for_limit ? sequence_limit_of(q) : 0};
+          .row_limit = r.logits_for_limit ? sequence_limit_of(q) : 0,
+          .per_sequence = step_tokens_per_sequence(q)};
 }
 
 Bytes runtime_context_of(const FitQuestion& q) {
@@ -50,10 +52,11 @@ Bytes auto_reserve_of(const FitQuestion& q) {
   }
   reserve += has_latent_attention(q.model) ? a.latent_prefill_graphs : a.per_prefill_graph * tier.prefill_graphs;
   if (q.device.capacity > a.least_from) reserve = std::max(reserve, a.least);
+  if (q.draft) return reserve + q.runtime.drafts.reserve;
   return q.load_mtp ? reserve + a.draft : reserve;
 }
 
-Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
+Allowances allowances_of(const FitQuestion& q, const ModelPlan& plan) {
   Allowances a;
   a.runtime_context = runtime_context_of(q);
   a.context_band = q.runtime.context_band;
@@ -61,8 +64,9 @@ Allowances allowances_of(const FitQuestion& q, const WeightPlan& weights) {
   // A label's band is the range of all published files; the middle 80 % of these lie
   // within this share of it (tests/published/band_coverage_test.cc: 33 of 41).
   constexpr double kMiddleFiles = 0.7;
-  a.weight_low = 1 - kMiddleFiles * (1 - weights.low);
-  a.weight_high = 1 + kMiddleFiles * (weights.high - 1);
+  const WeightPlan* const draft = plan.draft != nullptr ? &plan.draft->weights : &plan.weights;
+  a.weight_low = 1 - kMiddleFiles * (1 - std::min(plan.weights.low, draft->low));
+  a.weight_high = 1 + kMiddleFiles * (std::max(plan.weights.high, draft->high) - 1);
   return a;
 }
 
@@ -183,6 +187,13 @@ FormatId adapter_format(const ModelPlan& plan, const FitQuestion& q) {
   return plan.formats.id_of(asked == "auto" ? q.model.quant.base : asked);
 }
 
+// The engine makes room for a whole chunk, or for all its context where that is less.
+Count score_tokens_of(const FitQuestion& q) {
+  const Count chunk = admission_of(q).chunk;
+  const Count all = saturating_product(q.workload.context, q.workload.sequences);
+  return chunk == 0 ? q.workload.context : std::min(chunk, std::max<Count>(all, 1));
+}
+
 LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
   return {.layout = q.layout,
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
@@ -191,9 +202,10 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
           .imbalance = q.imbalance,
+          .score_tokens = q.flash_attention ? 0 : score_tokens_of(q),
           .adapter = q.adapter ? &*q.adapter : nullptr,
           .adapter_format = q.adapter ? adapter_format(plan, q) : FormatId{0},
-          .placement = q.placement.is_default() && q.mixed.empty() ? nullptr : &q.placement};
+          .placement = q.placement.is_default() && q.mixed.empty() && !draft_splits_stages(q) ? nullptr : &q.placement};
 }
 
 FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
@@ -202,10 +214,10 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
   const LowerOptions options = lower_options(plan, q);
   f.kv_format = options.kv_format;
   const Admission admission = admission_of(q);
-  const Allowances allowances = allowances_of(q, plan.weights);
+  const Allowances allowances = allowances_of(q, plan);
   const std::vector<Holdback> holdbacks = holdbacks_of(q);
   for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement))
-    evaluate_class(q, lower(plan, q.runtime, options, c, Phase::Prefill), admission, allowances,
+    evaluate_class(q, lower_question(plan, q, options, c), admission, allowances,
                    holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()], f.ranks);
   if (f.ranks.size() > 1)
     std::stable_sort(f.ranks.begin(), f.ranks.end(),
@@ -223,8 +235,7 @@ FitResult evaluate_planned(const ModelPlan& plan, const FitQuestion& q) {
 
 MemoryLedger planned_ledger(const ModelPlan& plan, const FitQuestion& q, const Program& program) {
   const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
-  return ledger_of(program, residency_of(admission_of(q), q.workload.context, sequences),
-                   allowances_of(q, plan.weights));
+  return ledger_of(program, residency_of(admission_of(q), q.workload.context, sequences), allowances_of(q, plan));
 }
 
 Bytes device_budget(const FitQuestion& q, Count stage) {
@@ -252,11 +263,11 @@ bool fits(const FitResult& f) { return f.verdict != Verdict::No; }
 bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
   const LowerOptions options = lower_options(plan, q);
   const Admission admission = admission_of(q);
-  const Allowances allowances = allowances_of(q, plan.weights);
+  const Allowances allowances = allowances_of(q, plan);
   const std::vector<Holdback> holdbacks = holdbacks_of(q);
   Bytes host;
   for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement)) {
-    const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
+    const Program program = lower_question(plan, q, options, c);
     const Count sequences = ceil_div(q.workload.sequences, q.layout.dp);
     const MemoryLedger ledger = ledger_of(program, residency_of(admission, q.workload.context, sequences), allowances);
     const Holdback& holdback = holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()];
@@ -269,6 +280,12 @@ bool fits_planned(const ModelPlan& plan, const FitQuestion& q) {
 // Legal layouts, those whose tensor parallelism stays within the fast fabric first.
 std::vector<Layout> preferred_layouts(const FitQuestion& q, Count gpus) {
   std::vector<Layout> layouts = legal_layouts(q.model, q.runtime, gpus);
+  if (q.draft)
+    std::erase_if(layouts, [&q](const Layout& layout) {
+      FitQuestion on = q;
+      on.layout = layout;
+      return !draft_violations(on).empty();
+    });
   if (q.adapter)
     std::erase_if(layouts, [&q](const Layout& layout) {
       FitQuestion on = q;
@@ -331,11 +348,11 @@ std::string_view word_of(Verdict verdict) {
 }
 
 FitResult evaluate(const FitQuestion& question) {
-  return evaluate_planned(plan_model(question.model, question.formats, question.weights), question);
+  return evaluate_planned(plan_question(question, question.weights), question);
 }
 
 std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
-  const ModelPlan plan = plan_model(question.model, question.formats, question.weights);
+  const ModelPlan plan = plan_question(question, question.weights);
   FitQuestion q = question;
   std::optional<Layout> legal;
   // Devices that one copy cannot use together still hold independent copies.

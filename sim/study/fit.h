@@ -38,6 +38,13 @@ struct MixedDevice {
   Bytes reserve;
 };
 
+// A model that proposes tokens, which the other verifies.
+struct DraftModel {
+  ModelSpec model;
+  std::string weights = "native";
+  std::string kv = "";  // "" = by the runtime's rule
+};
+
 // A deployment and its load. Everything a verdict depends on.
 struct FitQuestion {
   ModelSpec model;
@@ -54,10 +61,13 @@ struct FitQuestion {
   Workload workload;
   bool load_mtp = false;
   std::optional<AdapterSpec> adapter;  // LoRA beside the weights
-  Count host_expert_layers = 0;        // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
-  Count dispatch_tokens = 0;           // 0 = the runtime's
-  double imbalance = 1.0;              // routed rows of the busiest rank over the mean, at least 1
-  TierRates rates;                     // for the bound on decode speed; not part of the verdict
+  std::optional<DraftModel> draft;     // speculative decoding by a second model
+  Count draft_tokens = 0;              // drafted in a row; 0 = the runtime's with a draft, else none
+  bool flash_attention = true;
+  Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
+  Count dispatch_tokens = 0;     // 0 = the runtime's
+  double imbalance = 1.0;        // routed rows of the busiest rank over the mean, at least 1
+  TierRates rates;               // for the bound on decode speed; not part of the verdict
   // The engine's own word for how much it takes (--gpu-memory-utilization and kin).
   std::optional<double> memory_fraction;
   Count chunk_tokens = 0;     // prefill chunk; 0 = the runtime's
@@ -111,6 +121,8 @@ FitResult evaluate(const FitQuestion& question);
 enum class ChangeKind {
   Layout,
   GpuLimit,
+  NoDraft,
+  FlashAttention,
   Reserve,
   Context,
   Sequences,

@@ -6,6 +6,7 @@
 
 #include "sim/base/text.h"
 #include "sim/spec/stored.h"
+#include "sim/study/drafts.h"
 #include "sim/study/engine_flags.h"
 
 namespace moeplan {
@@ -117,6 +118,14 @@ Values llama_cpp_values(const FitResult& f) {
     v.emplace_back(EngineSetting::KvValues, word);
   }
   say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  if (!q.flash_attention) v.emplace_back(EngineSetting::FlashAttention, "off");
+  if (q.draft) {
+    const bool native = q.draft->weights == "native";
+    v.emplace_back(EngineSetting::DraftModelPath,
+                   "DRAFT" + (native ? std::string() : "-" + upper_case(q.draft->weights)) + ".gguf");
+    v.emplace_back(EngineSetting::DraftGpuLayers, "99");
+    say(v, EngineSetting::DraftTokens, draft_tokens_of(q));
+  }
   say_adapter_files(v, q);
   return v;
 }
@@ -151,8 +160,13 @@ Values vllm_values(const FitResult& f) {
   say_size(v, EngineSetting::Chunk, q.chunk_tokens);
   say_size(v, EngineSetting::Block, q.kv_block_tokens);
   say_fraction(v, f);
+  const std::string tokens = std::to_string(std::max<Count>(draft_tokens_of(q), 1));
+  if (q.draft)
+    v.emplace_back(EngineSetting::Draft, R"({"method":"draft_model","model":")" + q.draft->model.id +
+                                             (q.draft->weights == "fp8" ? R"(","quantization":"fp8)" : "") +
+                                             R"(","num_speculative_tokens":)" + tokens + "}");
   if (q.load_mtp && q.model.mtp.modules > 0)
-    v.emplace_back(EngineSetting::Draft, R"({"method":"mtp","num_speculative_tokens":1})");
+    v.emplace_back(EngineSetting::Draft, R"({"method":"mtp","num_speculative_tokens":)" + tokens + "}");
   say_adapters(v, q);
   return v;
 }
@@ -177,11 +191,13 @@ Values sglang_values(const FitResult& f) {
   say_size(v, EngineSetting::Block, q.kv_block_tokens);
   say_size(v, EngineSetting::Graph, q.graph_sequences);
   say_fraction(v, f);
-  if (q.load_mtp && q.model.mtp.modules > 0) {
-    v.emplace_back(EngineSetting::Draft, "EAGLE");
-    v.emplace_back(EngineSetting::DraftSteps, "1");
+  if (q.draft || (q.load_mtp && q.model.mtp.modules > 0)) {
+    const Count tokens = std::max<Count>(draft_tokens_of(q), 1);
+    v.emplace_back(EngineSetting::Draft, q.draft ? "STANDALONE" : "EAGLE");
+    if (q.draft) v.emplace_back(EngineSetting::DraftModelPath, q.draft->model.id);
+    say(v, EngineSetting::DraftSteps, tokens);
     v.emplace_back(EngineSetting::DraftTopK, "1");
-    v.emplace_back(EngineSetting::DraftTokens, "2");
+    say(v, EngineSetting::DraftTokens, tokens + 1);
   }
   say_adapters(v, q);
   return v;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/program/work.h"
+#include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
 
 namespace moeplan {
@@ -59,7 +60,7 @@ class Planner {
   Count devices() const { return q_.layout.pp; }
 
   MemoryLedger ledger_for(const RankClass& c) const {
-    const Program p = lower(plan_, q_.runtime, lower_options(plan_, q_), c, Phase::Prefill);
+    const Program p = lower_question(plan_, q_, lower_options(plan_, q_), c);
     return planned_ledger(plan_, q_, p);
   }
 
