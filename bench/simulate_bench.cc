@@ -22,7 +22,8 @@ struct Deployment {
     d.runtime = catalog.runtime("sglang");
     const ClusterSpec cluster = usual_cluster(catalog, device);
     const DeviceSpec& spec = cluster.devices.front();
-    d.device = {.device = spec.id, .capacity = spec.memory.value - spec.unallocatable.value};
+    d.device.device = spec.id;
+    d.device.capacity = spec.memory.value - spec.unallocatable.value;
     d.layout = layout;
     d.workload = {.context = 8192, .sequences = 1};
     plan = plan_model(d.model, d.formats, "native");

@@ -250,7 +250,7 @@ std::vector<BudgetedLedger> folded_ledgers(const ModelPlan& plan, const FitQuest
   for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement)) {
     const Holdback& held = holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()];
     const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
-    ledgers.push_back({.folded = fold(program, admission_of(q), allowances_of(q, plan.weights), held),
+    ledgers.push_back({.folded = fold(program, admission_of(q), allowances_of(q, plan), held),
                        .budget = device_of_stage(q, c.first_stage).capacity - held.fixed});
   }
   return ledgers;
