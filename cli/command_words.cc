@@ -50,7 +50,7 @@ WordList names_of(std::string_view verb) {
 }
 
 // One word of a usage line: "MODEL", "NAME|FILE", "bash|zsh|fish".
-Place place_of(std::string_view verb, std::string_view word) {
+WordPlace place_of(std::string_view verb, std::string_view word) {
   if (word == "MODEL") return {WordList::Models, true};
   if (word == "FILE") return {WordList::None, true};
   if (word == "NAME") return {names_of(verb), false};
@@ -161,7 +161,7 @@ std::vector<CommandWords> command_words() {
   return commands;
 }
 
-Place value_of(const Option& option) {
+WordPlace value_of(const Option& option) {
   const OptionWords* words = find_words(option);
   if (words == nullptr) return {};
   return {words->words, words->files || words->words == WordList::Files};

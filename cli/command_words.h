@@ -37,7 +37,7 @@ std::string_view name_of(WordList list);
 std::vector<std::string> words_of(WordList list, const Catalog& catalog);
 
 // Words of a list, files, or both.
-struct Place {
+struct WordPlace {
   WordList words = WordList::None;
   bool files = false;
 };
@@ -45,7 +45,7 @@ struct Place {
 // "show NAME|FILE" of `models`; a command without actions has one without a name.
 struct Action {
   std::string name;
-  std::vector<Place> places;
+  std::vector<WordPlace> places;
 };
 
 struct CommandWords {
@@ -59,7 +59,7 @@ struct CommandWords {
 std::vector<CommandWords> command_words();
 
 // What completes the value of an option.
-Place value_of(const Option& option);
+WordPlace value_of(const Option& option);
 // Whether value_of() knows the option by name; numbers and sizes need not be known.
 bool has_listed_value(const Option& option);
 

@@ -28,7 +28,7 @@ std::string option_words(const std::vector<Option>& options) {
 }
 
 // The lists a place offers, for _moeplan_offer: "models files".
-std::string offers(const Place& place) {
+std::string offers(const WordPlace& place) {
   std::string names;
   if (place.words != WordList::None && place.words != WordList::Files) names = name_of(place.words);
   if (place.files) names += names.empty() ? "files" : " files";

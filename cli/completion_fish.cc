@@ -17,7 +17,7 @@ std::string fish_quoted(std::string_view text) {
   return quoted + "'";
 }
 
-std::string offers(const Place& place, const Catalog& catalog) {
+std::string offers(const WordPlace& place, const Catalog& catalog) {
   std::string text;
   const std::vector<std::string> words = words_of(place.words, catalog);
   if (!words.empty()) text += fmt::format(" -a '{}'", fmt::join(words, " "));
@@ -28,7 +28,7 @@ std::string offers(const Place& place, const Catalog& catalog) {
 std::string option_line(const CommandWords& command, const Option& option, const Catalog& catalog) {
   std::string line = fmt::format("complete -c moeplan -n '__moeplan_in {}' -l {}", command.name, option.name);
   if (option.letter != 0) line += fmt::format(" -s {}", option.letter);
-  const Place value = value_of(option);
+  const WordPlace value = value_of(option);
   if (!option.value.empty()) line += (value.files ? " -r" : " -x") + offers(value, catalog);
   const std::string help =
       option.same_as.empty() ? std::string(option.help) : fmt::format("another name for --{}", option.same_as);

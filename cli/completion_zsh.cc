@@ -17,7 +17,7 @@ std::string spec_text(std::string_view text) {
   return out;
 }
 
-std::string completer(const Place& place) {
+std::string completer(const WordPlace& place) {
   if (place.words == WordList::Directories) return "_files -/";
   if (place.words == WordList::None || place.words == WordList::Files) return place.files ? "_files" : " ";
   return fmt::format("_moeplan_{}{}", name_of(place.words), place.files ? "_or_files" : "");
