@@ -20,6 +20,10 @@ std::string canonical_name(std::span<const Option> options, const std::string& n
   return name;
 }
 
+bool adds_up(std::span<const Option> options, const std::string& name) {
+  return std::any_of(options.begin(), options.end(), [&name](const Option& o) { return o.name == name && o.adds_up; });
+}
+
 }  // namespace
 
 void throw_usage(std::string_view option, std::string found, std::string expected, std::string hint) {
@@ -43,6 +47,10 @@ Arguments::Arguments(std::span<const Option> options, const std::vector<std::str
   positionals_ = std::move(parsed.positionals);
   for (ParsedOption& option : parsed.options) {
     const std::string name = canonical_name(options, option.name);
+    if (values_.contains(name) && adds_up(options, name)) {
+      values_[name] += "," + option.value;
+      continue;
+    }
     if (values_.contains(name)) {
       const std::string other = name == option.name ? "" : " (--" + option.name + " is another name for it)";
       throw_usage(name, "the option twice" + other, "it once");

@@ -20,6 +20,7 @@ struct Option {
   std::string_view help;
   std::string_view same_as = "";  // another name of this option
   char letter = 0;                // "-o"
+  bool adds_up = false;           // given twice, values are joined by commas
 };
 
 class Arguments {

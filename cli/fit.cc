@@ -14,6 +14,7 @@
 #include "cli/hardware_argument.h"
 #include "cli/layout_argument.h"
 #include "cli/model_argument.h"
+#include "cli/placement_argument.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/fit.h"
@@ -31,7 +32,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 36> kOptions = {{
+constexpr std::array<Option, 43> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -56,6 +57,16 @@ constexpr std::array<Option, 36> kOptions = {{
     {"replicas", "N", "independent copies of the model"},
     {"n-cpu-moe", "N",
      "experts of layers 0 to N-1 live in host memory (as in llama.cpp; layers without experts count)"},
+    {"cpu-moe", "", "all experts live in host memory"},
+    {"tensor-split", "LIST", "share of the layers of each device, as in llama.cpp, e.g. 3,1"},
+    {"ts", "LIST", "", "tensor-split"},
+    {"override-tensor", "PATTERN=DEVICE",
+     "experts go to CPU, CUDA0, ... by GGUF tensor name, as in llama.cpp: "
+     "\"blk\\.1[0-9]\\.ffn_.*_exps=CPU\"; several by commas, the first match decides",
+     "", 0, true},
+    {"ot", "PATTERN=DEVICE", "", "override-tensor"},
+    {"ssd", "SIZE", "room on a drive of the host: what its memory cannot hold is read from there"},
+    {"ssd-bandwidth", "RATE", "of reading that drive, e.g. 7GB/s"},
     {"mtp", "", "the multi-token-prediction module of the model is loaded"},
     {"lora", "SPEC",
      "LoRA adapters: rank=16[,count=2][,targets=attention|q_proj,...][,format=F], or adapter_config.json"},
@@ -206,17 +217,23 @@ void set_load(Asked& asked, const Arguments& arguments, const Session& session) 
 // DDR5-5600 on two channels, as desktops have it; facts of the laptop-16gb profile.
 constexpr BytesPerSecond kDesktopHost = BytesPerSecond::from_base(89.6e9);
 
+std::optional<BytesPerSecond> rate_of(const Arguments& arguments, const char* option) {
+  const std::optional<std::string> asked = arguments.text(option);
+  if (!asked) return std::nullopt;
+  try {
+    return parse_quantity<Dim{.byte = 1, .second = -1}>(*asked);
+  } catch (const UnitTextError& error) {
+    throw_usage(option, in_quotes(*asked), error.expected(), error.reason());
+  }
+}
+
 // Of the whole host: what the node says, else its sockets; a desktop's where a consumer
 // card is named without a machine around it.
 TierRate host_rate(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
                    FitOrigins& origins) {
   TierRate rate;
-  if (const std::optional<std::string> asked = arguments.text("host-bandwidth")) {
-    try {
-      rate.peak = parse_quantity<Dim{.byte = 1, .second = -1}>(*asked);
-    } catch (const UnitTextError& error) {
-      throw_usage("host-bandwidth", in_quotes(*asked), error.expected(), error.reason());
-    }
+  if (const std::optional<BytesPerSecond> asked = rate_of(arguments, "host-bandwidth")) {
+    rate.peak = *asked;
     return rate;
   }
   if (hardware.node && hardware.node->host_dram_bandwidth) {
@@ -230,13 +247,41 @@ TierRate host_rate(const Catalog& catalog, const Arguments& arguments, const Har
   return rate;
 }
 
+// A PCIe 4.0 drive reading in sequence; recalled.
+constexpr BytesPerSecond kUsualSsd = BytesPerSecond::from_base(7e9);
+
+// The drives of the node, or what --ssd says.
+void set_ssd(Asked& asked, const Arguments& arguments, const HardwareChoice& hardware) {
+  FitQuestion& q = asked.question;
+  if (hardware.node && !hardware.node->ssds.empty()) {
+    q.device.ssd = Bytes(0);
+    for (const SsdSpec& ssd : hardware.node->ssds) {
+      *q.device.ssd += ssd.bytes.value * ssd.count;
+      q.rates.ssd.peak = q.rates.ssd.peak + static_cast<double>(ssd.count) * ssd.read_bandwidth.value;
+    }
+  }
+  const std::optional<BytesPerSecond> rate = rate_of(arguments, "ssd-bandwidth");
+  const std::optional<Bytes> size = arguments.bytes("ssd", Bytes(1));
+  if ((size || rate) && (!q.runtime.host_offload || hardware.host_is_device))
+    throw_usage(size ? "ssd" : "ssd-bandwidth",
+                fmt::format("it with {} on {}", q.runtime.id, hardware.name.empty() ? "this device" : hardware.name),
+                "a runtime that runs experts from the host, beside devices with their own memory");
+  if (size) {
+    q.device.ssd = *size;
+    asked.origins.ssd_rate_assumed = !rate && !q.rates.ssd.known();
+    if (asked.origins.ssd_rate_assumed) q.rates.ssd.peak = kUsualSsd;
+  }
+  if (rate && !q.device.ssd) throw_usage("ssd-bandwidth", "it without a drive", "--ssd SIZE beside it");
+  if (rate) q.rates.ssd.peak = *rate;
+}
+
 void set_rates(Asked& asked, const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware) {
   TierRates& rates = asked.question.rates;
   if (hardware.device) rates.device.peak = hardware.device->bandwidth.value;
+  for (const DeviceSpec& device : hardware.mixed)  // where unlike devices do like work
+    rates.device.peak = std::min(rates.device.peak, device.bandwidth.value);
   rates.host = host_rate(catalog, arguments, hardware, asked.origins);
-  if (hardware.node)
-    for (const SsdSpec& ssd : hardware.node->ssds)
-      rates.ssd.peak = rates.ssd.peak + static_cast<double>(ssd.count) * ssd.read_bandwidth.value;
+  set_ssd(asked, arguments, hardware);
 }
 
 std::optional<double> memory_fraction(const Arguments& arguments) {
@@ -304,20 +349,25 @@ void set_flash_attention(Asked& asked, const Arguments& arguments) {
 
 void set_host_experts(Asked& asked, const Arguments& arguments, const Session& session) {
   FitQuestion& q = asked.question;
-  const std::optional<Count> layers =
+  std::optional<Count> layers =
       agreed("n-cpu-moe", arguments.count("n-cpu-moe", 0, 100'000), asked.engine.host_expert_layers);
+  if (arguments.has("cpu-moe")) {
+    if (layers) throw_usage("cpu-moe", "it beside --n-cpu-moe", "one of them");
+    layers = layer_count(q.model);
+  }
   if (!layers) return;
-  if (!has_experts(q.model)) throw_usage("n-cpu-moe", "it with " + q.model.id, "a model with experts");
+  const char* const option = arguments.has("cpu-moe") ? "cpu-moe" : "n-cpu-moe";
+  if (!has_experts(q.model)) throw_usage(option, "it with " + q.model.id, "a model with experts");
   q.host_expert_layers = std::min(*layers, layer_count(q.model));
   if (q.host_expert_layers < *layers)
     session.warn(
         fmt::format("--n-cpu-moe {}: {} has {} layers, all are taken", *layers, q.model.id, q.host_expert_layers));
   if (q.host_expert_layers == 0) return;
   if (!q.runtime.host_offload)
-    throw_usage("n-cpu-moe", "it with " + q.runtime.id,
+    throw_usage(option, "it with " + q.runtime.id,
                 "a runtime that can run experts from host memory, e.g. --runtime llama.cpp");
   if (q.device.host_is_device)
-    throw_usage("n-cpu-moe", "it on " + asked.origins.hardware, "hardware whose host has its own memory",
+    throw_usage(option, "it on " + asked.origins.hardware, "hardware whose host has its own memory",
                 "CPU and GPU share one memory there: moving experts frees nothing");
 }
 
@@ -389,15 +439,20 @@ Asked ask_deployment(Session& session, const Arguments& arguments) {
   set_imbalance(q, arguments);
   set_host_experts(asked, arguments, session);
   set_load(asked, arguments, session);
-  // Only the layout is open from here on.
-  const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus(), asked.engine);
-  q.layout = layout.layout;
-  asked.origins.chosen_layout = layout.chosen;
+  // Only the layout and what lies where are open from here on.
+  const PlacementChoice placement = read_placement(arguments, asked.engine);
+  for (const std::string& warning : set_mixed_devices(q, arguments, hardware, asked.engine)) session.warn(warning);
+  if (q.mixed.empty()) {
+    const LayoutChoice layout = choose_layout_from(arguments, q, hardware.default_gpus(), asked.engine);
+    q.layout = layout.layout;
+    asked.origins.chosen_layout = layout.chosen;
+  }
   check_adapter(q);
   check_draft(q);
   warn_of_draft(q, session);
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
+  asked.origins.chosen_placement = set_placement(q, placement);
   for (const std::string& warning : hardware.warnings) session.warn(warning);
   asked.hardware = hardware;
   return asked;
@@ -413,6 +468,11 @@ int run_list(Session& session, const Arguments& arguments) {
   set_machine(asked, session.catalog(), arguments, hardware);
   set_load(asked, arguments, session);
   const Count gpus = arguments.count("gpus", 1, kMostGpus).value_or(hardware.default_gpus());
+  if (!hardware.mixed.empty())
+    session.warn(
+        fmt::format("here each device of {} counts as the smallest, {}; name a model to have its layers dealt "
+                    "by device",
+                    hardware.name, hardware.device->id));
   asked.question.layout.pp = gpus;  // how many there are; each model gets its own layout
   set_host_memory(asked.question, hardware);
   for (const std::string& warning : hardware.warnings) session.warn(warning);

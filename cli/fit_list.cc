@@ -15,9 +15,30 @@ constexpr Count kMostRows = 100'000;
 }  // namespace
 
 void refuse_options_of_a_model(const Arguments& arguments) {
-  for (const char* option : {"tp", "attention-dp", "moe-tp", "ep", "pp", "replicas", "n-cpu-moe", "mtp",
-                             "dispatch-tokens", "strict-margin", "budget-gpus", "imbalance", "engine-flags",
-                             "memory-fraction", "lora", "draft", "draft-weights", "draft-tokens", "flash-attn"})
+  for (const char* option : {"tp",
+                             "attention-dp",
+                             "moe-tp",
+                             "ep",
+                             "pp",
+                             "replicas",
+                             "n-cpu-moe",
+                             "mtp",
+                             "dispatch-tokens",
+                             "strict-margin",
+                             "budget-gpus",
+                             "imbalance",
+                             "engine-flags",
+                             "memory-fraction",
+                             "lora",
+                             "draft",
+                             "draft-weights",
+                             "draft-tokens",
+                             "flash-attn",
+                             "cpu-moe",
+                             "tensor-split",
+                             "override-tensor",
+                             "ssd",
+                             "ssd-bandwidth"})
     if (arguments.has(option))
       throw_usage(option, "it without a model", "a MODEL before the options",
                   "without one, each model is placed in the way that suits it");

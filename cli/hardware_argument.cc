@@ -105,6 +105,49 @@ void use_host(HardwareChoice& choice, const Arguments& arguments) {
   if (asked) choice.host_per_node = asked;
 }
 
+constexpr Count kMostMixed = 64;
+
+void add_mixed(HardwareChoice& choice, const DeviceSpec& device, Count count) {
+  if (count < 1 || count + static_cast<Count>(choice.mixed.size()) > kMostMixed)
+    throw_usage("hardware", fmt::format("{} of {}", count, device.id),
+                fmt::format("1 to {} devices in a machine of unlike ones", kMostMixed));
+  choice.mixed.insert(choice.mixed.end(), static_cast<std::size_t>(count), device);
+}
+
+// "2xrtx-3090+rtx-4090": devices in one machine, in this order.
+void read_mixed(HardwareChoice& choice, const Catalog& catalog, const std::string& name) {
+  std::size_t begin = 0;
+  while (begin <= name.size()) {
+    const std::size_t end = std::min(name.find('+', begin), name.size());
+    std::string part = name.substr(begin, end - begin);
+    begin = end + 1;
+    const std::size_t x = part.find('x');
+    std::optional<Count> count = x == std::string::npos ? std::nullopt : parse_count(part.substr(0, x));
+    if (count) part = part.substr(x + 1);
+    const DeviceSpec device = catalog.device(part);
+    add_mixed(choice, device, count.value_or(1));
+    choice.name +=
+        (choice.name.empty() ? "" : "+") + (count.value_or(1) > 1 ? fmt::format("{}x", *count) : "") + device.id;
+  }
+}
+
+void use_smallest(HardwareChoice& choice, std::optional<Bytes> memory) {
+  if (memory) throw_usage("memory", "it with unlike devices", "the devices' own memory");
+  const auto capacity = [](const DeviceSpec& d) { return d.memory.value - d.unallocatable.value; };
+  choice.device =
+      *std::min_element(choice.mixed.begin(), choice.mixed.end(),
+                        [&capacity](const DeviceSpec& a, const DeviceSpec& b) { return capacity(a) < capacity(b); });
+  const bool alike = std::all_of(choice.mixed.begin(), choice.mixed.end(),
+                                 [&choice](const DeviceSpec& d) { return d.id == choice.mixed.front().id; });
+  for (const DeviceSpec& device : choice.mixed)
+    if (!device.working_sets.empty() || device.device_class == DeviceClass::Cpu ||
+        device.device_class == DeviceClass::IntegratedGpu)
+      throw_usage("hardware", device.id + " beside other devices", "devices with memory of their own");
+  if (alike)
+    throw_usage("hardware", in_quotes(choice.name), "unlike devices",
+                fmt::format("like ones are --hardware {} --gpus {}", choice.mixed.front().id, choice.mixed.size()));
+}
+
 }  // namespace
 
 bool HardwareChoice::is_shared() const {
@@ -113,12 +156,15 @@ bool HardwareChoice::is_shared() const {
 }
 
 Count HardwareChoice::default_gpus() const {
+  if (!mixed.empty()) return static_cast<Count>(mixed.size());
   if (!node) return 1;
   // A torus is a pod of many machines, not something one asks for by naming one.
   return scaleup && scaleup->is_crossbar() ? std::max(node->devices(), scaleup->domain) : node->devices();
 }
 
-Count HardwareChoice::node_devices(Count gpus) const { return node ? node->devices() : gpus; }
+Count HardwareChoice::node_devices(Count gpus) const {
+  return !mixed.empty() ? static_cast<Count>(mixed.size()) : node ? node->devices() : gpus;
+}
 
 HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments) {
   HardwareChoice choice;
@@ -134,14 +180,20 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
       choice.scaleup = loaded.cluster.scaleup;
       choice.device = loaded.cluster.devices.front();
       choice.warnings = loaded.warnings;
+      if (choice.node && choice.node->is_mixed())
+        for (std::size_t g = 0; g < choice.node->groups.size(); ++g)
+          add_mixed(choice, loaded.cluster.devices[g], choice.node->groups[g].count);
+    } else if (!catalog.knows_node(*name) && name->find('+') != std::string::npos) {
+      read_mixed(choice, catalog, *name);
     } else {
       if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
       if (choice.node && !choice.node->scaleup.empty()) choice.scaleup = catalog.scaleup(choice.node->scaleup);
       choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);
+      if (choice.node && choice.node->is_mixed())
+        for (const NodeGroup& group : choice.node->groups) add_mixed(choice, catalog.device(group.device), group.count);
     }
-    if (choice.node && choice.node->is_mixed())
-      throw_usage("hardware", choice.node->id + " with its unequal devices", "a machine with devices of one kind");
-    choice.name = choice.node ? choice.node->id : choice.device->id;
+    if (choice.name.empty()) choice.name = choice.node ? choice.node->id : choice.device->id;
+    if (!choice.mixed.empty()) use_smallest(choice, memory);
     use_device(choice, memory);
     use_gpu_limit(choice, arguments);
   } else {

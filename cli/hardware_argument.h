@@ -14,6 +14,7 @@ namespace moeplan {
 struct HardwareChoice {
   std::string name;  // as found in the catalogue; "" = a bare --memory
   std::optional<DeviceSpec> device;
+  std::vector<DeviceSpec> mixed;  // of a machine with unlike devices, in order; `device` is then the smallest
   std::optional<NodeSpec> node;
   std::optional<ScaleupSpec> scaleup;  // the fast fabric of the node
   Bytes visible;                       // to the driver, of one device

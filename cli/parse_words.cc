@@ -6,6 +6,8 @@
 
 #include <boost/program_options.hpp>
 
+#include <algorithm>
+
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 
@@ -59,6 +61,22 @@ std::string nearest_option(std::string_view name, std::span<const Option> option
   throw InputError(ErrorKind::Usage, problem);
 }
 
+// "-ot" of an option whose other name is "ot" -> "--ot".
+std::vector<std::string> with_two_dashes(std::span<const Option> options, const std::vector<std::string>& words) {
+  std::vector<std::string> result;
+  bool ended = false;
+  for (const std::string& word : words) {
+    ended = ended || word == "--";
+    const std::string_view name = std::string_view(word).substr(0, word.find('='));
+    const bool other_name = !ended && name.size() == 3 && name[0] == '-' && name[1] != '-' &&
+                            std::any_of(options.begin(), options.end(), [name](const Option& o) {
+                              return !o.same_as.empty() && o.name == name.substr(1);
+                            });
+    result.push_back(other_name ? "-" + word : word);
+  }
+  return result;
+}
+
 }  // namespace
 
 ParsedWords parse_words(std::span<const Option> options, const std::vector<std::string>& words) {
@@ -68,8 +86,11 @@ ParsedWords parse_words(std::span<const Option> options, const std::vector<std::
   ParsedWords parsed;
   try {
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    const po::parsed_options found =
-        po::command_line_parser(words).options(description).positional(positional).style(style).run();
+    const po::parsed_options found = po::command_line_parser(with_two_dashes(options, words))
+                                         .options(description)
+                                         .positional(positional)
+                                         .style(style)
+                                         .run();
     for (const po::option& option : found.options) {
       if (option.string_key == kPositionals)
         parsed.positionals.insert(parsed.positionals.end(), option.value.begin(), option.value.end());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command-line grammar: --name VALUE, --name=VALUE, -o VALUE, "--" ends options.
+// The command-line grammar: --name VALUE, --name=VALUE, -o VALUE, "--" ends options;
+// other names of two letters may stand after one dash, as engines write them: -ts, -ot.
 #pragma once
 
 #include <span>

@@ -27,6 +27,8 @@ struct FitOrigins {
   bool default_kv = false;
   bool default_context = false;
   bool default_sequences = false;
+  bool chosen_placement = false;   // nobody said which layers lie where
+  bool ssd_rate_assumed = false;   // a drive of 7 GB/s
   bool host_rate_assumed = false;  // bandwidth of host memory: a desktop's
 };
 

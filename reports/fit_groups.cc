@@ -99,6 +99,19 @@ std::vector<std::string> assumptions_of(const FitReport& report, Detail detail) 
         fmt::format("Activations of experts are for a rank that gets {:g} times the mean of the routed rows, at most "
                     "what its experts can be given; the default is balanced routing.",
                     f.question.imbalance));
+  if (report.origins.ssd_rate_assumed && f.ssd_bytes > Bytes(0))
+    notes.push_back("The drive is taken to read 7 GB/s in sequence (a PCIe 4.0 drive, recalled): --ssd-bandwidth.");
+  if (f.ssd_bytes > Bytes(0))
+    notes.push_back(
+        "What is paged is read anew when used; a system that evicts what it needs next reads all experts of "
+        "the host from SSD each step, and the low end of the speed counts that.");
+  if (!f.question.mixed.empty())
+    notes.push_back(
+        std::string(report.origins.chosen_placement
+                        ? "Layers are dealt to the devices so that a decode step takes least by bandwidth"
+                        : "Layers are dealt to the devices as asked, or else in proportion to their memory") +
+        "; devices count in the order of the machine (CUDA_DEVICE_ORDER=PCI_BUS_ID, else CUDA puts the fastest "
+        "first).");
   if (report.origins.host_rate_assumed && f.question.runtime.host_offload)
     notes.push_back("Host memory is taken as a desktop's, 89.6 GB/s (two channels of DDR5-5600): --host-bandwidth.");
   if (!report.origins.ignored_flags.empty())

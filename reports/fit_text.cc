@@ -30,6 +30,14 @@ Phrase hardware_phrase(const FitReport& report) {
   const FitQuestion& q = report.result.question;
   const FitOrigins& o = report.origins;
   Phrase p;
+  if (!q.mixed.empty()) {
+    p.push_back(o.hardware + ": ");
+    for (std::size_t i = 0; i < q.mixed.size(); ++i)
+      p.insert(p.end(), {std::string(i == 0 ? "" : ", "), q.mixed[i].capacity - q.mixed[i].reserve,
+                         fmt::format("{} on gpu{} {}", i == 0 ? " of budget" : "", i, q.mixed[i].device)});
+    p.push_back(std::string(" (out of reach and reserve taken off)"));
+    return p;
+  }
   const bool several = q.layout.gpus() > 1;
   p.push_back(q.device.device.empty() ? plural(q.layout.gpus(), "device")
                                       : fmt::format("{} x {}", q.layout.gpus(), q.device.device));
@@ -195,12 +203,19 @@ Phrase basis_of(const FitResult& f, const LineGroup& group) {
 // The tightest class and the roomiest; every class when asked.
 std::vector<DeviceGroup> shown_groups(const FitResult& f, Detail detail) {
   std::vector<DeviceGroup> all = device_groups(f);
-  if (all.size() <= 2 || detail != Detail::Normal) return all;
+  constexpr std::size_t kMostMixed = 4;  // unlike devices all show
+  const std::size_t most = f.question.mixed.empty() ? 2 : kMostMixed;
+  if (all.size() <= most || detail != Detail::Normal) return all;
   std::vector<DeviceGroup> shown;
   for (const RankResult* wanted : {&f.ranks.front(), &f.ranks.back()})
     for (const DeviceGroup& group : all)
       if (group.rank == wanted) shown.push_back(group);
   return shown;
+}
+
+// "gpu0", or "gpu0 rtx-4090" where devices differ.
+std::string name_of(const FitResult& f, const DeviceGroup& group) {
+  return f.question.mixed.empty() ? group.id : group.id + " " + group.rank->device;
 }
 
 std::string table_caption(const FitResult& f, const std::vector<DeviceGroup>& shown) {
@@ -216,7 +231,7 @@ std::string table_caption(const FitResult& f, const std::vector<DeviceGroup>& sh
   if (shown.size() == kinds) {
     const auto tightest =
         std::find_if(shown.begin(), shown.end(), [&f](const DeviceGroup& g) { return g.rank == &f.ranks.front(); });
-    return fmt::format("memory of each device; {} is the tightest and decides", tightest->id);
+    return fmt::format("memory of each device; {} is the tightest and decides", name_of(f, *tightest));
   }
   return fmt::format("memory of each device: of {} kinds of ranks the tightest ({}) and the roomiest ({})", kinds,
                      shown[0].id, shown[1].id);
@@ -231,7 +246,6 @@ std::string reserve_words(const FitQuestion& q) {
 }
 
 void add_summary_rows(Table& table, const FitResult& f, const std::vector<DeviceGroup>& shown) {
-  const DeviceBudget& device = f.question.device;
   Row total{{Phrase{"total"}}, Tone::Strong};
   Row budget{{Phrase{"budget"}}, Tone::Plain};
   Row left{{Phrase{"left over"}}, f.margin < Bytes(0) ? Tone::Bad : Tone::Plain};
@@ -245,7 +259,8 @@ void add_summary_rows(Table& table, const FitResult& f, const std::vector<Device
     total.cells.push_back({});
   else
     total.cells.push_back({"between ", BytesRange{worst.low, worst.high}});
-  budget.cells.push_back({device.capacity, " for programs - ", f.ranks.front().held, " " + reserve_words(f.question)});
+  budget.cells.push_back(
+      {f.ranks.front().capacity, " for programs - ", f.ranks.front().held, " " + reserve_words(f.question)});
   left.cells.push_back({});
   table.rows.insert(table.rows.end(), {total, budget, left});
 }
@@ -256,7 +271,7 @@ Table memory_table(const FitReport& report, Detail detail) {
   Table table;
   table.caption = table_caption(f, shown);
   table.columns.push_back({"line", "line", true, 0});
-  for (const DeviceGroup& group : shown) table.columns.push_back({group.id + "_bytes", group.id, false, 0});
+  for (const DeviceGroup& group : shown) table.columns.push_back({group.id + "_bytes", name_of(f, group), false, 0});
   table.columns.push_back({"basis", "basis", true, 1});
   for (const LineGroup& group : line_groups(shown, detail == Detail::Normal)) {
     Row row{{Phrase{group.name}}, Tone::Plain};
@@ -295,11 +310,22 @@ KeyValue verdict_line(const FitResult& f) {
             {"YES: fits with ", f.margin,
              (f.ranks.size() > 1 ? " to spare on the tightest device; " : " to spare; ") + chance_text(f.probability)},
             Tone::Good};
+  if (f.verdict == Verdict::Tight && f.margin >= f.uncertainty && f.host_margin < Bytes(f.host_spread.above))
+    return {"verdict",
+            {"TIGHT: host memory has ", f.host_margin, " to spare, less than the estimate's own uncertainty of ",
+             Bytes(f.host_spread.above), "; " + chance_text(f.probability)},
+            Tone::Caution};
   if (f.verdict == Verdict::Tight)
     return {"verdict",
             {"TIGHT: fits with ", f.margin, " to spare, less than the estimate's own uncertainty of ", f.uncertainty,
              "; " + chance_text(f.probability)},
             Tone::Caution};
+  const Bytes drive = f.question.device.ssd.value_or(Bytes(0));
+  if (f.ssd_bytes > drive)
+    return {
+        "verdict",
+        {"NO: ", f.ssd_bytes, " of weights go neither into device nor host memory, and the drive has room for ", drive},
+        Tone::Bad};
   if (f.host_short)
     return {"verdict",
             {"NO: " + host_content(f) + " need ", f.host_bytes, " of host memory, there are ", *f.question.device.host},
@@ -387,10 +413,14 @@ KeyValues verdict_of(const FitReport& report) {
     Phrase host = {host_content(f) + ": ", f.host_bytes};
     if (device.host)
       host.insert(host.end(), {" of ", *device.host});
-    else if (f.question.host_expert_layers > 0)
+    else if (f.question.host_expert_layers > 0 || !f.question.placement.experts.empty())
       host.push_back(std::string("; its size is not known, give it with --host-memory"));
     block.entries.push_back({"host", host});
   }
+  if (f.ssd_bytes > Bytes(0))
+    block.entries.push_back({"ssd",
+                             {f.ssd_bytes, " of weights do not fit into host memory and are read from SSD when used"},
+                             Tone::Caution});
   block.entries.push_back(context_line(report));
   block.entries.push_back(sequences_line(report));
   if (f.verdict != Verdict::No && report.decode.known()) block.entries.push_back(decode_line(report));
@@ -417,8 +447,10 @@ void add_changes(Document& document, const FitReport& report) {
   }
   Table table;
   table.caption = "ways to make it fit, smallest change first";
-  const bool uses_host = std::any_of(report.changes.fitting.begin(), report.changes.fitting.end(),
-                                     [](const Change& c) { return c.result.question.host_expert_layers > 0; });
+  const bool uses_host = std::any_of(report.changes.fitting.begin(), report.changes.fitting.end(), [](const Change& c) {
+    const FitQuestion& q = c.result.question;
+    return q.host_expert_layers > 0 || !q.placement.experts.empty();
+  });
   if (uses_host && !report.result.question.device.host)
     table.caption += " (how much host memory there is, say with --host-memory)";
   table.columns = {{"rank", "#", false, 0},
@@ -478,8 +510,10 @@ void add_explanations(Document& document, const FitResult& f) {
       const Explanation why = explain_line(f, *group.rank, line);
       Table table;
       table.caption = fmt::format("{}, {}{}: {}{}{}", group.id, name_of_line(line),
-                                  line.place == Place::Host ? " in host memory" : "", why.basis,
-                                  why.source.empty() ? "" : "; source: ", why.source);
+                                  line.place == Place::Host  ? " in host memory"
+                                  : line.place == Place::Ssd ? " on SSD"
+                                                             : "",
+                                  why.basis, why.source.empty() ? "" : "; source: ", why.source);
       table.columns = {{"tensor", "tensor", true, 0}, {"bytes", "size", false, 0}, {"formula", "formula", true, 0}};
       for (const ExplainedTensor& t : explain_tensors(f, *group.rank, line))
         table.rows.push_back({{{t.name}, {t.bytes}, {t.formula}}, Tone::Plain});
@@ -515,7 +549,7 @@ Document tabulate_fit(const FitReport& report) {
       const Explanation why = explain_line(f, *group.rank, line);
       table.rows.push_back({{{group.id},
                              {group.count},
-                             {line.place == Place::Host ? "host" : "device"},
+                             {std::string(word_of(line.place))},
                              {std::string(ledger_kind(line.cls, line.part, line.owner))},
                              {line.bytes},
                              {line.low},

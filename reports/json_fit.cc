@@ -36,6 +36,11 @@ void write_hardware(JsonWriter& out, const FitReport& report) {
     out.value(q.device.host->count());
   else
     out.null();
+  out.key("ssd_bytes");
+  if (q.device.ssd)
+    out.value(q.device.ssd->count());
+  else
+    out.null();
   out.member("host_is_device", q.device.host_is_device);
   out.end_object();
 }
@@ -87,7 +92,7 @@ void write_items(JsonWriter& out, const FitResult& f, const RankResult& rank, Pl
     out.member("low_bytes", line.low.count()).member("high_bytes", line.high.count());
     out.member("basis", why.basis).member("formula", why.formula);
     if (!why.source.empty()) out.member("source", why.source);
-    if (place == Place::Host) out.member("place", "host");
+    if (place != Place::Device) out.member("place", word_of(place));
     if (terms) write_terms(out, f, rank, line);
     out.end_object();
   }
@@ -99,7 +104,7 @@ void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
   for (const DeviceGroup& group : device_groups(f)) {
     const RankResult& rank = *group.rank;
     out.begin_object();
-    out.member("id", group.id).member("count", group.count);
+    out.member("id", group.id).member("device", rank.device).member("count", group.count);
     out.member("budget_bytes", rank.budget().count()).member("total_bytes", rank.ledger.total.count());
     out.member("low_bytes", rank.ledger.low.count()).member("high_bytes", rank.ledger.high.count());
     out.member("margin_bytes", rank.margin.count());
@@ -109,6 +114,11 @@ void write_devices(JsonWriter& out, const FitResult& f, bool terms) {
       out.member("host_total_bytes", rank.ledger.host.count());
       out.key("host_items");
       write_items(out, f, rank, Place::Host, terms);
+    }
+    if (rank.ledger.ssd != Bytes(0)) {
+      out.member("ssd_total_bytes", rank.ledger.ssd.count());
+      out.key("ssd_items");
+      write_items(out, f, rank, Place::Ssd, terms);
     }
     out.end_object();
   }
@@ -190,6 +200,9 @@ void write_decode(JsonWriter& out, const DecodeFloor& decode) {
   }
   out.begin_object();
   out.member("value", decode.value).member("low", decode.low).member("high", decode.high);
+  out.member("device_bytes_per_step", Count{std::llround(decode.touched.device)});
+  out.member("host_bytes_per_step", Count{std::llround(decode.touched.host)});
+  out.member("ssd_bytes_per_step", Count{std::llround(decode.touched.ssd)});
   out.member("basis", "bandwidth bound");
   out.end_object();
 }
@@ -214,7 +227,8 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   write_draft(out, q);
   out.member("flash_attention", q.flash_attention);
   write_devices(out, f, terms);
-  out.member("host_bytes", f.host_bytes.count()).member("host_short", f.host_short);
+  out.member("host_bytes", f.host_bytes.count()).member("ssd_bytes", f.ssd_bytes.count());
+  out.member("host_short", f.host_short);
   write_headroom(out, f);
   write_decode(out, report.decode);
   write_solutions(out, report.changes.fitting);

@@ -6,7 +6,7 @@ namespace moeplan {
 const std::string_view kFitSchema = R"(  "type": "object",
   "required": ["schema", "verdict", "probability_fits", "margin_bytes", "uncertainty_bytes", "limiting", "model", "hardware",
                "layout", "runtime", "runtime_version", "weights", "kv", "context_tokens", "sequences", "imbalance", "lora", "draft", "flash_attention",
-               "devices", "host_bytes", "host_short", "headroom", "decode_tokens_per_s",
+               "devices", "host_bytes", "ssd_bytes", "host_short", "headroom", "decode_tokens_per_s",
                "solutions", "flags", "assumptions"],
   "additionalProperties": false,
   "properties": {
@@ -34,11 +34,11 @@ const std::string_view kFitSchema = R"(  "type": "object",
     "hardware": {
       "type": "object",
       "required": ["id", "device", "gpus", "visible_bytes", "unallocatable_bytes", "capacity_bytes",
-                   "reserve_bytes", "budget_bytes", "host_bytes", "host_is_device"],
+                   "reserve_bytes", "budget_bytes", "host_bytes", "ssd_bytes", "host_is_device"],
       "additionalProperties": false,
       "properties": {
         "id": {"type": "string"},
-        "device": {"type": "string"},
+        "device": {"type": "string", "description": "where devices differ, the smallest; devices[].device names each"},
         "gpus": {"type": "integer", "minimum": 1},
         "visible_bytes": {"$ref": "#/definitions/bytes"},
         "unallocatable_bytes": {"$ref": "#/definitions/bytes"},
@@ -46,6 +46,7 @@ const std::string_view kFitSchema = R"(  "type": "object",
         "reserve_bytes": {"$ref": "#/definitions/bytes"},
         "budget_bytes": {"$ref": "#/definitions/bytes"},
         "host_bytes": {"type": ["integer", "null"], "minimum": 0},
+        "ssd_bytes": {"type": ["integer", "null"], "minimum": 0},
         "host_is_device": {"type": "boolean"}
       }
     },
@@ -85,6 +86,7 @@ const std::string_view kFitSchema = R"(  "type": "object",
     "flash_attention": {"type": "boolean", "description": "false: attention scores lie in memory"},
     "devices": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/device"}},
     "host_bytes": {"type": "integer", "minimum": 0, "description": "weights in host memory, over all replicas"},
+    "ssd_bytes": {"type": "integer", "minimum": 0, "description": "weights beyond host memory, read from SSD when used"},
     "host_short": {"type": "boolean"},
     "headroom": {"$ref": "#/definitions/headroom"},
     "decode_tokens_per_s": {"$ref": "#/definitions/speed"},
@@ -202,17 +204,18 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
         "basis": {"$ref": "#/definitions/text"},
         "formula": {"type": "string"},
         "source": {"$ref": "#/definitions/text"},
-        "place": {"const": "host"},
+        "place": {"enum": ["host", "ssd"]},
         "terms": {"type": "array", "items": {"$ref": "#/definitions/term"}}
       }
     },
     "device": {
       "type": "object",
-      "required": ["id", "count", "budget_bytes", "total_bytes", "low_bytes", "high_bytes", "margin_bytes",
+      "required": ["id", "device", "count", "budget_bytes", "total_bytes", "low_bytes", "high_bytes", "margin_bytes",
                    "items"],
       "additionalProperties": false,
       "properties": {
         "id": {"type": "string", "minLength": 1, "description": "devices that hold the same: gpu0, gpu0-7; gpu0-7 x 2 replicas; stages 1-3, ranks with 4 experts, counted from 0"},
+        "device": {"type": "string", "description": "profile; empty for a bare --memory"},
         "count": {"type": "integer", "minimum": 1, "description": "over all replicas: counts sum to layout.gpus"},
         "budget_bytes": {"$ref": "#/definitions/bytes"},
         "total_bytes": {"type": "integer", "minimum": 0, "description": "the sum of items[].bytes"},
@@ -221,7 +224,9 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
         "margin_bytes": {"$ref": "#/definitions/difference_of_bytes"},
         "items": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/item"}},
         "host_total_bytes": {"$ref": "#/definitions/bytes"},
-        "host_items": {"type": "array", "items": {"$ref": "#/definitions/item"}}
+        "host_items": {"type": "array", "items": {"$ref": "#/definitions/item"}},
+        "ssd_total_bytes": {"$ref": "#/definitions/bytes"},
+        "ssd_items": {"type": "array", "items": {"$ref": "#/definitions/item"}}
       }
     },
     "headroom": {
@@ -240,12 +245,15 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
     "speed": {
       "type": ["object", "null"],
       "description": "tokens per second of the whole deployment, at most: the bytes a decode step touches over the bandwidth of the memory they lie in; null where a bandwidth is not known",
-      "required": ["value", "low", "high", "basis"],
+      "required": ["value", "low", "high", "device_bytes_per_step", "host_bytes_per_step", "ssd_bytes_per_step", "basis"],
       "additionalProperties": false,
       "properties": {
         "value": {"type": "number", "minimum": 0, "description": "at the effective bandwidth, else the peak"},
-        "low": {"type": "number", "minimum": 0, "description": "at a fifth of it: published single-stream runs reached 0.24 to 0.78"},
+        "low": {"type": "number", "minimum": 0, "description": "at a fifth of it: published single-stream runs reached 0.24 to 0.78; where experts are paged, with those of the host read from SSD too"},
         "high": {"type": "number", "minimum": 0, "description": "at the peak"},
+        "device_bytes_per_step": {"type": "integer", "minimum": 0, "description": "read in a decode step of one replica: of the slowest rank of every stage; of experts only those routed to"},
+        "host_bytes_per_step": {"type": "integer", "minimum": 0, "description": "over all ranks"},
+        "ssd_bytes_per_step": {"type": "integer", "minimum": 0, "description": "over all ranks"},
         "basis": {"const": "bandwidth bound"}
       }
     },

@@ -5,6 +5,8 @@
 
 #include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
+#include "sim/study/placement_plan.h"
+#include "sim/study/placement_words.h"
 
 namespace moeplan {
 namespace {
@@ -26,6 +28,7 @@ class ChangeSearch {
       : q_(question), base_(base), plan_(std::move(plan)) {}
 
   void layouts() {
+    if (has_placement()) return;
     const Count gpus = q_.layout.gpus() / q_.layout.replicas;
     FitQuestion q = q_;
     if (!first_fitting(plan_, q, preferred_layouts(q_, gpus), q_.layout.replicas)) return;
@@ -42,7 +45,7 @@ class ChangeSearch {
     q.memory_fraction.reset();
     q.device.reserve_asked = true;
     q.device.reserve = Bytes((kept + base_.margin).count() / step * step);
-    if (base_.host_short || q.device.reserve < least || q.device.reserve >= kept) return;
+    if (!q_.mixed.empty() || base_.host_short || q.device.reserve < least || q.device.reserve >= kept) return;
     const double share =
         lost_share(q.device.reserve.size().base(), kept.size().base()) * (kept.size() / q_.device.capacity.size());
     keep(ChangeKind::Reserve, "--reserve " + std::to_string(q.device.reserve.count() / kMiB.count()) + "MiB", share,
@@ -118,10 +121,23 @@ class ChangeSearch {
   void host_experts() {
     if (!host_helps()) return;
     FitQuestion q = q_;
-    if (!fewest_host_layers(plan_, q)) return;
+    std::string text;
+    if (has_placement()) {
+      const std::optional<Placement> placement = plan_placement(plan_, q_, true);
+      if (!placement || placement->experts.empty()) return;
+      text = describe_moved(*placement, plan_);
+      q.placement = *placement;
+      q.host_expert_layers = 0;
+    } else if (fewest_host_layers(plan_, q)) {
+      text = host_text(q.host_expert_layers);
+    } else {
+      return;
+    }
+    q = page_to_ssd(plan_, q);
     FitResult result = evaluate_planned(plan_, q);
-    const double share = result.host_bytes.size() / weight_bytes_of(base_).size();
-    keep(ChangeKind::HostExperts, host_text(q.host_expert_layers), share, std::move(result));
+    if (result.ssd_bytes > Bytes(0)) text += ", what it cannot hold on SSD";
+    const double share = (result.host_bytes + result.ssd_bytes).size() / weight_bytes_of(base_).size();
+    keep(ChangeKind::HostExperts, text, share, std::move(result));
   }
 
   void weight_formats() {
@@ -132,6 +148,9 @@ class ChangeSearch {
     for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
       const ModelPlan plan = plan_question(q_, *label);
       const bool smallest = std::next(label) == labels.rend();
+      q.placement = q_.placement;
+      q.host_expert_layers = q_.host_expert_layers;
+      if (base_.ssd_bytes > Bytes(0)) q = page_to_ssd(plan, q);
       if (!smallest && !fits_planned(plan, q)) continue;
       q.weights = *label;
       FitResult result = evaluate_planned(plan, q);
@@ -143,7 +162,7 @@ class ChangeSearch {
 
   void more_gpus() {
     const Count now = q_.layout.gpus() / q_.layout.replicas;
-    if (q_.device.host_is_device) return;  // a laptop is one device
+    if (q_.device.host_is_device || !q_.mixed.empty()) return;  // a laptop is one device; which one to add?
     const Count weights = weight_bytes_of(base_).count() - base_.host_bytes.count();
     const Count budget = std::max<Count>((q_.device.capacity - holdback_of(q_).fixed).count(), 1);
     // Beyond one node of 8, devices come by the node.
@@ -152,6 +171,7 @@ class ChangeSearch {
       // Weights alone bound the number from below; replicated ones only add to it.
       if (saturating_product(gpus, budget) < weights / q_.layout.ranks_per_stage()) continue;
       FitQuestion q = q_;
+      q.placement = {};
       const std::optional<Layout> layout = first_fitting(plan_, q, preferred_layouts(q_, gpus), q_.layout.replicas);
       if (!layout.has_value()) continue;
       FitResult result = evaluate_planned(plan_, q);
@@ -253,6 +273,8 @@ class ChangeSearch {
     std::vector<ChangeKind> open = {ChangeKind::Context, ChangeKind::Sequences};
     FitQuestion q = q_;
     q.host_expert_layers = static_cast<Count>(plan_.layers.size());
+    q.placement.experts.clear();
+    q = page_to_ssd(plan_, q);
     const FitResult moved = evaluate_planned(plan_, q);
     if (moved.host_bytes <= base_.host_bytes) return;  // no experts
     const double share = moved.host_bytes.size() / weight_bytes_of(base_).size();
@@ -306,16 +328,24 @@ class ChangeSearch {
     return std::any_of(found_.begin(), found_.end(), [kind](const Change& c) { return c.kind == kind; });
   }
 
+  // Devices differ, or somebody said what lies where.
+  bool has_placement() const { return !q_.mixed.empty() || !q_.placement.is_default(); }
+
   bool host_helps() const { return q_.runtime.host_offload && !q_.device.host_is_device; }
 
   // Moves the experts of the fewest layers that let it fit: the device only empties as
   // layers leave it. False when not even all of them do.
   bool fewest_host_layers(const ModelPlan& plan, FitQuestion& q) const {
     const Count layers = static_cast<Count>(plan.layers.size());
+    // What the host cannot hold, a drive does.
+    const std::optional<Bytes> host = q.device.host;
+    if (q.device.ssd) q.device.host.reset();
     for (q.host_expert_layers = q_.host_expert_layers + 1; q.host_expert_layers <= layers; ++q.host_expert_layers) {
       const Count n = q.host_expert_layers;
       const bool dense = moe_layers_within(plan, n) == moe_layers_within(plan, n - 1);
-      if (!dense && fits_planned(plan, q)) return true;
+      if (dense || !fits_planned(plan, q)) continue;
+      q.device.host = host;
+      return true;
     }
     return false;
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sim/study/fit.h"
+#include "sim/study/placement_words.h"
 
 namespace moeplan {
 
@@ -30,6 +31,7 @@ struct EngineDeployment {
   std::optional<double> memory_fraction;
   std::optional<Count> chunk_tokens, kv_block_tokens, graph_sequences, host_expert_layers;
   std::optional<Spread> dense, head;
+  AskedPlacement placement;  // for place(), once the layout is known
   bool load_mtp = false;
   std::optional<AdapterSpec> adapter;  // rank 0: not said
   struct Draft {
@@ -53,7 +55,10 @@ std::string engine_of(std::string_view command);
 EngineDeployment read_engine_flags(std::string_view command, const std::string& engine, const ModelSpec& model,
                                    const FormatTable& formats);
 
-// Puts into a question what the deployment says of all but its layout and load.
+// How place() names -ts and -ot of such a command line.
+PlacementOrigins placement_origins();
+
+// Puts into a question what the deployment says of all but its layout, load and placement.
 void apply(const EngineDeployment& deployment, FitQuestion& question);
 
 // ---- for the writer and the reader ----

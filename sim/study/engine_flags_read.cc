@@ -7,7 +7,6 @@
 #include <array>
 #include <charconv>
 #include <map>
-#include <regex>
 
 #include "sim/base/error.h"
 #include "sim/base/json.h"
@@ -196,9 +195,14 @@ class Reader {
     } else if (rule == nullptr || rule->kind == FlagKind::Harmless) {
       if (given.flag.starts_with("--speculative-config.")) return refuse(given, "give --speculative-config as JSON");
       ignore(given);
+    } else if (rule->setting == EngineSetting::Override) {
+      overrides_.push_back(given);
     } else if (const auto [at, fresh] = given_.emplace(rule->setting, given);
                !fresh && at->second.value != given.value) {
       problems_.push_back(problem_of(given.flag, fmt::format("{} after {}", given.value, at->second.value), "it once"));
+    } else if (fresh &&
+               (rule->setting == EngineSetting::HostExperts || rule->setting == EngineSetting::AllHostExperts)) {
+      before_host_experts_ = std::min(before_host_experts_, overrides_.size());
     }
   }
 
@@ -520,59 +524,31 @@ class Reader {
         refuse(*g);
     }
     if (const Given* g = given(EngineSetting::TensorSplit)) {
-      std::vector<std::string> shares(1);
-      for (const char c : g->value) {
-        if (c == ',' || c == '/')
-          shares.emplace_back();
-        else
-          shares.back() += c;
-      }
-      if (std::any_of(shares.begin(), shares.end(), [&shares](const std::string& s) { return s != shares.front(); }))
-        refuse(*g, "devices get equal shares here");
-      else
-        d_.pp = static_cast<Count>(shares.size());
+      d_.placement.shares = read_shares(g->value, problem_of(g->flag, "", ""), problems_);
+      if (!d_.placement.shares.empty()) d_.pp = static_cast<Count>(d_.placement.shares.size());
     }
   }
 
   void read_llama_host() {
     d_.host_expert_layers = count(EngineSetting::HostExperts, 0);
     if (given(EngineSetting::AllHostExperts) != nullptr) d_.host_expert_layers = layer_count(model_);
-    if (const Given* g = given(EngineSetting::Override)) {
-      const std::optional<Count> layers = overridden_layers(g->value);
-      if (!layers)
-        refuse(*g, "only experts of the first layers to CPU are followed, as --n-cpu-moe has them");
-      else
-        d_.host_expert_layers = std::max(*layers, d_.host_expert_layers.value_or(0));
+    if (overrides_.empty()) return;
+    for (std::size_t i = 0; i <= overrides_.size(); ++i) {
+      if (i == before_host_experts_ && d_.host_expert_layers.value_or(0) > 0)
+        d_.placement.overrides.push_back(first_layers(*d_.host_expert_layers));
+      if (i == overrides_.size()) break;
+      const std::vector<TensorOverride> read =
+          read_overrides(overrides_[i].value, problem_of(overrides_[i].flag, "", ""), problems_);
+      d_.placement.overrides.insert(d_.placement.overrides.end(), read.begin(), read.end());
     }
+    d_.host_expert_layers.reset();
   }
 
-  // How many first layers a pattern moves the experts of, and nothing else; none when it
-  // does something else. llama.cpp searches tensor names with std::regex too.
-  std::optional<Count> overridden_layers(const std::string& value) const {
-    const std::size_t equals = value.rfind('=');
-    constexpr std::size_t kLongest = 256;
-    if (equals == std::string::npos || value.substr(equals + 1) != "CPU" || equals > kLongest) return std::nullopt;
-    std::regex pattern;
-    try {
-      pattern = std::regex(value.substr(0, equals));
-    } catch (const std::regex_error&) {
-      return std::nullopt;
-    }
-    const auto hit = [&pattern](const std::string& name) { return std::regex_search(name, pattern); };
-    if (hit("token_embd.weight") || hit("output.weight") || hit("output_norm.weight")) return std::nullopt;
-    Count layers = 0;
-    for (Count l = 0; l < layer_count(model_); ++l) {
-      const std::string prefix = fmt::format("blk.{}.", l);
-      for (const char* other : {"attn_q.weight", "attn_output.weight", "attn_norm.weight", "ffn_gate_inp.weight",
-                                "ffn_up_shexp.weight", "ffn_up.weight", "ffn_norm.weight"})
-        if (hit(prefix + other)) return std::nullopt;
-      int experts = 0;
-      for (const char* part : {"ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight"})
-        experts += hit(prefix + part) ? 1 : 0;
-      if (experts != 0 && (experts != 3 || layers != l)) return std::nullopt;
-      if (experts == 3) layers = l + 1;
-    }
-    return layers;
+  // What llama.cpp makes of --n-cpu-moe among its overrides: one pattern per layer.
+  TensorOverride first_layers(Count layers) const {
+    std::string list = "0";
+    for (Count l = 1; l < std::min(layers, layer_count(model_)); ++l) list += fmt::format("|{}", l);
+    return {fmt::format("blk\\.({})\\.ffn_(up|down|gate|gate_up)_(ch|)exps", list), "CPU"};
   }
 
   // "model-Q4_K_M.gguf", "user/model:Q4_K_M": the last part that is a label.
@@ -588,6 +564,8 @@ class Reader {
   const FormatTable& formats_;
   EngineDeployment d_;
   std::map<EngineSetting, Given> given_;
+  std::vector<Given> overrides_;                                    // --override-tensor adds up, first match first
+  std::size_t before_host_experts_ = static_cast<std::size_t>(-1);  // of these, before --n-cpu-moe
   std::vector<Problem> problems_;
 };
 
@@ -603,6 +581,8 @@ EngineDeployment read_engine_flags(std::string_view command, const std::string& 
                                                   "begin with the program, or name the engine with --runtime"));
   return Reader(engine, model, formats).read(split_command(command));
 }
+
+PlacementOrigins placement_origins() { return {problem_of("-ts", "", ""), problem_of("-ot", "", "")}; }
 
 void apply(const EngineDeployment& d, FitQuestion& q) {
   if (d.memory_fraction) q.memory_fraction = d.memory_fraction;

@@ -135,10 +135,16 @@ void add_up_host(FitResult& f) {
   f.host_short = f.host_margin < Bytes(0) || f.ssd_bytes > f.question.device.ssd.value_or(Bytes(0));
 }
 
+// What is left off the devices: experts larger than estimated go from the host to its drive.
+Bytes margin_off_device(const FitResult& f) {
+  const std::optional<Bytes>& drive = f.question.device.ssd;
+  return drive && f.question.device.host ? f.host_margin + *drive - f.ssd_bytes : f.host_margin;
+}
+
 // No is P < 0.5, yes is P >= 0.9, tight is between.
 Verdict verdict_of(const FitResult& f) {
   if (f.margin < Bytes(0) || f.host_short) return Verdict::No;
-  if (f.host_margin < Bytes(f.host_spread.above)) return Verdict::Tight;
+  if (margin_off_device(f) < Bytes(f.host_spread.above)) return Verdict::Tight;
   for (const RankResult& r : f.ranks)
     if (r.margin < Bytes(r.spread.above)) return Verdict::Tight;
   return Verdict::Yes;
@@ -147,7 +153,7 @@ Verdict verdict_of(const FitResult& f) {
 // Every rank and the host hold parts of the same files and run the same engine: their
 // errors go together, and what is least likely to fit decides.
 double probability_of(const FitResult& f) {
-  double least = probability_within(f.host_margin, f.host_spread);
+  double least = probability_within(margin_off_device(f), f.host_spread);
   for (const RankResult& r : f.ranks) least = std::min(least, probability_within(r.margin, r.spread));
   return least;
 }

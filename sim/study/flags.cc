@@ -94,6 +94,87 @@ void say_adapter_files(Values& values, const FitQuestion& q) {
   values.emplace_back(EngineSetting::LoraFiles, files);
 }
 
+// A set of digits as a pattern has it: "7", "[3-9]", "[0-257]".
+std::string digit_class(unsigned digits) {
+  std::string text;
+  int members = 0;
+  for (int d = 0; d < 10; ++d) {
+    if ((digits >> d & 1U) == 0) continue;
+    int last = d;
+    while (last < 9 && (digits >> (last + 1) & 1U) != 0) ++last;
+    members += last - d + 1;
+    text += static_cast<char>('0' + d);
+    if (last > d + 1) text += '-';
+    if (last > d) text += static_cast<char>('0' + last);
+    d = last;
+  }
+  return members == 1 ? text : "[" + text + "]";
+}
+
+// Numbers as alternatives of a pattern, tens with the same last digits together:
+// "[3-9]|[1-4][0-9]|5[0-4]|57" of 3 to 54 and 57.
+std::string number_pattern(const std::vector<Count>& numbers) {
+  constexpr std::size_t kMostTens = 103;  // layers below 1,030: kMaxInstances
+  std::array<unsigned, kMostTens> last_digits{};
+  for (const Count n : numbers) last_digits.at(static_cast<std::size_t>(n / 10)) |= 1U << (n % 10);
+  std::string text;
+  for (std::size_t tens = 0; tens < kMostTens; ++tens) {
+    if (last_digits[tens] == 0) continue;
+    std::string prefix = tens == 0 ? "" : std::to_string(tens);
+    if (tens > 0 && tens < 10) {
+      unsigned alike = 1U << tens;
+      while (tens + 1 < 10 && last_digits[tens + 1] == last_digits[tens]) alike |= 1U << ++tens;
+      prefix = digit_class(alike);
+    }
+    text += (text.empty() ? "" : "|") + prefix + digit_class(last_digits[tens]);
+  }
+  return text;
+}
+
+// --override-tensor for what lies off the device of its layer: for each place, the layers
+// of which the same matrices lie there. A file may hold gate and up as one tensor; patterns
+// end without .weight so that biases go along.
+std::string overrides_of(const Placement& placement, Count devices) {
+  constexpr std::array<const char*, 8> kNames = {"",     "gate",        "up",        "(gate|up|gate_up)",
+                                                 "down", "(gate|down)", "(up|down)", "(gate|up|gate_up|down)"};
+  std::string list;
+  for (Home home = kOnHost; home < devices; ++home) {
+    if (home == kAtHome) continue;
+    for (std::size_t kind = kNames.size() - 1; kind > 0; --kind) {
+      std::vector<Count> layers;
+      for (std::size_t l = 0; l < placement.experts.size(); ++l) {
+        std::size_t here = 0;
+        for (std::size_t m = 0; m < kExpertMatrices; ++m)
+          if (placement.experts[l].of[m] == home) here |= std::size_t{1} << m;
+        if (here == kind) layers.push_back(static_cast<Count>(l));
+      }
+      if (layers.empty()) continue;
+      const std::string buffer = home == kOnHost ? "CPU" : "CUDA" + std::to_string(home);
+      list += (list.empty() ? "" : ",") + ("blk\\.(" + number_pattern(layers) + ")\\.ffn_") + kNames[kind] +
+              "_exps=" + buffer;
+    }
+  }
+  return list;
+}
+
+// Layers by device, the head counting as one more of the last: llama.cpp divides L + 1
+// places in these proportions, so whole numbers that add up to L + 1 come out as they are.
+void say_placement(Values& v, const FitQuestion& asked) {
+  constexpr Count kMostDevices = 16;  // llama_max_devices()
+  FitQuestion q = asked;
+  simplify_placement(q);
+  const std::vector<Count>& stages = q.placement.stage_layers;
+  std::string shares;
+  for (Count s = 0; s < q.layout.pp; ++s) {
+    const Count head = s + 1 == q.layout.pp ? 1 : 0;
+    shares += (s == 0 ? "" : ",") + std::to_string(stages.empty() ? 1 : stages[static_cast<std::size_t>(s)] + head);
+  }
+  if (q.layout.pp > 1 && q.layout.pp <= kMostDevices) v.emplace_back(EngineSetting::TensorSplit, shares);
+  say_size(v, EngineSetting::HostExperts, q.host_expert_layers);
+  const std::string overrides = overrides_of(q.placement, q.layout.pp);
+  if (!overrides.empty()) v.emplace_back(EngineSetting::Override, overrides);
+}
+
 Values llama_cpp_values(const FitResult& f) {
   const FitQuestion& q = f.question;
   Values v;
@@ -104,13 +185,7 @@ Values llama_cpp_values(const FitResult& f) {
   say(v, EngineSetting::Context, q.workload.context * q.workload.sequences);
   say_degree(v, EngineSetting::Slots, q.workload.sequences);
   v.emplace_back(EngineSetting::GpuLayers, "99");
-  constexpr Count kMostDevices = 16;  // llama_max_devices()
-  if (q.layout.pp > 1 && q.layout.pp <= kMostDevices) {
-    std::string shares = "1";
-    for (Count i = 1; i < q.layout.pp; ++i) shares += ",1";
-    v.emplace_back(EngineSetting::TensorSplit, shares);
-  }
-  say_size(v, EngineSetting::HostExperts, q.host_expert_layers);
+  say_placement(v, q);
   if (names_cache(f)) {
     const std::string id = cache_word(f);
     const std::string word = id == "fp32" ? "f32" : id == "fp16" ? "f16" : id;

@@ -7,12 +7,10 @@
 #include "sim/program/work.h"
 #include "sim/study/drafts.h"
 #include "sim/study/fit_search.h"
+#include "sim/study/placement_words.h"
 
 namespace moeplan {
 namespace {
-
-constexpr std::array<ExpertMatrix, kExpertMatrices> kMatrices = {ExpertMatrix::Gate, ExpertMatrix::Up,
-                                                                 ExpertMatrix::Down};
 
 // Bytes of one layer on its device, from its own lowering.
 struct LayerCost {
@@ -329,22 +327,34 @@ std::vector<LayerHomes> homes_of_first(Count layers, Count total) {
 }
 
 FitQuestion page_to_ssd(const ModelPlan& plan, const FitQuestion& question) {
-  if (!question.device.host || !question.device.ssd) return question;
   FitQuestion q = question;
-  Count over = -evaluate_planned(plan, q).host_margin.count();
-  if (over <= 0) return question;
-  const Count layers = static_cast<Count>(plan.layers.size());
-  if (q.placement.experts.empty()) q.placement.experts = homes_of_first(q.host_expert_layers, layers);
+  simplify_placement(q);  // nothing is paged
+  const bool short_of_host = q.device.host && evaluate_planned(plan, q).host_margin < Bytes(0);
+  if (!short_of_host || !q.device.ssd || !q.runtime.host_offload) return q;
+  std::vector<LayerHomes> homes = q.placement.experts;
+  if (homes.empty()) homes = homes_of_first(q.host_expert_layers, static_cast<Count>(plan.layers.size()));
+  std::vector<Home*> on_host;  // the last layers first
+  for (std::size_t l = homes.size(); l-- > 0;)
+    for (Home& home : homes[l].of)
+      if (home == kOnHost) on_host.push_back(&home);
   q.placement.table_on_ssd = true;
-  over = -evaluate_planned(plan, q).host_margin.count();
-  for (Count l = layers - 1; l >= 0 && over > 0; --l)
-    for (const ExpertMatrix m : kMatrices) {
-      Home& home = q.placement.experts[static_cast<std::size_t>(l)][m];
-      if (home != kOnHost || over <= 0) continue;
-      home = kOnSsd;
-      over = -evaluate_planned(plan, q).host_margin.count();
-    }
-  return q;
+  const auto with_paged = [&](std::size_t tensors) {
+    for (std::size_t i = 0; i < on_host.size(); ++i) *on_host[i] = i < tensors ? kOnSsd : kOnHost;
+    FitQuestion paged = q;
+    paged.host_expert_layers = 0;  // counted in the homes
+    paged.placement.experts = homes;
+    return paged;
+  };
+  // The host only empties: the fewest tensors, between too few and all.
+  std::size_t enough = on_host.size();
+  for (std::size_t few = 0; few < enough;) {
+    const std::size_t tried = few + (enough - few) / 2;
+    if (evaluate_planned(plan, with_paged(tried)).host_margin >= Bytes(0))
+      enough = tried;
+    else
+      few = tried + 1;
+  }
+  return with_paged(enough);
 }
 
 std::string describe_moved(const Placement& placement, const ModelPlan& plan) {

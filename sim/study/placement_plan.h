@@ -22,7 +22,8 @@ std::optional<Placement> plan_placement(const ModelPlan& plan, const FitQuestion
 std::vector<Count> split_by_shares(const std::vector<double>& shares, Count layers);
 
 // With what the host cannot hold moved to its SSD: the input table, whose rows are read one
-// by one, then experts of the last layers. Unchanged where the host is large enough or has none.
+// by one, then experts of the last layers; nothing where the host is large enough, its size
+// or the drive is not known. What was paged before is decided anew.
 FitQuestion page_to_ssd(const ModelPlan& plan, const FitQuestion& question);
 
 // Where the experts lie when the first n layers have theirs on the host.

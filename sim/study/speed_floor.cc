@@ -115,7 +115,10 @@ DecodeFloor decode_floor(const ModelPlan& plan, const FitResult& f, const TierRa
   const double tokens = static_cast<double>(f.question.workload.sequences * f.question.layout.replicas);
   floor.value = tokens / step_seconds(f, programs, rates, [](const TierRate& r) { return r.rate(); });
   floor.high = tokens / step_seconds(f, programs, rates, [](const TierRate& r) { return r.highest(); });
-  floor.low = floor.value * kReachedShare;
+  // A page cache that evicts what is needed next reads every expert of the host anew.
+  TierRates evicted = rates;
+  if (floor.touched.ssd > 0) evicted.host = rates.ssd;
+  floor.low = kReachedShare * tokens / step_seconds(f, programs, evicted, [](const TierRate& r) { return r.rate(); });
   return floor;
 }
 

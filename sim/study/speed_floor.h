@@ -43,7 +43,8 @@ struct TouchedBytes {
 // Tokens per second of the whole deployment at the asked load, without speculative
 // decoding. value: at the effective bandwidths; high: at the peaks; low: at a fifth of
 // value, because published single-stream runs on one machine reached 0.24 to 0.78 of this
-// bound (and what is paged from SSD may be read anew each step). Deployments that
+// bound; where experts are paged from SSD, a fifth of the bound with those of the host read
+// from there too, as by a page cache that evicts what is needed next. Deployments that
 // exchange messages every layer may stay below low at small batches.
 struct DecodeFloor {
   double value = 0;
