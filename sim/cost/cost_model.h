@@ -24,7 +24,7 @@ struct MeasuredDevice {
   std::string vendor;
 };
 
-inline constexpr std::size_t kMostConstants = 24;
+inline constexpr std::size_t kMostConstants = 32;
 
 // The constants a kernel is priced with.
 struct ResolvedKernel {

@@ -53,6 +53,8 @@ struct Case {
   Layout layout;
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.model << " on " << c.device; }
+
 // Mixture and dense, latent and softmax attention, one device and eight, measured devices,
 // siblings and one that nobody measured.
 std::vector<Case> cases() {
