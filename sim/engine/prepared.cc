@@ -2,7 +2,6 @@
 #include "sim/engine/prepared.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "sim/base/error.h"
@@ -40,30 +39,59 @@ RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planne
 
 }  // namespace
 
+namespace {
+
+constexpr Count kTile = 64;
+
+// Tiles [first, until) have knots at their first row and at every `step` rows.
+struct Region {
+  Count first;
+  Count until;
+  Count step;
+  Count knots_before;                                         // of the tiles of earlier regions
+  constexpr Count knots() const { return 1 + kTile / step; }  // of one tile
+};
+
+constexpr Count kFineUntil = 4;
+constexpr Count kMiddleUntil = 32;
+constexpr std::array<Region, 3> kRegions = {
+    {{1, kFineUntil, 4, 0},
+     {kFineUntil, kMiddleUntil, 16, (kFineUntil - 1) * (1 + kTile / 4)},
+     {kMiddleUntil, Count{1} << 40, 32,
+      (kFineUntil - 1) * (1 + kTile / 4) + (kMiddleUntil - kFineUntil) * (1 + kTile / 16)}}};
+
+constexpr const Region& region_of(Count tile) {
+  return tile < kFineUntil ? kRegions[0] : tile < kMiddleUntil ? kRegions[1] : kRegions[2];
+}
+
+}  // namespace
+
 std::vector<Count> RowTable::knots_up_to(Count most) {
-  std::vector<Count> knots = {0};
-  for (Count rows = 1; rows < most;
-       rows += std::max<Count>(1, static_cast<Count>(std::bit_floor(static_cast<std::uint64_t>(rows))) / kPerOctave)) {
-    knots.push_back(rows);
+  std::vector<Count> knots;
+  for (Count rows = 0; rows <= kTile; ++rows) knots.push_back(rows);
+  for (Count tile = 1; tile * kTile < most; ++tile) {
+    knots.push_back(tile * kTile + 1);
+    const Count step = region_of(tile).step;
+    for (Count rows = step; rows <= kTile; rows += step) knots.push_back(tile * kTile + rows);
   }
-  knots.push_back(std::max<Count>(1, most));
   return knots;
+}
+
+// Computed, not searched.
+std::size_t RowTable::knot_below(Count rows) {
+  if (rows < kTile) return static_cast<std::size_t>(rows);
+  if (rows == kTile) return static_cast<std::size_t>(kTile - 1);
+  const Count tile = (rows - 1) / kTile;
+  const Count inside = rows - tile * kTile;  // 1..kTile
+  const Region& region = region_of(tile);
+  const Count before = kTile + 1 + region.knots_before + (tile - region.first) * region.knots();
+  // Knots of a tile: 1, step, 2 step, ...; the last one is the end of an interval.
+  return static_cast<std::size_t>(before + std::min(inside / region.step, kTile / region.step - 1));
 }
 
 RowTable::Cost RowTable::at(double rows) const {
   CHECK(!rows_.empty() && rows <= rows_.back());
-  // The knot is computed, not searched: dense first, then kPerOctave to the octave.
-  const std::uint64_t whole = static_cast<std::uint64_t>(rows);
-  std::size_t below = static_cast<std::size_t>(whole);
-  if (whole >= static_cast<std::uint64_t>(2 * kPerOctave)) {
-    const std::uint64_t octave = std::bit_floor(whole);
-    const std::uint64_t step = octave / kPerOctave;
-    const std::size_t octaves = static_cast<std::size_t>(std::countr_zero(octave)) -
-                                static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(kPerOctave)));
-    below = static_cast<std::size_t>(kPerOctave) + octaves * static_cast<std::size_t>(kPerOctave) +
-            static_cast<std::size_t>((whole - octave) / step);
-  }
-  below = std::min(below, rows_.size() - 2);
+  const std::size_t below = knot_below(static_cast<Count>(rows));
   const double part = (rows - rows_[below]) / (rows_[below + 1] - rows_[below]);
   const Cost& a = costs_[below];
   const Cost& b = costs_[below + 1];

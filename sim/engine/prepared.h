@@ -4,8 +4,9 @@
 // rows) is summed over all operators and tabulated; attention, which depends on batch and
 // context, is asked of its form each time. A step is then four look-ups and a few forms.
 //
-// Knots: every whole number up to 2 kPerOctave, then kPerOctave to the octave; linear between
-// them. Times agree with StepModel within 0.1 % (tests/books, B13).
+// Knots: every number of rows up to 64; beyond, where the tiles of matrix products begin and
+// end (64 i + 1 and 64 (i + 1), sim/cost/gemm.h), and steps of 4 to 32 rows between; linear
+// between knots. Times agree with StepModel within 0.1 % (tests/books, B13).
 #pragma once
 
 #include <array>
@@ -17,8 +18,6 @@ namespace moeplan {
 
 class RowTable {
  public:
-  static constexpr Count kPerOctave = 64;
-
   struct Cost {
     double seconds = 0;
     double power_seconds = 0;
@@ -37,6 +36,7 @@ class RowTable {
 
  private:
   static std::vector<Count> knots_up_to(Count most);
+  static std::size_t knot_below(Count rows);
   std::vector<double> rows_;
   std::vector<Cost> costs_;
 };
