@@ -135,6 +135,14 @@ TEST(Schemas, MachinesAskedWhatTheyRun) {
     expect_valid(std::string("fit ") + words);
 }
 
+std::string file_of_measurements(const std::string& name) {
+  const std::string path = ::testing::TempDir() + name;
+  std::ofstream(path) << "gpu,stack,kernel,dtype,m,n,k,latency_us\n"
+                         "H100,trtllm-1.3.0,torch_flow,bfloat16,64,4096,4096,15.5\n"
+                         "H100,trtllm-1.3.0,torch_flow,bfloat16,128,4096,4096,17.5\n";
+  return path;
+}
+
 TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   const json list = json::parse(run_moeplan("schema --json").text);
   for (const json& entry : list.at("schemas")) {
@@ -151,6 +159,9 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"hardware show FABRIC", "hardware show nvlink-4-x8"},
           {"hardware diff A B", "hardware diff b200 h200-x8"},
           {"runtimes show NAME", "runtimes show vllm"},
+          {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
+          {"--compare WHAT", "--compare dense"},
+          {"--against FILE", "--against " + file_of_measurements("moeplan_schema_gemm.csv")},
           {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
       const std::size_t at = words.find(placeholder);
       if (at != std::string::npos) words.replace(at, placeholder.size(), value);
