@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sim/cost/gemm.h"
+#include "sim/cost/soft.h"
 
 namespace moeplan {
 namespace {
@@ -21,37 +22,33 @@ double fed_peak(const MoePoint& point, const Machine& machine) {
   return machine.units > 0 ? peak * std::cbrt(kReferenceUnit * machine.units / peak) : peak;
 }
 
-double soft_maximum(double a, double b, double sharpness) {
-  const double high = std::max(a, b);
-  if (high <= 0) return 0;
-  return high * std::exp2(std::log2(1 + std::exp2(sharpness * std::log2(std::min(a, b) / high))) / sharpness);
-}
-
 }  // namespace
 
 FormTime moe_time(const MoePoint& point, const Machine& machine, std::span<const double> constants) {
   const RankLoad& load = point.load;
   const double matrices = matrices_of(point);
   const double mean = load.distinct > 0 ? load.rows / load.distinct : 0;
-  const double uneven = load.peak > mean ? 1 - mean / load.peak : 0;
   const double wide = std::clamp(point.tokens / std::max(1.0, point.local_experts) - 1, 0.0, 1.0);
-  const double rows = load.rows * (1 + constants[kMoeSkew] * uneven) +
-                      (constants[kMoeTileRows] + constants[kMoeWideRows] * wide) * load.distinct;
+  const double tile = constants[kMoeTileRows] + constants[kMoeWideRows] * wide;
+  const double empty = tile > 0 ? tile * (0.5 + 0.5 * tile / (tile + 2 * mean)) : 0;
+  const double uneven = load.peak > mean ? (load.peak - mean) / (load.peak + tile) : 0;
+  const double rows = load.rows * (1 + constants[kMoeSkew] * uneven) + empty * load.distinct;
   const double flops = 2 * matrices * point.hidden * (point.inter + constants[kMoeTileCols]) * rows;
   const double weights = weights_of(point);
   const double missed = weights > 0 ? weights * weights / (weights + constants[kMoeCached] * machine.cache) : 0;
 
   FormTime time;
   time.compute = flops / (constants[kMoeRate] * fed_peak(point, machine));
-  const double streaming = missed / (constants[kMoeStream] * machine.bandwidth) + constants[kMoeRamp];
+  const double streaming = missed / (constants[kMoeStream] * machine.bandwidth);
   const double row_bytes = point.hidden * (facts_of(point.format).input_bytes + 2) + 2 * matrices * point.inter;
   const double passes = (constants[kMoeLocalPasses] * row_bytes * load.rows +
                          constants[kMoePairPasses] * row_bytes * point.tokens * point.top_k +
                          constants[kMoeTokenPasses] * 4 * point.hidden * point.tokens) /
                         machine.bandwidth;
   time.memory = streaming + passes;
-  time.fixed = constants[kMoeFloor] * (1 + constants[kMoeDepth] * (point.hidden + point.inter) / 8192);
-  time.seconds = time.fixed + passes + soft_maximum(time.compute, streaming, constants[kMoeOverlap]);
+  time.fixed = constants[kMoeFloor] * (1 + constants[kMoeDepth] * (point.hidden + point.inter) / 8192) +
+               constants[kMoeExpert] * point.local_experts;
+  time.seconds = time.fixed + passes + overlapped(time.compute, streaming, constants[kMoeTogether]);
   time.seconds = std::max(time.seconds, moe_floor(point, machine));
   time.bound = Bound::Launch;
   if (std::max(time.compute, time.memory) > time.fixed)

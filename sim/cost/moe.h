@@ -4,20 +4,23 @@
 //
 // With r rows (token-expert pairs) on d distinct experts of `inter` columns here,
 //
-//   compute = 2 m h (inter + tile_cols) (r' + tile_rows' d) / (rate * peak')
-//   memory  = w^2 / (w + cached * cache) / (stream * bandwidth) + ramp_s,  w = weights of d experts
-//   t       = floor_s (1 + depth (h + inter) / 8192) + softmax_overlap(compute, memory)
+//   compute = 2 m h (inter + tile_cols) (r' + empty d) / (rate * peak')
+//   memory  = w^2 / (w + cached * cache) / (stream * bandwidth),  w = weights of d experts
+//   t       = floor_s (1 + depth (h + inter) / 8192) + expert_s * local experts
+//           + overlapped_together(compute, memory)
 //           + (local_passes A r + pair_passes A T k + token_passes 4 h T) / bandwidth
 //
 // m = 3 matrices (2 without a gate), h hidden, T tokens of the expert-parallel group,
 // A = h (input + 2) + 2 m inter bytes a row moves between the two products.
 //
-//   tile_rows  a touched expert costs this many rows more: its last tile is not full.
-//              tile_rows' adds `wide_rows` where tokens exceed the rank's experts: there
-//              Triton kernels of vLLM and SGLang choose wide tiles. A ramp from one token
-//              per local expert to two.
+//   tile_rows  rows of a tile that experts fill badly: an expert with few rows takes one
+//              tile, one with many half a tile more than its rows:
+//              empty = tile (1 + tile / (tile + 2 r / d)) / 2. Added to it where tokens
+//              exceed the rank's experts: wide_rows, for there Triton kernels of vLLM and
+//              SGLang choose wide tiles (a ramp from one token per local expert to two).
 //   tile_cols  the same across: thin shards (moe_tp) leave tiles half empty.
-//   r'         r (1 + skew (1 - (r / d) / peak load)): one crowded expert fills units unevenly.
+//   r'         r (1 + skew (peak load - r / d) / (peak load + tile)): a crowded expert fills units
+//              unevenly once it is more than a tile.
 //   peak'      peak * (kReferenceUnit / peak per unit)^(1/3): the wider a matrix unit, the
 //              smaller the share of it that a grouped kernel feeds. The exponent is what
 //              carries constants between A100 and H200 and between RTX PRO 6000 and GB200;
@@ -51,8 +54,8 @@ enum MoeConstant : std::size_t {
   kMoeWideRows,
   kMoeTileCols,
   kMoeStream,
-  kMoeRamp,
-  kMoeOverlap,
+  kMoeExpert,
+  kMoeTogether,
   kMoeLocalPasses,
   kMoePairPasses,
   kMoeTokenPasses,
@@ -64,13 +67,13 @@ enum MoeConstant : std::size_t {
 inline constexpr std::array<FormConstant, kMoeConstants> kMoeForm = {{
     {"floor_s", 3e-6, 2.2e-5, 3e-4, true, "launches of the layer's kernels"},
     {"depth", 1e-3, 0.3, 10, true, "growth of the floor with the layer's two depths, per 8,192"},
-    {"rate", 0.05, 0.7, 1.3, true, "share of the matrix peak"},
+    {"rate", 0.05, 0.7, 1.6, true, "share of the matrix peak"},
     {"tile_rows", 0.1, 60, 400, true, "rows of tiles that a touched expert leaves empty"},
     {"wide_rows", 0.01, 1, 400, true, "more of them where tokens exceed the rank's experts"},
-    {"tile_cols", 0.1, 150, 1500, true, "columns lost to thin shards"},
-    {"stream", 0.3, 0.95, 1.0, true, "share of the peak bandwidth at which weights stream"},
-    {"ramp_s", 1e-10, 1e-8, 2e-5, true, "time until they do"},
-    {"overlap", 1, 2, 12, true, "exponent of the soft maximum: 1 adds, large hides"},
+    {"tile_cols", 0.1, 150, 3000, true, "columns lost to thin shards"},
+    {"stream", 0.1, 0.95, 1.0, true, "share of the peak bandwidth at which weights stream"},
+    {"expert_s", 1e-10, 1e-8, 1e-6, true, "growth of the floor per local expert: counts, offsets, descriptors"},
+    {"together", 1e-3, 0.3, 1, true, "share of arithmetic and streaming that cannot overlap: 0 hides, 1 adds"},
     {"local_passes", 0.01, 2.5, 12, true, "traffic of the rank's own pairs"},
     {"pair_passes", 1e-4, 0.1, 4, true, "of the pairs of all ranks"},
     {"token_passes", 0.01, 1, 20, true, "of the group's tokens: in and out"},

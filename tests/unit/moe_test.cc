@@ -34,7 +34,6 @@ std::vector<double> ideal() {
   std::vector<double> c(kMoeConstants, 0.0);
   c[kMoeRate] = 1;
   c[kMoeStream] = 1;
-  c[kMoeOverlap] = 500;
   return c;
 }
 
@@ -106,6 +105,8 @@ TEST(Moe, MoreWorkIsNeverFaster) {
   CounterRng rng(12, 0);
   for (int i = 0; i < 20000; ++i) {
     MoePoint p = layer(1 + rng.below(8192), 1 + rng.below(256), 1);
+    p.load.distinct *= rng.uniform();
+    p.load.peak = p.load.rows / p.load.distinct * (1 + 8 * rng.uniform());
     std::vector<double> c;
     for (const FormConstant& k : kMoeForm) c.push_back(k.low * std::pow(k.high / k.low, rng.uniform()));
     const double before = seconds(p, c) * (1 - 1e-12);
