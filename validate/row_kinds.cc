@@ -157,7 +157,9 @@ RowFacts ep_row(const CsvRow& row) {
     row.complain("op", "prepare, dispatch, combine or combine_low_precision");
   }
   point.ranks = row.number("ep_size", 1);
-  point.ranks_per_node = point.ranks / std::max(1.0, row.number("num_nodes", 1));
+  // Empty: one NVLink domain holds all ranks.
+  const double nodes = std::max(1.0, row.number("num_nodes", 0, true));
+  point.ranks_per_node = point.ranks / nodes;
   point.hidden = row.number("hidden_size", 1);
   point.top_k = row.number("topk", 1);
   point.experts = row.number("num_experts", 1);
@@ -169,7 +171,7 @@ RowFacts ep_row(const CsvRow& row) {
                 label("topk", row.text("topk")) + " " + label("experts", row.text("num_experts"));
   facts.size = point.tokens;
   // measured/README.md: H200 rows across nodes repeat H100 values in part.
-  if (row.text("gpu") == "H200" && row.number("num_nodes", 1) > 1) facts.bad = "H200 across nodes repeats H100 values";
+  if (row.text("gpu") == "H200" && nodes > 1) facts.bad = "H200 across nodes repeats H100 values";
   facts.point = point;
   return facts;
 }
