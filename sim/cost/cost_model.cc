@@ -101,17 +101,18 @@ FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const
   return kernel.family->time(point, machine, std::span(kernel.constants).first(kernel.family->constants.size()));
 }
 
-Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
   const FormTime form = time_of(kernel, point, machine);
   const double floor = kernel.family->floor(point, machine);
   const double seconds = std::max(form.seconds, floor);
-  const FitBand& band = kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
   Price price;
-  price.time = picoseconds_of(seconds);
-  price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
-  price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
+  price.time = price.low = price.high = picoseconds_of(seconds);
   price.bound = form.bound;
   price.tier = kernel.tier;
+  if (detail == PriceDetail::TimeOnly) return price;
+  const FitBand& band = kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
+  price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
+  price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
   return price;
 }
 

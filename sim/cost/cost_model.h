@@ -41,8 +41,12 @@ struct ResolvedKernel {
 inline constexpr FitBand kTransferredBand = {.low = -0.40, .high = 0.40};
 inline constexpr FitBand kDefaultBand = {.low = -0.80, .high = 0.80};
 
+// Half of a price is its band: sweeps over many points leave it out (low = high = time).
+enum class PriceDetail : std::uint8_t { Band, TimeOnly };
+
 // At least the floor no kernel beats.
-Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine);
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine,
+               PriceDetail detail = PriceDetail::Band);
 // Its shares, before rounding, for explanations.
 FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine);
 

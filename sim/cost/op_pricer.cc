@@ -349,18 +349,19 @@ const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& p
   return k.stream;
 }
 
-Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b) {
+Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b,
+               PriceDetail detail) {
   const Op& op = p.op_array[planned.op];
   if (op.kind == OpKind::Host) return host_price(work_of(op, p, b), kernels);
   if (op.kind == OpKind::Scan) return scan_price(planned, op, work_of(op, p, b), kernels);
   if (!by_segment(op)) {
     const OperatorPoint point = point_of(planned, p, kernels, b);
-    return price_of(kernel_of(planned, point, kernels), point, kernels.machine);
+    return price_of(kernel_of(planned, point, kernels), point, kernels.machine, detail);
   }
   Price total;
   for (std::size_t i = 0; i < b.step.size; ++i) {
     const OperatorPoint point = segment_point(planned, op, b.step.segments[i]);
-    const Price one = price_of(kernel_of(planned, point, kernels), point, kernels.machine);
+    const Price one = price_of(kernel_of(planned, point, kernels), point, kernels.machine, detail);
     total = i == 0 ? one : combined(total, one);
   }
   return total;

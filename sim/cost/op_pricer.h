@@ -34,7 +34,8 @@ struct OpPlan {
 OpPlan plan_ops(const Program& program, const Kernels& kernels, const FormatTable& formats);
 
 // One execution (one layer) of a planned operator. Attention is priced segment by segment.
-Price price_op(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding);
+Price price_op(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+               PriceDetail detail = PriceDetail::Band);
 
 // The point that is priced, for explanations and probes; attention: of the first segment.
 OperatorPoint point_of(const PlannedOp& planned, const Program& program, const Kernels& kernels,

@@ -32,7 +32,7 @@ RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) {
 RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
                        const Binding& binding) {
   const Op& op = rank.program.op_array[planned.op];
-  const Price price = price_op(planned, rank.program, kernels, binding);
+  const Price price = price_op(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
   const double seconds = price.time.seconds().base() * op.repeat;
   return {seconds, seconds * power_share(op, price)};
 }
@@ -129,7 +129,7 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_
   }
 }
 
-PreparedModel::Cost PreparedModel::rank_step(std::size_t index, const Step& step) const {
+StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
   const Rank& prepared = ranks_[index];
   const StepModel::RankModel& rank = model_->rank_models()[index];
   const Binding binding = model_->bind_step(rank, step);
@@ -138,26 +138,11 @@ PreparedModel::Cost PreparedModel::rank_step(std::size_t index, const Step& step
                        prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
                        prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
   for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], model_->kernels(), binding);
-  return {sum.seconds, sum.seconds, sum.power_seconds};
+  return {.seconds = sum.seconds, .slowest_stage = sum.seconds, .power_seconds = sum.power_seconds};
 }
 
-PreparedModel::Cost PreparedModel::step(const Step& step) const {
-  Cost total;
-  const std::vector<StepModel::RankModel>& models = model_->rank_models();
-  for (std::size_t i = 0; i < models.size();) {
-    Cost slowest = rank_step(i, step);
-    std::size_t next = i + 1;
-    for (; next < models.size() && models[next].rank_class.first_stage == models[i].rank_class.first_stage; ++next) {
-      const Cost other = rank_step(next, step);
-      if (other.seconds > slowest.seconds) slowest = other;
-    }
-    const double stages = static_cast<double>(models[i].rank_class.stages);
-    total.seconds += stages * slowest.seconds;
-    total.power_seconds += stages * slowest.power_seconds;
-    total.slowest_stage = std::max(total.slowest_stage, slowest.seconds);
-    i = next;
-  }
-  return total;
+StepCost PreparedModel::step(const Step& step) const {
+  return cost_through_stages(model_->rank_models(), [&](std::size_t index) { return rank_step(index, step); });
 }
 
 }  // namespace moeplan

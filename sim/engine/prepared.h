@@ -47,12 +47,7 @@ class PreparedModel {
   // outlive it.
   PreparedModel(const StepModel& model, Count most_tokens);
 
-  struct Cost {
-    double seconds = 0;  // through all stages
-    double slowest_stage = 0;
-    double power_seconds = 0;
-  };
-  Cost step(const Step& step) const;
+  StepCost step(const Step& step) const;
   const StepModel& model() const { return *model_; }
 
  private:
@@ -63,7 +58,7 @@ class PreparedModel {
     RowTable by_group_sequences;
     std::vector<std::uint16_t> asked;  // planned ops that are priced each time
   };
-  Cost rank_step(std::size_t index, const Step& step) const;
+  StepCost rank_step(std::size_t index, const Step& step) const;
 
   const StepModel* model_;
   std::vector<Rank> ranks_;

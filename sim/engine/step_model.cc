@@ -190,4 +190,21 @@ StepResult StepModel::step(const Step& step) const {
   return sum;
 }
 
+StepCost StepModel::cost(const Step& step) const {
+  return cost_through_stages(models_, [&](std::size_t index) {
+    const RankModel& model = models_[index];
+    const Binding binding = bind_step(model, step);
+    StepCost cost;
+    for (std::size_t i = 0; i < model.ops.count; ++i) {
+      const PlannedOp& planned = model.ops.ops[i];
+      const Op& op = model.program.op_array[planned.op];
+      const Price price = price_op(planned, model.program, *kernels_, binding, PriceDetail::TimeOnly);
+      const double seconds = price.time.seconds().base() * op.repeat;
+      cost.seconds += seconds;
+      cost.power_seconds += seconds * power_share(op, price);
+    }
+    return cost;
+  });
+}
+
 }  // namespace moeplan

@@ -27,6 +27,13 @@ struct PowerShares {
 // The share of its power cap a board draws while this operator runs.
 double power_share(const Op& op, const Price& price);
 
+// What a step costs, without where it goes.
+struct StepCost {
+  double seconds = 0;  // through all stages
+  double slowest_stage = 0;
+  double power_seconds = 0;
+};
+
 class StepModel {
  public:
   // loads and kernels are kept by pointer and must outlive the model; loads may be null.
@@ -35,6 +42,8 @@ class StepModel {
 
   // One micro-batch through all stages.
   StepResult step(const Step& step) const;
+  // The same time and nothing else.
+  StepCost cost(const Step& step) const;
   Count stages() const { return stages_; }
   Count ranks() const { return ranks_; }
   Count dp() const { return dp_; }
@@ -65,5 +74,26 @@ class StepModel {
   Count ranks_ = 1;
   Count dp_ = 1;
 };
+
+// Stages one after the other; of the classes of a stage, which stand side by side, the
+// slowest decides. rank_cost(i) is asked of models[i].
+template <class RankCost>
+StepCost cost_through_stages(const std::vector<StepModel::RankModel>& models, const RankCost& rank_cost) {
+  StepCost total;
+  for (std::size_t i = 0; i < models.size();) {
+    StepCost slowest = rank_cost(i);
+    std::size_t next = i + 1;
+    for (; next < models.size() && models[next].rank_class.first_stage == models[i].rank_class.first_stage; ++next) {
+      const StepCost other = rank_cost(next);
+      if (other.seconds > slowest.seconds) slowest = other;
+    }
+    const double stages = static_cast<double>(models[i].rank_class.stages);
+    total.seconds += stages * slowest.seconds;
+    total.power_seconds += stages * slowest.power_seconds;
+    total.slowest_stage = total.slowest_stage > slowest.seconds ? total.slowest_stage : slowest.seconds;
+    i = next;
+  }
+  return total;
+}
 
 }  // namespace moeplan

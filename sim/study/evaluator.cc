@@ -24,7 +24,7 @@ PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& 
     result.prefill_s += prefill(step).seconds;
   }
   const Count waves = std::min(frame.stages, load.sequences);
-  const PreparedModel::Cost cost =
+  const StepCost cost =
       decode(Step{{.sequences = ceil_div(load.sequences, waves), .new_tokens = 1, .context = load.context}});
   result.decode_s = std::max(cost.seconds, cost.slowest_stage * static_cast<double>(waves));
   result.tokens_per_s = static_cast<double>(load.sequences * frame.replicas) / result.decode_s;
@@ -36,11 +36,6 @@ PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& 
   }
   if (rates.price) result.usd_per_million_tokens = rates.price->base() * gpus / result.tokens_per_s * 1e6;
   return result;
-}
-
-PreparedModel::Cost exact_cost(const StepModel& model, const Step& step) {
-  const StepResult result = model.step(step);
-  return {result.time.seconds().base(), result.slowest_stage.seconds().base(), result.power_seconds};
 }
 
 PointFrame frame_of(const SimulateQuestion& q) {
@@ -74,8 +69,8 @@ PointResult Evaluator::at(const PointLoad& load) const {
 PointResult Evaluator::exactly_at(const PointLoad& load) const {
   if (!has_room(rooms_, frame_, load)) return {};
   return point(
-      frame_, rates_, load, [this](const Step& step) { return exact_cost(prefill_model_, step); },
-      [this](const Step& step) { return exact_cost(decode_model_, step); });
+      frame_, rates_, load, [this](const Step& step) { return prefill_model_.cost(step); },
+      [this](const Step& step) { return decode_model_.cost(step); });
 }
 
 QuickEvaluator::QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& question, const Kernels& kernels,
@@ -85,13 +80,16 @@ QuickEvaluator::QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& qu
 PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
   question_.deployment.layout = layout;
   const PointFrame frame = frame_of(question_);
-  if (!has_room(folded_ledgers(*plan_, question_.deployment), frame, load)) return {};
   const LoadTables balanced;
   const StepModel prefill = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Prefill);
+  for (const StepModel::RankModel& rank : prefill.rank_models()) {
+    const BudgetedLedger room = folded_ledger(*plan_, question_.deployment, rank.program);
+    if (total_at(room.folded, load.context, ceil_div(load.sequences, frame.dp)) > room.budget) return {};
+  }
   const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode);
   return point(
-      frame, rates_, load, [&](const Step& step) { return exact_cost(prefill, step); },
-      [&](const Step& step) { return exact_cost(decode, step); });
+      frame, rates_, load, [&](const Step& step) { return prefill.cost(step); },
+      [&](const Step& step) { return decode.cost(step); });
 }
 
 }  // namespace moeplan

@@ -249,16 +249,19 @@ Bytes device_budget(const FitQuestion& q, Count stage) {
   return device_of_stage(q, stage).capacity - holdbacks[static_cast<std::size_t>(stage) % holdbacks.size()].fixed;
 }
 
+BudgetedLedger folded_ledger(const ModelPlan& plan, const FitQuestion& q, const Program& program) {
+  const Count stage = program.rank_class.first_stage;
+  const std::vector<Holdback> holdbacks = holdbacks_of(q);
+  const Holdback& held = holdbacks[static_cast<std::size_t>(stage) % holdbacks.size()];
+  return {.folded = fold(program, admission_of(q), allowances_of(q, plan), held),
+          .budget = device_of_stage(q, stage).capacity - held.fixed};
+}
+
 std::vector<BudgetedLedger> folded_ledgers(const ModelPlan& plan, const FitQuestion& q) {
   const LowerOptions options = lower_options(plan, q);
-  const std::vector<Holdback> holdbacks = holdbacks_of(q);
   std::vector<BudgetedLedger> ledgers;
-  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement)) {
-    const Holdback& held = holdbacks[static_cast<std::size_t>(c.first_stage) % holdbacks.size()];
-    const Program program = lower(plan, q.runtime, options, c, Phase::Prefill);
-    ledgers.push_back({.folded = fold(program, admission_of(q), allowances_of(q, plan), held),
-                       .budget = device_of_stage(q, c.first_stage).capacity - held.fixed});
-  }
+  for (const RankClass& c : rank_classes(plan, q.layout, q.runtime.sharding.stages, options.placement))
+    ledgers.push_back(folded_ledger(plan, q, lower(plan, q.runtime, options, c, Phase::Prefill)));
   return ledgers;
 }
 

@@ -26,6 +26,7 @@ struct BudgetedLedger {
   FoldedLedger folded;
   Bytes budget;
 };
+BudgetedLedger folded_ledger(const ModelPlan& plan, const FitQuestion& question, const Program& prefill);
 std::vector<BudgetedLedger> folded_ledgers(const ModelPlan& plan, const FitQuestion& question);
 
 bool fits(const FitResult& result);
