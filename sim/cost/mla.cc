@@ -31,29 +31,36 @@ FormTime mla_context_time(const MlaPoint& p, const Machine& machine, std::span<c
               longest_share, memory_overlap, tile_keys, token_unit_s, tile_rows] =
       constants_of<kMlaContextForm.size()>(constants);
   const double units = std::max(machine.units, 1.0);
-  const double tiles = whole_tiles(p.q_len / tile_rows) * p.heads * p.sequences;
-  const double tile_tokens = std::min(p.q_len, tile_rows);
+  const double tokens = p.sequences * p.q_len;
+  const bool absorbed = p.selected > 0;
+  const double tiles =
+      absorbed ? whole_tiles(p.heads / tile_rows) * tokens : whole_tiles(p.q_len / tile_rows) * p.heads * p.sequences;
+  const double tile_tokens = absorbed ? 1.0 : std::min(p.q_len, tile_rows);
   const double keys = std::min(keys_of(p), mean_keys(p) + 0.5 * tile_tokens) + 0.5 * tile_keys;
   const double most_keys = keys_of(p) + 0.5 * tile_keys;
-  const double dims = p.key_dim + p.value_dim;
+  const double dims = absorbed ? 2.0 * p.latent + p.rope : p.key_dim + p.value_dim;
   const double key_s = tile_rows * 2.0 * dims * units / (machine.peak_of(p.math) * peak_share);
   const double compute =
       overlapped(tiles * (tile_s + keys * key_s) / units, longest_share * (tile_s + most_keys * key_s), wave_overlap);
 
-  const double tokens = p.sequences * p.q_len;
-  // Queries and outputs of the new tokens, keys and values of all of them.
-  const double bytes = (tokens + p.sequences * p.kv_len) * p.heads * dims * kActivationBytes;
+  // Queries and outputs of the new tokens; keys and values of all heads, or the latents once.
+  const double shared = p.sequences * latent_elements(p) * p.cache_bytes;
+  const double expanded = p.sequences * p.heads * dims * kActivationBytes;
+  const double bytes = tokens * p.heads * dims * kActivationBytes + p.kv_len * (absorbed ? shared : expanded);
   const double cached = cached_share(bytes, machine.cache);
-  const double bandwidth = read_rates(machine, bandwidth_share, cache_unit_rate).of(cached);
-  const double rewritten =
-      2.0 * kActivationBytes * tokens * (head_rewrites * p.heads * dims + latent_rewrites * latent_elements(p));
+  const ReadRates rates = read_rates(machine, bandwidth_share, cache_unit_rate);
+  const double bandwidth = rates.of(cached);
+  const double gathered = absorbed ? p.q_len * mean_keys(p) * shared / rates.cache : 0.0;
+  const double memory = bytes / bandwidth + gathered;
+  const double rewritten = 2.0 * kActivationBytes * tokens *
+                           (latent_rewrites * latent_elements(p) + (absorbed ? 0.0 : head_rewrites * p.heads * dims));
   const double around = rewritten / bandwidth + token_unit_s * tokens / units;
 
   FormTime t;
   t.compute = compute;
-  t.memory = bytes / bandwidth + around;
+  t.memory = memory + around;
   t.fixed = floor;
-  t.seconds = floor + overlapped(compute, bytes / bandwidth, memory_overlap) + around;
+  t.seconds = floor + overlapped(compute, memory, memory_overlap) + around;
   t.bound = attention_bound(t, cached);
   return t;
 }
@@ -98,10 +105,10 @@ double mla_floor(const MlaPoint& p, const Machine& machine) {
   const double operands = fastest_operands(machine, p.math, p.cache_bytes);
   const double work = p.context ? 2.0 * (p.key_dim + p.value_dim) : absorbed_work(p);
   const double flops = p.sequences * p.heads * p.q_len * mean_keys(p) * work;
-  // Operands of one byte: queries, outputs and expanded keys may be, too.
-  const double bytes = p.context ? p.sequences * (p.q_len + keys_of(p)) * p.heads * (p.key_dim + p.value_dim)
-                                 : p.sequences * (keys_of(p) * latent_elements(p) * p.cache_bytes +
-                                                  p.q_len * p.heads * (2.0 * p.latent + p.rope));
+  // Operands of one byte: queries and outputs may be, too. Absorbed, a kernel reads no
+  // more than the latents, whatever the phase.
+  const double ends = p.q_len * p.heads * (p.context ? p.key_dim + p.value_dim : 2.0 * p.latent + p.rope);
+  const double bytes = p.sequences * (keys_of(p) * latent_elements(p) * p.cache_bytes + ends);
   return physical_floor(flops / operands, bytes, machine);
 }
 
