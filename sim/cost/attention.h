@@ -113,8 +113,8 @@ FormTime attention_generation_time(const AttentionPoint& point, const Machine& m
                                    std::span<const double> constants);
 
 // Seconds no kernel can beat: the products that the mask leaves at the peak of the
-// fastest operands in play, or queries, outputs, keys and values once at the rate of the
-// level that holds them, at the highest clock.
+// fastest operands in play, or queries, outputs, keys and values once, as many as the last
+// level cache holds at its rate, at the highest clock.
 double attention_floor(const AttentionPoint& point, const Machine& machine);
 
 // By tokens computed (context: up to 2,048, 16,384, more) or cached tokens read

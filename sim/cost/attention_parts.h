@@ -73,10 +73,12 @@ inline double fastest_operands(const Machine& machine, KernelFormat math, double
   return cache_bytes <= 1.0 ? std::max(peak, machine.peak_of(MathKind::Fp8)) : peak;
 }
 
-// Arithmetic at the highest clock or bytes at the rate of the level that holds them.
+// Arithmetic at the highest clock or bytes: as many as the last level cache holds at its
+// rate, the rest at the memory's.
 inline double physical_floor(double arithmetic, double bytes, const Machine& machine) {
-  const double rate = machine.bandwidth * (bytes <= machine.cache ? kCacheOverMemory : 1.0);
-  return std::max(arithmetic / machine.clock_headroom, bytes / rate);
+  const double near = std::min(bytes, machine.cache);
+  const double reading = (near / kCacheOverMemory + (bytes - near)) / machine.bandwidth;
+  return std::max(arithmetic / machine.clock_headroom, reading);
 }
 
 // Tokens up to which a point is small or middling.
