@@ -86,10 +86,13 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
       const bool own = far_device == 0;
       kernel.tier = own ? Tier::Structured : Tier::Transferred;
       kernel.bands = fit.bands;
-      // Beyond the very kernel, what kernels differ by comes on top of the form's own error.
-      if (!own || far > kOtherVersion) {
-        for (FitBand& band : kernel.bands)
-          band = {.low = std::min(band.low, kTransferredBand.low), .high = std::max(band.high, kTransferredBand.high)};
+      const double wider = own ? 1.0 : far_device <= kSibling ? kSiblingBand : kGenerationBand;
+      const bool same_kernel = far - far_device <= kOtherVersion;
+      for (FitBand& band : kernel.bands) {
+        band = {.low = wider * band.low, .high = wider * band.high};
+        // What kernels differ by comes on top of the form's own error.
+        if (!same_kernel)
+          band = {.low = std::min(band.low, kOtherKernelBand.low), .high = std::max(band.high, kOtherKernelBand.high)};
       }
       kernel.from = m.device + ": " + fit.key.stack + " " + fit.key.kernel + " " + fit.key.format;
     }
