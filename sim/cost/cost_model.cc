@@ -31,10 +31,17 @@ constexpr int kOtherKernel = 1;
 constexpr int kOtherVersion = 1;
 constexpr int kOtherStack = 3;
 constexpr int kSibling = 2;
+constexpr int kCousin = 5;
 constexpr int kOtherGeneration = 8;
 constexpr int kOtherClass = 4;
 constexpr int kKindredFormat = 5;
 constexpr int kOtherFormat = 20;
+
+// "blackwell-geforce" and "blackwell" are cousins.
+int device_distance(std::string_view a, std::string_view b) {
+  if (a == b) return kSibling;
+  return a.substr(0, a.find('-')) == b.substr(0, b.find('-')) ? kCousin : kOtherGeneration;
+}
 
 int distance(const KernelKey& wanted, const KernelKey& key) {
   int far = 0;
@@ -69,7 +76,7 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
     if (m.vendor != vendor_) continue;
     int far_device = 0;
     if (m.device != device_) {
-      far_device = m.architecture == architecture_ ? kSibling : kOtherGeneration;
+      far_device = device_distance(m.architecture, architecture_);
       if (m.device_class != device_class_) far_device += kOtherClass;
     }
     for (const KernelFit& fit : m.overlay->fits) {

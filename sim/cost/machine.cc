@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/cost/machine.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace moeplan {
 namespace {
 
@@ -29,7 +32,6 @@ Machine machine_of(const DeviceSpec& device) {
   Machine m;
   m.bandwidth = device.bandwidth.value.base();
   if (device.last_level_cache) m.cache = static_cast<double>(device.last_level_cache->value.count());
-  m.units = static_cast<double>(device.units);
   for (std::size_t i = 0; i < kMathKinds; ++i) {
     MathKind kind = static_cast<MathKind>(i);
     m.peak[i] = stated_peak(device, kind);
@@ -41,6 +43,8 @@ Machine machine_of(const DeviceSpec& device) {
     // A part that states tensor peaks only: fp32 at no more than them.
     if (m.peak[i] == 0) m.peak[i] = stated_peak(device, MathKind::Bf16);
   }
+  m.units = device.units > 0 ? static_cast<double>(device.units)
+                             : std::max(1.0, std::round(m.peak_of(MathKind::Bf16) / kAssumedUnitPeak));
   m.launch_stream = device.launch.stream ? device.launch.stream->value.base() : kAssumedStreamLaunch;
   m.launch_graph = device.launch.graph ? device.launch.graph->value.base() : kAssumedGraphLaunch;
   m.small_units = device.device_class != DeviceClass::DatacenterGpu && device.device_class != DeviceClass::Accelerator;

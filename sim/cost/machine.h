@@ -48,6 +48,10 @@ inline constexpr double kAssumedGraphLaunch = 1.3e-6;
 // data-centre parts, and GDDR cards up to 6.
 inline constexpr double kCacheOverMemory = 6;
 
+// bf16 FLOP/s of one unit where a profile does not count them: between an A100's (2.9e12)
+// and a GB202's (2.7e12).
+inline constexpr double kAssumedUnitPeak = 2.8e12;
+
 Machine machine_of(const DeviceSpec& device);
 // The same with the links of the cluster it stands in.
 Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device);
