@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "validate/row_kinds.h"
 
+#include "sim/cost/gemm.h"
+
 #include <string>
 
 namespace moeplan {
 namespace {
 
-std::string label(std::string_view name, const std::string& value) { return std::string(name) + "=" + value; }
+bool is_hopper(std::string_view gpu) { return gpu.starts_with("H") || gpu.starts_with("GH"); }
 
-GemmKernel gemm_kernel_of(const CsvRow& row) {
-  const std::string& kernel = row.text("kernel");
-  if (kernel == "deepgemm") return GemmKernel::FittedTiles;
-  if (kernel == "cutlass" || kernel == "sgl_fp8_scaled_mm") return GemmKernel::TilesByRows;
-  // TensorRT-LLM's fp8_block on Hopper is DeepGEMM under another name.
-  const bool is_hopper = row.text("gpu") == "H200" || row.text("gpu") == "H100";
-  if (is_hopper && kernel == "torch_flow" && row.text("dtype") == "fp8_block") return GemmKernel::FittedTiles;
-  return GemmKernel::Tuned;
-}
+std::string label(std::string_view name, const std::string& value) { return std::string(name) + "=" + value; }
 
 }  // namespace
 
@@ -39,7 +33,7 @@ RowFacts gemm_row(const CsvRow& row) {
   point.m = row.number("m", 1);
   point.n = row.number("n", 1);
   point.k = row.number("k", 1);
-  point.kernel = gemm_kernel_of(row);
+  point.kernel = gemm_kernel_of(row.text("kernel"), row.text("dtype"), is_hopper(row.text("gpu")));
   // Measured eagerly, so that the host's time is the floor (measured/README.md).
   point.recorded = !(row.text("stack") == "vllm-0.24.0" && point.format == KernelFormat::Fp8Block);
   facts.family = Family::Gemm;

@@ -101,6 +101,8 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
         if (!same_kernel)
           band = {.low = std::min(band.low, kOtherKernelBand.low), .high = std::max(band.high, kOtherKernelBand.high)};
       }
+      kernel.key = fit.key;
+      kernel.architecture = m.architecture;
       kernel.from = m.device + ": " + fit.key.stack + " " + fit.key.kernel + " " + fit.key.format;
     }
   }

@@ -32,17 +32,20 @@ struct ResolvedKernel {
   std::array<double, kMostConstants> constants{};
   std::array<FitBand, kRegimes> bands{};
   Tier tier = Tier::Default;
-  std::string from;  // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
+  KernelKey key;             // of the fit; empty = none
+  std::string architecture;  // of the device it was fitted on
+  std::string from;          // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
 };
 
 // 80 % bands where nothing of the device itself was measured, as ln(truth / prediction).
 // A sibling's constants err more than they do at home: by a third more within an
 // architecture (operator facts: 8/14/24 % at home, 12/20/43 % on a Hopper sibling), about
-// twice as much across generations (A100 and L40S from H200, RTX PRO 6000 from GB200:
+// three times
+// as much across generations (A100 and L40S from H200, RTX PRO 6000 from GB200:
 // scripts/accuracy). Another stack's, kernel's or format's constants, and starting
 // constants: assumed.
 inline constexpr double kSiblingBand = 1.3;
-inline constexpr double kGenerationBand = 2.2;
+inline constexpr double kGenerationBand = 3.0;
 inline constexpr FitBand kOtherKernelBand = {.low = -0.40, .high = 0.40};
 inline constexpr FitBand kDefaultBand = {.low = -0.80, .high = 0.80};
 

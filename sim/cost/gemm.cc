@@ -140,4 +140,11 @@ double gemm_floor(const GemmPoint& point, const Machine& machine) {
 
 int gemm_regime(const GemmPoint& point) { return point.m <= 16 ? 0 : point.m <= 256 ? 1 : 2; }
 
+GemmKernel gemm_kernel_of(std::string_view kernel, std::string_view format, bool on_hopper) {
+  if (kernel == "deepgemm") return GemmKernel::FittedTiles;
+  if (kernel == "cutlass" || kernel == "sgl_fp8_scaled_mm") return GemmKernel::TilesByRows;
+  if (on_hopper && kernel == "torch_flow" && format == "fp8_block") return GemmKernel::FittedTiles;
+  return GemmKernel::Tuned;
+}
+
 }  // namespace moeplan

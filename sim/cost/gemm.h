@@ -86,6 +86,10 @@ FormTime gemm_time(const GemmPoint& point, const Machine& machine, std::span<con
 // arithmetic at the highest clock. Seconds.
 double gemm_floor(const GemmPoint& point, const Machine& machine);
 
+// How a library tiles, by what measurement files call its kernel: TensorRT-LLM runs DeepGEMM
+// for blocked fp8 on Hopper.
+GemmKernel gemm_kernel_of(std::string_view kernel, std::string_view format, bool on_hopper);
+
 // 0, 1, 2: m up to 16, up to 256, above.
 int gemm_regime(const GemmPoint& point);
 

@@ -2,7 +2,8 @@
 #include "sim/cost/kernels.h"
 
 #include <algorithm>
-#include <initializer_list>
+
+#include "sim/cost/gemm.h"
 
 namespace moeplan {
 namespace {
@@ -107,6 +108,7 @@ Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const For
                                              .stack = hidden ? "sglang" : stack,
                                              .kernel = kernel_name(runtime, "gemm", word, architecture),
                                              .format = label});
+    k.gemm_tiles[i] = gemm_kernel_of(k.gemm[i].key.kernel, label, k.gemm[i].architecture == "hopper");
     k.moe[i] = model.resolve(
         Family::Moe,
         {.family = {}, .stack = stack, .kernel = kernel_name(runtime, "moe", word, architecture), .format = label});

@@ -26,6 +26,7 @@ struct Kernels {
   std::array<KernelFormat, 256> format_of{};  // by FormatId
   std::array<double, 256> weight_bytes_of{};  // per element, scales included
   std::array<ResolvedKernel, kKernelFormats> gemm;
+  std::array<GemmKernel, kKernelFormats> gemm_tiles{};
   std::array<ResolvedKernel, kKernelFormats> moe;
   std::array<ResolvedKernel, kCacheWidths> attention_context;
   std::array<ResolvedKernel, kCacheWidths> attention_generation;

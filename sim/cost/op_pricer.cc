@@ -78,8 +78,9 @@ double rows_of(const Op& op, const Binding& b) {
   return 0;
 }
 
-OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows) {
+OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels) {
   GemmPoint point;
+  point.kernel = kernels.gemm_tiles[static_cast<std::size_t>(planned.format)];
   point.format = planned.format;
   point.weight_bytes = planned.weight_bytes;
   point.m = rows;
@@ -140,6 +141,8 @@ OperatorPoint mla_point(const PlannedOp& planned, const Op& op, const Segment& s
   point.kv_len = static_cast<double>(s.context + s.new_tokens);
   point.heads = op.a;
   point.selected = op.window;
+  // Prompts of sparse attention run in latent space too, over the keys the indexer leaves.
+  if (point.selected > 0 && s.new_tokens > kMostGenerated) point.context = true;
   if (planned.absorbed) {
     point.latent = op.k;
     point.rope = op.n - op.k;
@@ -325,7 +328,7 @@ OperatorPoint point_of(const PlannedOp& planned, const Program& p, const Kernels
   const Op& op = p.op_array[planned.op];
   if (by_segment(op)) return segment_point(planned, op, b.step.size > 0 ? b.step.segments[0] : Segment{});
   switch (planned.family) {
-    case Family::Gemm: return gemm_point(planned, op, rows_of(op, b));
+    case Family::Gemm: return gemm_point(planned, op, rows_of(op, b), kernels);
     case Family::Moe: return moe_point(planned, op, p, b);
     case Family::Collective: return collective_point(op, rows_of(op, b), kernels);
     case Family::Ep: return exchange_point(planned, op, rows_of(op, b), kernels);
