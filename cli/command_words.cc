@@ -12,8 +12,9 @@ namespace moeplan {
 namespace {
 
 constexpr std::array<std::string_view, kWordLists> kListNames = {
-    "none",  "models", "hardware", "runtimes", "weights", "caches", "formats",
-    "units", "colors", "schemas",  "topics",   "shells",  "files",  "directories"};
+    "none",        "models",        "hardware", "runtimes", "weights",    "caches", "formats",
+    "units",       "colors",        "schemas",  "topics",   "shells",     "phases", "routings",
+    "comparisons", "concurrencies", "switches", "files",    "directories"};
 
 struct OptionWords {
   std::string_view option;
@@ -22,15 +23,26 @@ struct OptionWords {
 };
 
 // Options whose value is one of a list.
-constexpr std::array<OptionWords, 9> kOptionWords = {{{"hardware", WordList::Hardware},
-                                                      {"runtime", WordList::Runtimes},
-                                                      {"weights", WordList::WeightFormats},
-                                                      {"kv", WordList::KvFormats},
-                                                      {"format", WordList::OutputFormats},
-                                                      {"units", WordList::Units},
-                                                      {"color", WordList::ColorChoices},
-                                                      {"output", WordList::Files},
-                                                      {"data-dir", WordList::Directories}}};
+constexpr std::array<OptionWords, 20> kOptionWords = {{{"hardware", WordList::Hardware},
+                                                       {"runtime", WordList::Runtimes},
+                                                       {"weights", WordList::WeightFormats},
+                                                       {"kv", WordList::KvFormats},
+                                                       {"format", WordList::OutputFormats},
+                                                       {"units", WordList::Units},
+                                                       {"color", WordList::ColorChoices},
+                                                       {"phase", WordList::Phases},
+                                                       {"routing", WordList::Routings},
+                                                       {"compare", WordList::Comparisons},
+                                                       {"concurrency", WordList::Concurrencies},
+                                                       {"flash-attn", WordList::Switches},
+                                                       {"gpu", WordList::Hardware},
+                                                       {"transfer", WordList::Hardware},
+                                                       {"against", WordList::Files},
+                                                       {"from", WordList::Files},
+                                                       {"rows", WordList::Files},
+                                                       {"out", WordList::Directories},
+                                                       {"output", WordList::Files},
+                                                       {"data-dir", WordList::Directories}}};
 
 const OptionWords* find_words(const Option& option) {
   const std::string_view name = option.same_as.empty() ? option.name : option.same_as;
@@ -147,6 +159,11 @@ std::vector<std::string> words_of(WordList list, const Catalog& catalog) {
       words.insert(words.end(), {"formats", "man"});
       break;
     case WordList::Shells: return {"bash", "zsh", "fish"};
+    case WordList::Phases: return {"decode", "prefill"};
+    case WordList::Routings: return {"balanced", "uniform", "gini:", "zipf:", "power:", "hot:", "histogram:"};
+    case WordList::Comparisons: return {"dense"};
+    case WordList::Concurrencies: return {"max"};
+    case WordList::Switches: return {"on", "off"};
   }
   return words;
 }

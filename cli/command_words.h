@@ -26,10 +26,15 @@ enum class WordList {
   Schemas,
   HelpTopics,
   Shells,
+  Phases,
+  Routings,
+  Comparisons,
+  Concurrencies,
+  Switches,
   Files,
   Directories
 };
-inline constexpr std::size_t kWordLists = 14;
+inline constexpr std::size_t kWordLists = 19;
 
 // The name a script can give the list: "models".
 std::string_view name_of(WordList list);

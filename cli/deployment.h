@@ -19,8 +19,9 @@ struct Asked {
   HardwareChoice hardware;
 };
 
-// Throws InputError. MODEL is the first positional.
-Asked ask_deployment(Session& session, const Arguments& arguments);
+// Throws InputError. MODEL is the first positional. load: what must be resident where the
+// command has other words for it than --context and --sequences.
+Asked ask_deployment(Session& session, const Arguments& arguments, const std::optional<Workload>& load = {});
 
 // The options it reads, and those of `fit` alone.
 std::span<const Option> fit_options();

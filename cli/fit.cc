@@ -193,9 +193,27 @@ Count engine_context(const FitQuestion& q) {
   return context != 0 ? context : kUsualContext;
 }
 
-void set_load(Asked& asked, const Arguments& arguments, const Session& session) {
+// No longer or more than an engine that was set up elsewhere takes.
+void set_given_load(Asked& asked, const Workload& load) {
+  FitQuestion& q = asked.question;
+  const EngineDeployment& engine = asked.engine;
+  if (engine.context && load.context > *engine.context)
+    throw_usage("engine-flags", fmt::format("sequences of up to {} tokens", *engine.context),
+                fmt::format("room for the {} of a prompt and its answer", load.context));
+  if (engine.sequences && q.admitted == 0) q.admitted = *engine.sequences;
+  q.workload = load;
+}
+
+void set_load(Asked& asked, const Arguments& arguments, const Session& session, const std::optional<Workload>& load) {
   FitQuestion& q = asked.question;
   const Count model_limit = q.model.max_context;
+  if (load) {
+    set_given_load(asked, *load);
+    if (model_limit > 0 && load->context > model_limit)
+      session.warn(fmt::format("{} tokens are beyond the {} that {} was made for; they are computed all the same",
+                               load->context, model_limit, q.model.id));
+    return;
+  }
   const EngineDeployment& engine = asked.engine;
   const std::optional<Count> context = agreed("context", arguments.tokens("context"), engine.context);
   asked.origins.default_context = !context;
@@ -423,7 +441,7 @@ void set_machine(Asked& asked, const Catalog& catalog, const Arguments& argument
 
 std::span<const Option> fit_options() { return kOptions; }
 
-Asked ask_deployment(Session& session, const Arguments& arguments) {
+Asked ask_deployment(Session& session, const Arguments& arguments, const std::optional<Workload>& load) {
   const Catalog& catalog = session.catalog();
   Asked asked;
   FitQuestion& q = asked.question;
@@ -438,7 +456,7 @@ Asked ask_deployment(Session& session, const Arguments& arguments) {
   set_flash_attention(asked, arguments);
   set_imbalance(q, arguments);
   set_host_experts(asked, arguments, session);
-  set_load(asked, arguments, session);
+  set_load(asked, arguments, session, load);
   // Only the layout and what lies where are open from here on.
   const PlacementChoice placement = read_placement(arguments, asked.engine);
   for (const std::string& warning : set_mixed_devices(q, arguments, hardware, asked.engine)) session.warn(warning);
@@ -466,7 +484,7 @@ int run_list(Session& session, const Arguments& arguments) {
   const HardwareChoice hardware = choose_hardware(session.catalog(), arguments);
   Asked asked;
   set_machine(asked, session.catalog(), arguments, hardware);
-  set_load(asked, arguments, session);
+  set_load(asked, arguments, session, std::nullopt);
   const Count gpus = arguments.count("gpus", 1, kMostGpus).value_or(hardware.default_gpus());
   if (!hardware.mixed.empty())
     session.warn(

@@ -26,14 +26,14 @@ double parameter(const std::string& all, std::string_view text, double least, do
   return *value;
 }
 
-// One count per expert, separated by anything that is no number.
+// One count per expert: a column, a row, a JSON array.
 std::vector<double> read_histogram(const std::string& path) {
   const std::string text = read_text_file(path, 16 * kMiB);
   std::vector<double> counts;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t start = text.find_first_of("0123456789", at);
+    const std::size_t start = text.find_first_of("-0123456789", at);
     if (start == std::string::npos) break;
-    const std::size_t end = std::min(text.find_first_not_of("0123456789.eE", start), text.size());
+    const std::size_t end = std::min(text.find_first_not_of("0123456789.eE+-", start), text.size());
     const std::optional<double> count = number(std::string_view(text).substr(start, end - start));
     if (!count || *count < 0)
       throw InputError(ErrorKind::InvalidInput, Problem{.file = path,
@@ -41,7 +41,7 @@ std::vector<double> read_histogram(const std::string& path) {
                                                         .column = place_of(text, start).column,
                                                         .path = {},
                                                         .found = in_quotes(text.substr(start, end - start)),
-                                                        .expected = "a count per expert",
+                                                        .expected = "a count per expert, none negative",
                                                         .hint = {}});
     counts.push_back(*count);
     at = end;
@@ -55,7 +55,10 @@ Routing read_routing(const Arguments& arguments) {
   Routing routing;
   routing.seed = static_cast<std::uint64_t>(arguments.count("seed", 0, Count{1} << 62).value_or(1));
   const std::optional<std::string> asked = arguments.text("routing");
-  if (!asked || *asked == "balanced") return routing;
+  if (!asked || *asked == "balanced") {
+    if (arguments.has("seed")) throw_usage("seed", "it with balanced routing", "a --routing that is drawn");
+    return routing;
+  }
   const std::size_t colon = asked->find(':');
   const std::string kind = asked->substr(0, colon);
   const std::string rest = colon == std::string::npos ? "" : asked->substr(colon + 1);

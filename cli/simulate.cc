@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "cli/deployment.h"
 #include "cli/exit_status.h"
+#include "cli/load_argument.h"
 #include "cli/routing_argument.h"
 #include "cli/verb.h"
 #include "reports/simulate.h"
+#include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/study/explain_step.h"
 #include "sim/study/pricing.h"
@@ -18,11 +19,11 @@
 namespace moeplan {
 namespace {
 
-constexpr Count kMostTokens = Count{1} << 24;
-constexpr Count kMostDrafts = 5;
-
-constexpr std::array<Option, 8> kOwnOptions = {{
-    {"phase", "PHASE", "decode (default) or prefill"},
+constexpr std::array<Option, 11> kOwnOptions = {{
+    {"phase", "decode|prefill", "of the step (default: decode)"},
+    {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
+    {"osl", "N", "tokens of each answer"},
+    {"concurrency", "N|max", "requests in flight, each replaced as it ends (default: max, as many as fit)"},
     {"prefix", "N", "prefill: tokens of each prompt that are in the cache already"},
     {"chunk", "N", "prefill: new tokens of each rank in one step (default: the runtime's)"},
     {"mixed", "N", "prefill: sequences that decode in the same steps"},
@@ -32,13 +33,15 @@ constexpr std::array<Option, 8> kOwnOptions = {{
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},
 }};
 
-// Options that only mean something to a verdict.
-constexpr std::array<std::string_view, 6> kOfFitAlone = {"strict-margin",    "top",         "all",
-                                                         "min-tokens-per-s", "budget-gpus", "imbalance"};
+// Options of `fit` that mean nothing here, that are asked in other words (--routing,
+// --draft-tokens), or whose time has no form yet (drives, a draft model beside the model).
+constexpr std::array<std::string_view, 11> kOfFitAlone = {
+    "strict-margin", "top",           "all", "min-tokens-per-s", "budget-gpus", "imbalance", "draft",
+    "draft-tokens",  "draft-weights", "ssd", "ssd-bandwidth"};
 
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan simulate deepseek-v3 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --batch 256 --context 4096",
-    "moeplan simulate gpt-oss-120b --hardware b200 --phase prefill --context 8k",
+    "moeplan simulate gpt-oss-120b --hardware b200 --isl 1k --osl 1k --concurrency max",
     "moeplan simulate mixtral-8x7b --hardware h200 --batch 32 --context 2k --compare dense"};
 
 const std::vector<Option>& options() {
@@ -53,35 +56,18 @@ const std::vector<Option>& options() {
   return kAll;
 }
 
-SimulatedLoad load_of(const Arguments& arguments, const FitQuestion& q) {
-  SimulatedLoad load;
-  const std::string phase = arguments.choice("phase", {"decode", "prefill"}).value_or("decode");
-  load.phase = phase == "decode" ? Phase::Decode : Phase::Prefill;
-  load.batch = q.workload.sequences;
-  load.context = q.workload.context;
-  load.prefix = arguments.tokens("prefix").value_or(0);
-  load.chunk = arguments.tokens("chunk").value_or(0);
-  load.mixed = arguments.count("mixed", 1, kMostTokens).value_or(0);
-  for (const std::string_view name : {"prefix", "chunk", "mixed"}) {
-    if (arguments.has(name) && load.phase == Phase::Decode)
-      throw_usage(name, "it with a decode step", "--phase prefill");
-  }
-  if (load.prefix >= load.context)
-    throw_usage("prefix", std::to_string(load.prefix),
-                fmt::format("fewer than the {} tokens of a prompt", load.context));
-  if (arguments.has("draft-tokens") && !q.load_mtp) throw_usage("draft-tokens", "it alone", "--mtp with it");
-  if (q.load_mtp && load.phase == Phase::Decode) {
-    load.drafts = arguments.count("draft-tokens", 1, kMostDrafts).value_or(1);
-    load.accepted = accepted_tokens(load.drafts);
-  }
-  return load;
-}
-
 ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware) {
   if (!hardware.device)
     throw_usage("hardware", "nothing", "a device whose speed is known", "--memory alone says nothing about time");
+  if (!hardware.mixed.empty())
+    throw_usage("hardware", "unlike devices, " + hardware.name, "devices of one kind",
+                "steps are timed for like devices; moeplan fit places layers on unlike ones");
   if (hardware.node) return catalog.cluster_of(*hardware.node, {*hardware.device});
-  if (catalog.knows_device(hardware.device->id)) return usual_cluster(catalog, hardware.device->id);
+  if (catalog.knows_device(hardware.device->id)) {
+    ClusterSpec cluster = usual_cluster(catalog, hardware.device->id);
+    cluster.devices.front() = *hardware.device;  // a file may say other figures under a known name
+    return cluster;
+  }
   ClusterSpec alone;
   alone.devices.push_back(*hardware.device);
   return alone;
@@ -96,24 +82,65 @@ std::vector<std::string> explain(const SimulateQuestion& q, const Pricing& prici
   return lines;
 }
 
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
+}
+
+// What a deployment may have whose time nobody could say.
+void refuse_untimed(const FitQuestion& q) {
+  if (q.draft)
+    throw_usage("engine-flags", "a draft model", "a command without one",
+                "its steps are not timed; moeplan fit counts its memory");
+}
+
+void check_routing(const Routing& routing, const FitQuestion& q) {
+  if (routing.skew == Skew::Balanced) return;
+  if (!has_experts(q.model)) throw_usage("routing", "it with " + q.model.id, "a model with experts");
+  std::vector<Problem> problems;
+  for (const std::string& sentence : routing_violations(q.model, routing, q.layout)) {
+    Problem problem;
+    problem.file = "--routing with " + q.model.id;
+    problem.path = sentence;
+    problems.push_back(problem);
+  }
+  if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
+}
+
+// All that a steady load keeps on a replica at once; without a number, one request.
+std::optional<Workload> resident_load(const std::optional<SteadyLoad>& load) {
+  if (!load) return std::nullopt;
+  return Workload{.context = load->isl + load->osl, .sequences = std::max<Count>(1, load->concurrency)};
+}
+
 SimulateReport simulated(Session& session, const Arguments& arguments, std::optional<DenseEquivalent> dense) {
-  Asked asked = ask_deployment(session, arguments);
-  if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
+  const std::optional<SteadyLoad> steady = read_steady_load(arguments);
+  const Routing routing = read_routing(arguments);
+  Asked asked = ask_deployment(session, arguments, resident_load(steady));
+  refuse_untimed(asked.question);
+  check_routing(routing, asked.question);
   const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware);
+  if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats);
   pricing.kernels.host_bandwidth = asked.question.rates.host.rate().base();
   SimulateQuestion question{
-      .deployment = asked.question, .load = load_of(arguments, asked.question), .routing = read_routing(arguments)};
+      .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};
   // A device that is given more than the whole reads it in turns: what must be resident is
   // the decoding sequences and the prompts.
   question.deployment.workload.sequences += question.load.mixed;
   SimulateReport report;
-  report.simulation = simulate(question, pricing.kernels, pricing.rates);
+  if (steady) {
+    report.steady = steady_state(question, *steady, pricing.kernels, pricing.rates);
+    report.simulation = report.steady->decode;
+    report.simulation.fits = report.steady->fits;
+  } else {
+    report.simulation = simulate(question, pricing.kernels, pricing.rates);
+  }
   report.origins = asked.origins;
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;
   report.kernels = sources_of(pricing.kernels);
-  if (session.explain()) report.explained = explain(question, pricing);
+  if (session.explain()) report.explained = explain(report.simulation.question, pricing);
   return report;
 }
 
@@ -132,16 +159,34 @@ std::vector<std::string> words_of_text(const std::string& text) {
   return words;
 }
 
+// What --compare says in its own words, over what the command line says.
+Arguments other_deployment(const Arguments& arguments, const std::string& what) {
+  constexpr std::string_view kExpected = "dense, or options of another deployment, e.g. \"--hardware b200\"";
+  const std::vector<Option> known = with_common_options(options());
+  const std::vector<std::string> words = words_of_text(what);
+  const Arguments own(known, words);
+  if (words.empty() || own.positionals().size() > 1) throw_usage("compare", in_quotes(what), std::string(kExpected));
+  std::vector<std::string_view> of_the_answer = {"compare"};
+  for (const Option& option : common_options()) of_the_answer.push_back(option.name);
+  for (const std::string_view name : of_the_answer)
+    if (own.has(name))
+      throw_usage("compare", fmt::format("--{} in {}", name, in_quotes(what)), std::string(kExpected),
+                  "one answer shows both");
+  return arguments.overridden(known, words);
+}
+
 std::vector<SimulateReport> compared(Session& session, const Arguments& arguments, const std::string& what) {
   std::vector<SimulateReport> reports;
   reports.push_back(simulated(session, arguments, std::nullopt));
   if (what == "dense") {
+    const Simulation& mixture = reports.front().simulation;
+    if (!has_experts(mixture.question.deployment.model))
+      throw_usage("compare", "dense with " + mixture.question.deployment.model.id, "a model with experts");
     reports.push_back(simulated(session, arguments, DenseEquivalent::SameActive));
     reports.push_back(simulated(session, arguments, DenseEquivalent::SameTotal));
     return reports;
   }
-  const std::vector<Option> known = with_common_options(options());
-  reports.push_back(simulated(session, arguments.overridden(known, words_of_text(what)), std::nullopt));
+  reports.push_back(simulated(session, other_deployment(arguments, what), std::nullopt));
   return reports;
 }
 
@@ -169,11 +214,14 @@ int run(const Arguments& arguments) {
 Verb simulate_verb() {
   return {.name = "simulate",
           .question = "how long does a prefill or decode step take, and bound by what?",
-          .usage = "simulate MODEL --hardware NAME [--gpus N] [--phase decode|prefill] [OPTIONS]",
+          .usage =
+              "simulate MODEL --hardware NAME [--gpus N] [--phase decode|prefill] [OPTIONS]\n"
+              "simulate MODEL --hardware NAME [--gpus N] --isl N --osl N [--concurrency N|max] [OPTIONS]",
           .about =
               "Adds up the time of every operator of a step on the busiest rank and says what bounds it,\n"
               "with an 80 % band. Times come from forms whose constants were fitted to measured kernels of\n"
-              "this device, or of a sibling, and the answer says which.",
+              "this device, or of a sibling, and the answer says which. With --isl and --osl: the steady state\n"
+              "of continuous batching, its tokens per second, time to first token and time per token.",
           .options = options(),
           .examples = kExamples,
           .run = run};

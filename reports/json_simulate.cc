@@ -58,6 +58,35 @@ void write_basis(JsonWriter& out, const SimulateReport& report) {
   out.end_array().end_object();
 }
 
+void write_steady_load(JsonWriter& out, const SteadyState& s) {
+  out.key("load").begin_object().member("phase", "steady").member("isl_tokens", s.load.isl);
+  out.member("osl_tokens", s.load.osl).member("concurrency", s.load.concurrency);
+  out.member("max_concurrency", s.limit).end_object();
+}
+
+void write_band(JsonWriter& out, std::string_view key, Seconds value, Seconds low, Seconds high) {
+  out.key(key).compact(true).begin_object().member("value", value.base()).member("low", low.base());
+  out.member("high", high.base()).end_object().compact(false);
+}
+
+// Of the whole load; the keys of a step describe the decode step between prompts.
+void write_steady_rates(JsonWriter& out, const SteadyState& s) {
+  out.member("output_tokens_per_s", s.output_tokens_per_s);
+  out.member("output_tokens_per_s_per_gpu", s.output_tokens_per_s_per_gpu);
+  out.member("output_tokens_per_s_per_user", s.output_tokens_per_s_per_user);
+  out.member("ttft_s", s.ttft.base());
+  write_band(out, "tpot_s", s.tpot, s.tpot_low, s.tpot_high);
+  out.member("prefill_share", s.prefill_share);
+  write_optional(out, "energy_j_per_token", s.joules_per_token);
+  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+}
+
+void write_step_rates(JsonWriter& out, const Simulation& s) {
+  out.member("ttft_s", s.first_token.base());
+  write_optional(out, "energy_j_per_token", s.joules_per_token);
+  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+}
+
 void write_load(JsonWriter& out, const SimulateQuestion& q) {
   const SimulatedLoad& load = q.load;
   out.key("load").begin_object();
@@ -74,16 +103,17 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   out.member("gpus", s.gpus).member("runtime", d.runtime.id).member("runtime_version", d.runtime.version);
   out.member("weights", d.weights).member("kv", d.formats[s.memory.kv_format].id);
   write_layout(out, d.layout);
-  write_load(out, s.question);
+  if (report.steady)
+    write_steady_load(out, *report.steady);
+  else
+    write_load(out, s.question);
   out.member("fits", s.fits);
   write_memory(out, s.memory);
-  out.key("step_time_s");
   if (!s.fits) {
-    out.null();
+    out.key("step_time_s").null();
     return;
   }
-  out.compact(true).begin_object().member("value", s.time.base()).member("low", s.low.base());
-  out.member("high", s.high.base()).end_object().compact(false);
+  write_band(out, "step_time_s", s.time, s.low, s.high);
   out.member("steps", s.steps);
   out.member("tokens_per_s", s.tokens_per_s).member("tokens_per_s_per_gpu", s.tokens_per_s_per_gpu);
   out.member("tokens_per_s_per_user", s.tokens_per_s_per_user);
@@ -93,9 +123,11 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   out.member("bytes_read", s.step.work.weight_bytes + s.step.work.cache_bytes);
   out.member("distinct_experts_per_rank", s.step.load.distinct);
   out.member("straggler", s.step.load.mean_rows > 0 ? s.step.load.rows / s.step.load.mean_rows : 1.0);
-  out.member("ttft_s", s.first_token.base()).member("mfu", s.mfu).member("mbu", s.mbu);
-  write_optional(out, "energy_j_per_token", s.joules_per_token);
-  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+  out.member("mfu", s.mfu).member("mbu", s.mbu);
+  if (report.steady)
+    write_steady_rates(out, *report.steady);
+  else
+    write_step_rates(out, s);
   write_basis(out, report);
 }
 

@@ -3,17 +3,19 @@
 // (moeplan.simulate/1, CLI.md section 6).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "reports/document.h"
 #include "reports/fit.h"
-#include "sim/study/simulate.h"
+#include "sim/study/steady.h"
 
 namespace moeplan {
 
 struct SimulateReport {
-  Simulation simulation;
+  Simulation simulation;  // of a steady load: the decode step between prompts
+  std::optional<SteadyState> steady;
   FitOrigins origins;
   std::string hardware;                // as asked for
   std::string overlay;                 // "h200 of 2026-11-22"; "" = none

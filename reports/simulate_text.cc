@@ -57,6 +57,11 @@ std::string routing_text(const Routing& r) {
   return "";
 }
 
+std::string steady_text(const SteadyState& s) {
+  return fmt::format("{} requests in flight, prompts of {} tokens, answers of {}", grouped(s.load.concurrency),
+                     grouped(s.load.isl), grouped(s.load.osl));
+}
+
 KeyValues asked(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   const FitQuestion& d = s.question.deployment;
@@ -66,8 +71,15 @@ KeyValues asked(const SimulateReport& report) {
   block.entries.push_back({"hardware", {fmt::format("{} x {}", d.layout.gpus(), d.device.device)}});
   block.entries.push_back({"layout", {describe(d.layout)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
-  block.entries.push_back({"load", {load_text(s.question) + ", " + routing_text(s.question.routing)}});
+  block.entries.push_back({"load",
+                           {(report.steady ? steady_text(*report.steady) : load_text(s.question)) + ", " +
+                            routing_text(s.question.routing)}});
   return block;
+}
+
+std::string headline(const SteadyState& s) {
+  return fmt::format("{} tok/s out   {} tok/s/GPU   {} tok/s/user", rate(s.output_tokens_per_s),
+                     rate(s.output_tokens_per_s_per_gpu), rate(s.output_tokens_per_s_per_user));
 }
 
 std::string headline(const Simulation& s) {
@@ -126,14 +138,22 @@ std::string basis_text(const SimulateReport& report) {
   return text;
 }
 
+void add_costs(KeyValues& block, const std::optional<double>& joules, const std::optional<double>& usd) {
+  if (joules) block.entries.push_back({"energy", {fmt::format("{:.3g} J per token (+-25 %)", *joules)}});
+  if (usd) block.entries.push_back({"cost", {fmt::format("${:.3g} per million tokens", *usd)}});
+}
+
+void add_straggler(KeyValues& block, const ExpertLoad& load) {
+  if (load.mean_rows > 0)
+    block.entries.push_back(
+        {"straggler", {fmt::format("the busiest rank has {:.2f} x the mean rows", load.rows / load.mean_rows)}});
+}
+
 KeyValues figures(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   const bool decode = s.question.load.phase == Phase::Decode;
   KeyValues block;
-  const ExpertLoad& load = s.step.load;
-  if (load.mean_rows > 0)
-    block.entries.push_back(
-        {"straggler", {fmt::format("the busiest rank has {:.2f} x the mean rows", load.rows / load.mean_rows)}});
+  add_straggler(block, s.step.load);
   block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
   block.entries.push_back({"time to first token",
                            {fmt::format("{} for one prompt of {} tokens alone", duration(s.first_token.base()),
@@ -142,12 +162,75 @@ KeyValues figures(const SimulateReport& report) {
     block.entries.push_back(
         {"largest batch",
          {fmt::format("{} sequences fit{}", grouped(s.memory.max_sequences), decode ? "" : " at this length")}});
-  if (s.joules_per_token)
-    block.entries.push_back({"energy", {fmt::format("{:.3g} J per token (+-25 %)", *s.joules_per_token)}});
-  if (s.usd_per_million_tokens)
-    block.entries.push_back({"cost", {fmt::format("${:.3g} per million tokens", *s.usd_per_million_tokens)}});
+  add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
   block.entries.push_back({"basis", {basis_text(report)}});
   return block;
+}
+
+KeyValues latencies(const SteadyState& s) {
+  KeyValues block;
+  block.entries.push_back(
+      {"time per token",
+       {fmt::format("{} ({}..{}), of which {:.0f} % is reading prompts", duration(s.tpot.base()),
+                    duration(s.tpot_low.base()), duration(s.tpot_high.base()), 100 * s.prefill_share)}});
+  block.entries.push_back({"time to first token", {duration(s.ttft.base())}});
+  block.entries.push_back({"most requests", {fmt::format("{} fit", grouped(s.limit))}});
+  add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
+  return block;
+}
+
+KeyValues steady_basis(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  KeyValues block;
+  add_straggler(block, s.step.load);
+  block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
+  block.entries.push_back({"basis", {basis_text(report)}});
+  return block;
+}
+
+KeyValues refusal(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  KeyValues verdict;
+  const Workload& asked = s.question.deployment.workload;
+  const Count most = report.steady ? report.steady->limit : std::max<Count>(0, s.memory.max_sequences);
+  const std::string what =
+      report.steady ? fmt::format("{} requests of {} tokens on average", grouped(report.steady->load.concurrency),
+                                  grouped(asked.context))
+                    : fmt::format("{} sequences of {} tokens", grouped(asked.sequences), grouped(asked.context));
+  const std::string room = most == 0 ? "not even one fits" : fmt::format("at most {} fit", grouped(most));
+  verdict.entries.push_back(
+      {"does not fit", {fmt::format("{}: {} (moeplan fit shows what lies where)", what, room)}, Tone::Bad});
+  return verdict;
+}
+
+// What a row of a comparison shows: of a step, or of a steady load its time per token.
+struct ComparedFigures {
+  Seconds time, low, high;
+  double tokens_per_s = 0;
+  double tokens_per_s_per_gpu = 0;
+};
+
+ComparedFigures compared_of(const SimulateReport& report) {
+  const Simulation& s = report.simulation;
+  if (!report.steady) return {s.time, s.low, s.high, s.tokens_per_s, s.tokens_per_s_per_gpu};
+  const SteadyState& steady = *report.steady;
+  return {steady.tpot, steady.tpot_low, steady.tpot_high, steady.output_tokens_per_s,
+          steady.output_tokens_per_s_per_gpu};
+}
+
+Document describe_steady(const SimulateReport& report) {
+  const SteadyState& steady = *report.steady;
+  const Simulation& s = report.simulation;
+  Document document;
+  document.add(asked(report));
+  document.add(Heading{headline(steady)});
+  document.add(latencies(steady));
+  document.add(Heading{fmt::format("decode step between prompts {} ({}..{}), {} tokens of context on average",
+                                   duration(s.time.base()), duration(s.low.base()), duration(s.high.base()),
+                                   grouped(s.question.load.context))});
+  document.add(breakdown(s));
+  document.add(steady_basis(report));
+  return document;
 }
 
 }  // namespace
@@ -155,28 +238,28 @@ KeyValues figures(const SimulateReport& report) {
 Document describe_simulation(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   Document document;
-  document.add(asked(report));
-  if (!s.fits) {
-    KeyValues verdict;
-    const Count most = std::max<Count>(0, s.memory.max_sequences);
-    verdict.entries.push_back(
-        {"does not fit",
-         {fmt::format("{} sequences of {} tokens: at most {} fit (moeplan fit shows what lies where)",
-                      grouped(s.question.deployment.workload.sequences),
-                      grouped(s.question.deployment.workload.context), grouped(most))},
-         Tone::Bad});
-    document.add(verdict);
-    return document;
+  if (s.fits && report.steady) {
+    document = describe_steady(report);
+  } else {
+    document.add(asked(report));
+    if (!s.fits) {
+      document.add(refusal(report));
+      return document;
+    }
+    document.add(Heading{headline(s)});
+    document.add(breakdown(s));
+    document.add(figures(report));
   }
-  document.add(Heading{headline(s)});
-  document.add(breakdown(s));
-  document.add(figures(report));
   if (!report.explained.empty()) {
     ItemList list;
     list.title = "operators of the busiest rank, once each";
     for (const std::string& line : report.explained) list.items.push_back({line});
     document.add(list);
   }
+  if (report.steady)
+    document.add(
+        Note{"A closed form: prompts are read one after the other between steps, waiting in a queue for room "
+             "is not part of the time to first token."});
   return document;
 }
 
@@ -211,13 +294,14 @@ Document compare_simulations(const std::vector<SimulateReport>& reports) {
     } else {
       const auto largest = std::max_element(s.step.shares.begin(), s.step.shares.end(),
                                             [](const ShareTime& a, const ShareTime& b) { return a.time < b.time; });
-      const double first = reports.front().simulation.tokens_per_s_per_gpu;
-      row.cells.push_back({fmt::format("{:.3g}", s.time.base() * 1e3)});
-      row.cells.push_back({fmt::format("{:.3g}", s.low.base() * 1e3)});
-      row.cells.push_back({fmt::format("{:.3g}", s.high.base() * 1e3)});
-      row.cells.push_back({rate(s.tokens_per_s)});
-      row.cells.push_back({rate(s.tokens_per_s_per_gpu)});
-      row.cells.push_back({first > 0 ? fmt::format("{:.2f}", s.tokens_per_s_per_gpu / first) : std::string("-")});
+      const double first = compared_of(reports.front()).tokens_per_s_per_gpu;
+      const ComparedFigures figures = compared_of(report);
+      row.cells.push_back({fmt::format("{:.3g}", figures.time.base() * 1e3)});
+      row.cells.push_back({fmt::format("{:.3g}", figures.low.base() * 1e3)});
+      row.cells.push_back({fmt::format("{:.3g}", figures.high.base() * 1e3)});
+      row.cells.push_back({rate(figures.tokens_per_s)});
+      row.cells.push_back({rate(figures.tokens_per_s_per_gpu)});
+      row.cells.push_back({first > 0 ? fmt::format("{:.2f}", figures.tokens_per_s_per_gpu / first) : std::string("-")});
       row.cells.push_back({fmt::format("{}, {}", word_of(static_cast<StepShare>(largest - s.step.shares.begin())),
                                        word_of(largest->bound))});
     }
@@ -226,6 +310,9 @@ Document compare_simulations(const std::vector<SimulateReport>& reports) {
   Document document;
   document.add(table);
   document.add(Note{"x first: tokens per second and device over those of the first row."});
+  if (reports.front().steady)
+    document.add(
+        Note{"A steady load: ms is the time per token, tok/s are generated ones; mostly is of the decode step."});
   return document;
 }
 

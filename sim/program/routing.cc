@@ -148,7 +148,9 @@ std::vector<std::string> violations(const Routing& r, const ExpertGroup& g) {
     refuse(!(r.parameter > 0 && r.parameter < most), "hot experts take a share between 0 and hot / k, below 1");
   }
   if (r.skew == Skew::Histogram) {
-    refuse(static_cast<Count>(r.histogram.size()) != g.choices, "a histogram has one count per expert");
+    if (static_cast<Count>(r.histogram.size()) != g.choices)
+      found.push_back("the histogram has " + std::to_string(r.histogram.size()) + " counts, the layer " +
+                      std::to_string(g.choices) + " experts to choose from");
     refuse(std::any_of(r.histogram.begin(), r.histogram.end(), [](double x) { return !(x >= 0) || !std::isfinite(x); }),
            "counts of a histogram are finite and not negative");
     refuse(std::count_if(r.histogram.begin(), r.histogram.end(), [](double x) { return x > 0; }) < g.top_k,

@@ -172,25 +172,53 @@ ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind) {
   return dense;
 }
 
-LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes) {
-  LoadTables tables;
-  if (routing.skew == Skew::Balanced && routing.capacity_factor == 0 && !routing.expert_choice) return tables;
+namespace {
+
+// A layer of experts under this routing; how groups are chosen is the model's.
+struct RoutedLayer {
+  Routing routing;
+  ExpertGroup group;
+};
+
+RoutedLayer routed_layer(const MoeFfn& moe, const Routing& routing, const Layout& layout, Count nodes) {
+  RoutedLayer layer{.routing = routing, .group = {}};
+  if (routing.groups == 0 && moe.groups > 1) {
+    layer.routing.groups = moe.groups;
+    layer.routing.kept_groups = moe.top_groups;
+  }
+  layer.group = {.choices = moe.experts + moe.zero_experts,
+                 .experts = moe.experts,
+                 .top_k = moe.top_k,
+                 .ranks = layout.ep,
+                 .nodes = layout.ep % std::max<Count>(1, nodes) == 0 ? std::max<Count>(1, nodes) : 1};
+  return layer;
+}
+
+bool is_even(const Routing& routing) {
+  return routing.skew == Skew::Balanced && routing.capacity_factor == 0 && !routing.expert_choice;
+}
+
+}  // namespace
+
+std::vector<std::string> routing_violations(const ModelSpec& model, const Routing& routing, const Layout& layout) {
+  if (is_even(routing)) return {};
   for (const Block& block : model.blocks) {
     const auto* moe = std::get_if<MoeFfn>(&block.kind);
     if (moe == nullptr) continue;
-    const Count choices = moe->experts + moe->zero_experts;
-    if (tables.find(choices, moe->top_k) != nullptr) continue;
-    Routing own = routing;
-    if (own.groups == 0 && moe->groups > 1) {
-      own.groups = moe->groups;
-      own.kept_groups = moe->top_groups;
-    }
-    const ExpertGroup group{.choices = choices,
-                            .experts = moe->experts,
-                            .top_k = moe->top_k,
-                            .ranks = layout.ep,
-                            .nodes = layout.ep % std::max<Count>(1, nodes) == 0 ? std::max<Count>(1, nodes) : 1};
-    tables.add(LoadTable(own, group));
+    const RoutedLayer layer = routed_layer(*moe, routing, layout, 1);
+    if (std::vector<std::string> found = violations(layer.routing, layer.group); !found.empty()) return found;
+  }
+  return {};
+}
+
+LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes) {
+  LoadTables tables;
+  if (is_even(routing)) return tables;
+  for (const Block& block : model.blocks) {
+    const auto* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe == nullptr || tables.find(moe->experts + moe->zero_experts, moe->top_k) != nullptr) continue;
+    const RoutedLayer layer = routed_layer(*moe, routing, layout, nodes);
+    tables.add(LoadTable(layer.routing, layer.group));
   }
   return tables;
 }

@@ -73,6 +73,8 @@ double accepted_tokens(Count drafts);
 enum class DenseEquivalent { SameActive, SameTotal };
 ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind);
 
+// Why the experts of this model cannot be routed like that, as sentences; empty = they can.
+std::vector<std::string> routing_violations(const ModelSpec& model, const Routing& routing, const Layout& layout);
 // Load tables of every expert layer of a model under this routing; balanced: none.
 LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
 

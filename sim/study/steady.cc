@@ -35,9 +35,13 @@ SteadyState steady_state(const SimulateQuestion& question, const SteadyLoad& loa
   s.limit = admitted(question, load) * replicas;
   if (s.load.concurrency == 0) s.load.concurrency = s.limit;
   s.fits = s.limit >= s.load.concurrency && s.load.concurrency > 0;
-  if (!s.fits) return s;
-
   const Count in_flight = ceil_div(s.load.concurrency, replicas);
+  if (!s.fits) {
+    s.decode.question = decode_question(question, load, in_flight);
+    s.decode.memory = evaluate(s.decode.question.deployment);
+    s.decode.gpus = question.deployment.layout.gpus();
+    return s;
+  }
   const SimulateQuestion between = decode_question(question, load, in_flight);
   s.decode = simulate(between, kernels, rates);
 

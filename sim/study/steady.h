@@ -32,9 +32,10 @@ struct SteadyState {
   double prefill_share = 0;                // of the time
   std::optional<double> joules_per_token;  // per generated token
   std::optional<double> usd_per_million_tokens;
-  Simulation decode;  // the step between prompts
+  Simulation decode;  // the step between prompts; unpriced when the load does not fit
 };
 
+// osl is at least 2: the first token of an answer comes with its prompt.
 SteadyState steady_state(const SimulateQuestion& question, const SteadyLoad& load, const Kernels& kernels,
                          const Rates& rates);
 
