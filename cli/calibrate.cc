@@ -41,13 +41,21 @@ std::string today() {
   return text.data();
 }
 
-// The place of an overlay in a data directory, whose folders are made.
-std::string overlay_path(const std::string& directory, const std::string& device) {
-  const std::filesystem::path folder = std::filesystem::path(directory) / "hw_profiles" / "overlays";
+bool is_date(const std::string& text) {
+  std::tm date{};
+  const char* const end = strptime(text.c_str(), "%Y-%m-%d", &date);
+  return text.size() == std::string_view("2026-11-22").size() && end == text.c_str() + text.size();
+}
+
+std::filesystem::path overlay_folder(const std::string& directory) {
+  return std::filesystem::path(directory) / "hw_profiles" / "overlays";
+}
+
+// Before minutes of fitting.
+void make_overlay_folder(const std::string& directory) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw_usage("--out", in_quotes(directory) + ": " + error.message(), "a directory that can be written");
-  return folder / (device + ".json");
+  std::filesystem::create_directories(overlay_folder(directory), error);
+  if (error) throw_usage("out", in_quotes(directory) + ": " + error.message(), "a directory that can be written");
 }
 
 struct Plan {
@@ -58,12 +66,14 @@ struct Plan {
 
 Plan plan_of(const Arguments& arguments) {
   const std::optional<std::string> first = arguments.text("from");
-  if (!first) throw_usage("--from", "nothing", "a file of measurements", "moeplan help calibrate");
+  if (!first) throw_usage("from", "nothing", "a file of measurements", "moeplan help calibrate");
   Plan plan;
   plan.files.push_back(*first);
   for (const std::string& file : arguments.positionals()) plan.files.push_back(file);
   plan.source = arguments.text("source").value_or(fmt::format("{}", fmt::join(plan.files, ", ")));
   plan.as_of = arguments.text("as-of").value_or(today());
+  if (!is_date(plan.as_of)) throw_usage("as-of", in_quotes(plan.as_of), "a date such as 2026-11-22");
+  if (const std::optional<std::string> directory = arguments.text("out")) make_overlay_folder(*directory);
   return plan;
 }
 
@@ -73,8 +83,7 @@ int run(const Arguments& arguments) {
   Scorer scorer("each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
   std::map<std::string, std::vector<KernelFit>> fits_of_device;
   for (const std::string& file : plan.files) {
-    OperatorTable table = read_operator_rows(file);
-    if (const std::optional<std::string> gpu = arguments.text("gpu")) keep_gpu(table, *gpu);
+    const OperatorTable table = read_measurements(file, arguments.text("gpu"));
     FitProgress progress(session, file);
     LeaveOutOptions options;
     options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
@@ -91,7 +100,7 @@ int run(const Arguments& arguments) {
       overlay.id = device;
       overlay.as_of = plan.as_of;
       overlay.source = plan.source;
-      const std::string path = overlay_path(*directory, device);
+      const std::string path = overlay_folder(*directory) / (device + ".json");
       OutputTarget(path).write(write_overlay(overlay));
       session.say(fmt::format("wrote {}, {} kernels", path, overlay.fits.size()));
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/base/error.h"
 #include "sim/base/text.h"
 
 namespace moeplan {
@@ -14,11 +15,23 @@ void FitProgress::operator()(std::size_t done, std::size_t all) {
   session_->say(fmt::format("{}: {} of {} fits", file_, done, all));
 }
 
-void keep_gpu(OperatorTable& table, const std::string& gpu) {
-  const std::string wanted = lower_case(gpu);
-  std::erase_if(table.rows, [&](const OperatorRow& row) {
-    return lower_case(table.groups[static_cast<std::size_t>(row.group)].gpu) != wanted;
-  });
+OperatorTable read_measurements(const std::string& file, const std::optional<std::string>& gpu) {
+  OperatorTable table = read_operator_rows(file);
+  std::string devices;
+  for (const OperatorGroup& group : table.groups)
+    if (devices.find(group.gpu) == std::string::npos) devices += (devices.empty() ? "" : ", ") + group.gpu;
+  if (gpu) {
+    const std::string wanted = lower_case(*gpu);
+    std::erase_if(table.rows, [&](const OperatorRow& row) {
+      return lower_case(table.groups[static_cast<std::size_t>(row.group)].gpu) != wanted;
+    });
+  }
+  if (!table.rows.empty()) return table;
+  Problem problem;
+  problem.file = file;
+  problem.found = gpu ? "no row of " + *gpu : "no row below the header";
+  problem.expected = gpu && !devices.empty() ? "one of its devices: " + devices : "measurements";
+  throw InputError(ErrorKind::InvalidInput, problem);
 }
 
 }  // namespace moeplan

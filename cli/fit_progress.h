@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Long fits say how far they are; rows of other devices are set aside.
+// What the commands that read measurements share: rows of other devices are set aside,
+// long fits say how far they are.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/session.h"
@@ -21,6 +23,7 @@ class FitProgress {
   std::size_t last_ = 0;
 };
 
-void keep_gpu(OperatorTable& table, const std::string& gpu);
+// The rows of a file, of one device where asked. Throws InputError where none is left.
+OperatorTable read_measurements(const std::string& file, const std::optional<std::string>& gpu);
 
 }  // namespace moeplan

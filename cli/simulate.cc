@@ -88,7 +88,9 @@ bool has_experts(const ModelSpec& model) {
 }
 
 // What a deployment may have whose time nobody could say.
-void refuse_untimed(const FitQuestion& q) {
+void refuse_untimed(const FitQuestion& q, const Arguments& arguments) {
+  if (is_encoder_only(q.model) && arguments.text("phase").value_or("") != "prefill")
+    throw_usage("phase", "a decode step of " + q.model.id, "--phase prefill", "an encoder generates nothing");
   if (q.draft)
     throw_usage("engine-flags", "a draft model", "a command without one",
                 "its steps are not timed; moeplan fit counts its memory");
@@ -107,6 +109,19 @@ void check_routing(const Routing& routing, const FitQuestion& q) {
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
 }
 
+// What the time leaves out, or takes for granted.
+void warn_of_assumptions(const Session& session, const FitQuestion& q, const Pricing& pricing) {
+  if (q.adapter) session.warn("the memory of LoRA adapters counts, the time of their own small products does not");
+  const double ranks = static_cast<double>(q.layout.ranks_per_stage() * q.layout.pp);
+  const LinkFacts& link = pricing.kernels.machine.link;
+  if (ranks > 1 && pricing.bus_assumed)
+    session.warn(fmt::format("nothing is known of the link between {} in one box: taken as {:g} GB/s (PCIe 4.0 x16)",
+                             q.device.device, link.bandwidth / 1e9));
+  if (ranks > link.domain && pricing.network_assumed)
+    session.warn(fmt::format("nothing is known of the network between boxes of {}: taken as {:g} Gb/s for each device",
+                             q.device.device, link.network_bandwidth * 8 / 1e9));
+}
+
 // All that a steady load keeps on a replica at once; without a number, one request.
 std::optional<Workload> resident_load(const std::optional<SteadyLoad>& load) {
   if (!load) return std::nullopt;
@@ -117,11 +132,12 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   const std::optional<SteadyLoad> steady = read_steady_load(arguments);
   const Routing routing = read_routing(arguments);
   Asked asked = ask_deployment(session, arguments, resident_load(steady));
-  refuse_untimed(asked.question);
+  refuse_untimed(asked.question, arguments);
   check_routing(routing, asked.question);
   const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware);
   if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats);
+  warn_of_assumptions(session, asked.question, pricing);
   pricing.kernels.host_bandwidth = asked.question.rates.host.rate().base();
   SimulateQuestion question{
       .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};

@@ -39,8 +39,12 @@ std::vector<RowPrediction> predicted(Session& session, const Arguments& argument
   if (!arguments.has("leave-out")) {
     PredictOptions options;
     options.in_sample = arguments.has("in-sample") || arguments.has("transfer");
-    if (const std::optional<std::string> device = arguments.text("transfer"))
+    if (const std::optional<std::string> device = arguments.text("transfer")) {
       options.only_device = catalog.device(*device).id;
+      if (!catalog.overlay(options.only_device))
+        throw_usage("transfer", options.only_device + ", which was not measured", "a device with an overlay",
+                    "\"moeplan calibrate --out DIR\" makes one, --data-dir DIR uses it");
+    }
     return model_predictions(catalog, table, options);
   }
   FitProgress progress(session, table.csv.file());
@@ -49,21 +53,28 @@ std::vector<RowPrediction> predicted(Session& session, const Arguments& argument
   return left_out_predictions(table, leave_out(table, machines_of(catalog, table), options));
 }
 
+// Each says which constants predict.
+void check_ways(const Arguments& arguments) {
+  for (const std::string_view other : {"transfer", "in-sample"})
+    if (arguments.has("leave-out") && arguments.has(other))
+      throw_usage(other, "it with --leave-out", "one of them", "the constants come from one place");
+}
+
 int run(const Arguments& arguments) {
   const std::optional<std::string> first = arguments.text("against");
-  if (!first) throw_usage("--against", "nothing", "a file of measurements", "moeplan help validate");
+  if (!first) throw_usage("against", "nothing", "a file of measurements", "moeplan help validate");
   std::vector<std::string> files = {*first};
   for (const std::string& file : arguments.positionals()) files.push_back(file);
   const std::optional<std::string> rows_path = arguments.text("rows");
-  if (rows_path && files.size() > 1) throw_usage("--rows", "several files", "one file with --rows");
+  if (rows_path && files.size() > 1) throw_usage("rows", "several files", "one file with --rows");
+  check_ways(arguments);
   std::optional<OutputTarget> rows_out;
   if (rows_path) rows_out.emplace(*rows_path);
   Session session(arguments);
 
   Scorer scorer(how_of(arguments));
   for (const std::string& file : files) {
-    OperatorTable table = read_operator_rows(file);
-    if (const std::optional<std::string> gpu = arguments.text("gpu")) keep_gpu(table, *gpu);
+    const OperatorTable table = read_measurements(file, arguments.text("gpu"));
     const std::vector<RowPrediction> predictions = predicted(session, arguments, table);
     scorer.add(table, predictions);
     if (rows_out) rows_out->write(rows_with_predictions(table, predictions));
@@ -75,15 +86,41 @@ int run(const Arguments& arguments) {
   return kExitYes;
 }
 
+// "  gemm: gpu, stack, ...", in lines of a terminal.
+std::string columns_text(const OperatorColumns& of) {
+  constexpr std::size_t kWidth = 96;
+  std::string text = fmt::format("\n  {}:", of.kind);
+  std::size_t line = text.size() - 1;
+  for (const std::string_view column : of.columns) {
+    if (line + column.size() + 2 > kWidth) {
+      text += "\n    ";
+      line = 4;
+    }
+    text += fmt::format(" {}{}", column, column == of.columns.back() ? "" : ",");
+    line += column.size() + 2;
+  }
+  return text;
+}
+
+// Ends with the columns of each operator.
+std::string_view about() {
+  static const std::string kText = [] {
+    std::string text =
+        "Reads measured operators and scores predictions of them. The operator is recognised by the\n"
+        "columns of the file; others are ignored:";
+    for (const OperatorColumns& of : operator_columns()) text += columns_text(of);
+    return text;
+  }();
+  return kText;
+}
+
 }  // namespace
 
 Verb validate_verb() {
   return {.name = "validate",
           .question = "how far are predictions from measurements?",
           .usage = "validate --against FILE... [--leave-out | --transfer DEVICE] [--rows OUT]",
-          .about =
-              "Reads measured operators and scores predictions of them. The operator is recognised by the\n"
-              "columns of the file.",
+          .about = about(),
           .options = kOptions,
           .examples = kExamples,
           .run = run};

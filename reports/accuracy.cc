@@ -122,8 +122,12 @@ Document describe_accuracy(const Accuracy& accuracy) {
   if (!accuracy.pools.empty()) document.add(pool_table(accuracy.how, accuracy.pools));
   if (!accuracy.singletons.empty())
     document.add(pool_table("sets of fewer than three shapes, apart", accuracy.singletons));
-  document.add(set_table(accuracy));
-  document.add(worst_rows(accuracy));
+  if (accuracy.sets.empty()) {
+    document.add(Note{"No row was scored: a set needs shapes to leave out, or rows that no constant was fitted to."});
+  } else {
+    document.add(set_table(accuracy));
+    document.add(worst_rows(accuracy));
+  }
   document.add(
       Note{"Errors are |predicted / measured - 1|; bias is the median of ln(predicted / measured), so + is too slow a "
            "prediction."});

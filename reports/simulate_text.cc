@@ -14,16 +14,38 @@
 namespace moeplan {
 namespace {
 
-// Three digits with a unit people read: "34.6 ms", "812 us", "1.20 s".
+struct TimeUnit {
+  double per_second;
+  std::string_view word;
+};
+
+TimeUnit unit_of(double seconds) {
+  if (seconds >= 1) return {1, "s"};
+  if (seconds >= 1e-3) return {1e3, "ms"};
+  return {1e6, "us"};
+}
+
+// Three digits with a unit people read: "34.6 ms", "812 us", "1.2 s".
 std::string duration(double seconds) {
-  if (seconds >= 1) return fmt::format("{:.3g} s", seconds);
-  if (seconds >= 1e-3) return fmt::format("{:.3g} ms", seconds * 1e3);
-  return fmt::format("{:.3g} us", seconds * 1e6);
+  const TimeUnit unit = unit_of(seconds);
+  return fmt::format("{:.3g} {}", seconds * unit.per_second, unit.word);
+}
+
+// "34.6 ms (31..39.2)": the band in the same unit.
+std::string banded(Seconds time, Seconds low, Seconds high) {
+  const TimeUnit unit = unit_of(time.base());
+  return fmt::format("{} ({:.3g}..{:.3g})", duration(time.base()), low.base() * unit.per_second,
+                     high.base() * unit.per_second);
 }
 
 std::string rate(double per_second) {
   if (per_second >= 1000) return grouped(static_cast<Count>(per_second + 0.5));
   return fmt::format("{:.3g}", per_second);
+}
+
+// "1 sequence", "4,096 sequences"
+std::string counted(Count count, std::string_view one) {
+  return fmt::format("{} {}{}", grouped(count), one, count == 1 ? "" : "s");
 }
 
 std::string load_text(const SimulateQuestion& q) {
@@ -32,15 +54,15 @@ std::string load_text(const SimulateQuestion& q) {
   const std::string each = layout.replicas > 1 ? fmt::format(" in each of {} replicas", layout.replicas) : "";
   if (load.phase == Phase::Decode) {
     std::string text =
-        fmt::format("decode: {} sequences of {} tokens{}", grouped(load.batch), grouped(load.context), each);
+        fmt::format("decode: {} of {}{}", counted(load.batch, "sequence"), counted(load.context, "token"), each);
     if (load.drafts > 0)
       text += fmt::format(", {} drafts a step of which {:.2f} tokens come out", load.drafts, load.accepted);
     return text;
   }
   std::string text =
-      fmt::format("prefill: {} prompts of {} tokens{}", grouped(load.batch), grouped(load.context), each);
+      fmt::format("prefill: {} of {}{}", counted(load.batch, "prompt"), counted(load.context, "token"), each);
   if (load.prefix > 0) text += fmt::format(", {} of each cached", grouped(load.prefix));
-  if (load.mixed > 0) text += fmt::format(", beside {} sequences that decode", grouped(load.mixed));
+  if (load.mixed > 0) text += fmt::format(", beside {} in decode", counted(load.mixed, "sequence"));
   return text;
 }
 
@@ -58,8 +80,13 @@ std::string routing_text(const Routing& r) {
 }
 
 std::string steady_text(const SteadyState& s) {
-  return fmt::format("{} requests in flight, prompts of {} tokens, answers of {}", grouped(s.load.concurrency),
-                     grouped(s.load.isl), grouped(s.load.osl));
+  return fmt::format("{} in flight, prompts of {}, answers of {}", counted(s.load.concurrency, "request"),
+                     counted(s.load.isl, "token"), grouped(s.load.osl));
+}
+
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.blocks.begin(), model.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
 }
 
 KeyValues asked(const SimulateReport& report) {
@@ -72,8 +99,8 @@ KeyValues asked(const SimulateReport& report) {
   block.entries.push_back({"layout", {describe(d.layout)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
   block.entries.push_back({"load",
-                           {(report.steady ? steady_text(*report.steady) : load_text(s.question)) + ", " +
-                            routing_text(s.question.routing)}});
+                           {(report.steady ? steady_text(*report.steady) : load_text(s.question)) +
+                            (has_experts(d.model) ? ", " + routing_text(s.question.routing) : "")}});
   return block;
 }
 
@@ -84,8 +111,7 @@ std::string headline(const SteadyState& s) {
 
 std::string headline(const Simulation& s) {
   const bool decode = s.question.load.phase == Phase::Decode;
-  std::string text = fmt::format("{} {} ({}..{})", decode ? "decode step" : "prefill", duration(s.time.base()),
-                                 duration(s.low.base()), duration(s.high.base()));
+  std::string text = fmt::format("{} {}", decode ? "decode step" : "prefill", banded(s.time, s.low, s.high));
   text += fmt::format("   {} tok/s   {} tok/s/GPU", rate(s.tokens_per_s), rate(s.tokens_per_s_per_gpu));
   if (decode) text += fmt::format("   {} tok/s/user", rate(s.tokens_per_s_per_user));
   return text;
@@ -104,8 +130,8 @@ Table breakdown(const Simulation& s) {
   table.columns = {{"part", "where the time goes", true, 0},
                    {"time_ms", "ms", false, 0},
                    {"share", "%", false, 0},
-                   {"bound", "bound by", true, 0},
-                   {"basis", "basis", true, 1}};
+                   {"basis", "basis", true, 1},
+                   {"bound", "bound by", true, 0}};
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < kStepShares; ++i)
     if (s.step.shares[i].time.count() > 0) order.push_back(i);
@@ -118,8 +144,8 @@ Table breakdown(const Simulation& s) {
     table.rows.push_back({{{std::string(word_of(share))},
                            {fmt::format("{:.3f}", time.time.seconds().base() * 1e3)},
                            {fmt::format("{:.1f}", 100 * time.time.seconds().base() / whole)},
-                           {bound_text(s, share, time)},
-                           {std::string(word_of(time.tier))}},
+                           {std::string(word_of(time.tier))},
+                           {bound_text(s, share, time)}},
                           Tone::Plain});
   }
   return table;
@@ -151,17 +177,15 @@ void add_straggler(KeyValues& block, const ExpertLoad& load) {
 
 KeyValues figures(const SimulateReport& report) {
   const Simulation& s = report.simulation;
-  const bool decode = s.question.load.phase == Phase::Decode;
   KeyValues block;
   add_straggler(block, s.step.load);
   block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
   block.entries.push_back({"time to first token",
-                           {fmt::format("{} for one prompt of {} tokens alone", duration(s.first_token.base()),
-                                        grouped(s.question.load.context))}});
+                           {fmt::format("{} for one prompt of {} alone", duration(s.first_token.base()),
+                                        counted(s.question.load.context, "token"))}});
   if (s.memory.max_sequences > 0)
     block.entries.push_back(
-        {"largest batch",
-         {fmt::format("{} sequences fit{}", grouped(s.memory.max_sequences), decode ? "" : " at this length")}});
+        {"largest batch", {fmt::format("{} of this length", counted(s.memory.max_sequences, "sequence"))}});
   add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
   block.entries.push_back({"basis", {basis_text(report)}});
   return block;
@@ -169,10 +193,9 @@ KeyValues figures(const SimulateReport& report) {
 
 KeyValues latencies(const SteadyState& s) {
   KeyValues block;
-  block.entries.push_back(
-      {"time per token",
-       {fmt::format("{} ({}..{}), of which {:.0f} % is reading prompts", duration(s.tpot.base()),
-                    duration(s.tpot_low.base()), duration(s.tpot_high.base()), 100 * s.prefill_share)}});
+  block.entries.push_back({"time per token",
+                           {fmt::format("{}, of which {:.0f} % is reading prompts",
+                                        banded(s.tpot, s.tpot_low, s.tpot_high), 100 * s.prefill_share)}});
   block.entries.push_back({"time to first token", {duration(s.ttft.base())}});
   block.entries.push_back({"most requests", {fmt::format("{} fit", grouped(s.limit))}});
   add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
@@ -194,9 +217,9 @@ KeyValues refusal(const SimulateReport& report) {
   const Workload& asked = s.question.deployment.workload;
   const Count most = report.steady ? report.steady->limit : std::max<Count>(0, s.memory.max_sequences);
   const std::string what =
-      report.steady ? fmt::format("{} requests of {} tokens on average", grouped(report.steady->load.concurrency),
-                                  grouped(asked.context))
-                    : fmt::format("{} sequences of {} tokens", grouped(asked.sequences), grouped(asked.context));
+      report.steady ? fmt::format("{} of {} on average", counted(report.steady->load.concurrency, "request"),
+                                  counted(asked.context, "token"))
+                    : fmt::format("{} of {}", counted(asked.sequences, "sequence"), counted(asked.context, "token"));
   const std::string room = most == 0 ? "not even one fits" : fmt::format("at most {} fit", grouped(most));
   verdict.entries.push_back(
       {"does not fit", {fmt::format("{}: {} (moeplan fit shows what lies where)", what, room)}, Tone::Bad});
@@ -225,8 +248,7 @@ Document describe_steady(const SimulateReport& report) {
   document.add(asked(report));
   document.add(Heading{headline(steady)});
   document.add(latencies(steady));
-  document.add(Heading{fmt::format("decode step between prompts {} ({}..{}), {} tokens of context on average",
-                                   duration(s.time.base()), duration(s.low.base()), duration(s.high.base()),
+  document.add(Heading{fmt::format("decode step {} at a mean context of {} tokens", banded(s.time, s.low, s.high),
                                    grouped(s.question.load.context))});
   document.add(breakdown(s));
   document.add(steady_basis(report));
@@ -272,13 +294,13 @@ Document tabulate_simulation(const SimulateReport& report) {
 Document compare_simulations(const std::vector<SimulateReport>& reports) {
   Table table;
   table.columns = {{"model", "model", true, 0},
-                   {"hardware", "hardware", true, 0},
+                   {"hardware", "hardware", true, 1},
                    {"weights", "weights", true, 2},
                    {"layout", "layout", true, 2},
                    {"time_ms", "ms", false, 0},
                    {"low_ms", "low", false, 3},
                    {"high_ms", "high", false, 3},
-                   {"tokens_per_s", "tok/s", false, 0},
+                   {"tokens_per_s", "tok/s", false, 1},
                    {"tokens_per_s_per_gpu", "tok/s/GPU", false, 0},
                    {"ratio", "x first", false, 0},
                    {"bound", "mostly", true, 1}};

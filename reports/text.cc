@@ -66,7 +66,10 @@ class TextWriter {
 
   void operator()(const Heading& heading) {
     begin_section();
-    out_ += toned(heading.text, Tone::Strong) + '\n';
+    if (style_.width == 0 || width_of(heading.text) <= style_.width)
+      out_ += toned(heading.text, Tone::Strong) + '\n';
+    else
+      write_lines("", heading.text, Tone::Strong);
   }
 
   void operator()(const Note& note) {

@@ -113,6 +113,7 @@ std::vector<RowPrediction> model_predictions(const Catalog& catalog, const Opera
     }
     const ResolvedKernel& kernel = place->second.kernel;
     const Price price = price_of(kernel, row.point, model.machine());
+    if (price.time <= Picoseconds(0)) continue;  // beyond what can be counted (sim/base/picoseconds.h)
     RowPrediction& p = predictions[i];
     p.seconds = price.time.seconds().base();
     p.low = price.low.seconds().base();

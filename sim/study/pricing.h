@@ -17,6 +17,9 @@ struct Pricing {
   Kernels kernels;
   Rates rates;
   std::string overlay;  // "h200 of 2026-11-22"; "" = the device was never measured
+  // The profiles do not say how devices reach each other: in one box, from box to box.
+  bool bus_assumed = false;
+  bool network_assumed = false;
 };
 
 // cluster: what the device stands in (a device alone stands in a node of its own).
