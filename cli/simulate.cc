@@ -115,11 +115,11 @@ void warn_of_assumptions(const Session& session, const FitQuestion& q, const Pri
   const double ranks = static_cast<double>(q.layout.ranks_per_stage() * q.layout.pp);
   const LinkFacts& link = pricing.kernels.machine.link;
   if (ranks > 1 && pricing.bus_assumed)
-    session.warn(fmt::format("nothing is known of the link between {} in one box: taken as {:g} GB/s (PCIe 4.0 x16)",
-                             q.device.device, link.bandwidth / 1e9));
+    session.warn(fmt::format("nothing is known of the link between {} in one box: taken as {:g} GB/s", q.device.device,
+                             link.bandwidth / 1e9));
   if (ranks > link.domain && pricing.network_assumed)
-    session.warn(fmt::format("nothing is known of the network between boxes of {}: taken as {:g} Gb/s for each device",
-                             q.device.device, link.network_bandwidth * 8 / 1e9));
+    session.warn(fmt::format("nothing is known of the network between boxes of {}: taken as {:g} GB/s for each device",
+                             q.device.device, link.network_bandwidth / 1e9));
 }
 
 // All that a steady load keeps on a replica at once; without a number, one request.

@@ -14,24 +14,6 @@ MeasuredDevice seen_as(const DeviceSpec& device, const Overlay& overlay) {
           .vendor = device.vendor};
 }
 
-// Where profiles say nothing: PCIe 4.0 x16 between as many devices as fit a box, 100 Gb/s
-// Ethernet for each device between boxes (assumed: common, and slow enough to be seen).
-constexpr double kAssumedBus = 31.5e9;
-constexpr double kAssumedNetwork = 12.5e9;
-constexpr double kDevicesOfABox = 8;
-
-void assume_links(Pricing& pricing, LinkFacts& link) {
-  const bool alone = link.domain <= 1 && link.network_bandwidth == 0;
-  pricing.bus_assumed = link.bandwidth == 0 || alone;
-  pricing.network_assumed = link.network_bandwidth == 0;
-  if (pricing.bus_assumed) {
-    link.domain = std::max(link.domain, kDevicesOfABox);
-    link.switched = false;
-  }
-  if (link.bandwidth == 0) link.bandwidth = kAssumedBus;
-  if (link.network_bandwidth == 0) link.network_bandwidth = kAssumedNetwork;
-}
-
 Rates rates_of(const ClusterSpec& cluster) {
   Rates rates;
   const DeviceSpec& device = cluster.devices.front();
@@ -82,8 +64,9 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
                    const FormatTable& formats) {
   Pricing pricing;
   const DeviceSpec& device = cluster.devices.front();
-  Machine machine = machine_of(cluster, device);
-  assume_links(pricing, machine.link);
+  const Machine machine = machine_of(cluster, device);
+  pricing.bus_assumed = !cluster.scaleup && host_link_of(cluster.node, device.id) == nullptr;
+  pricing.network_assumed = !cluster.scaleout;
   pricing.rates = rates_of(cluster);
 
   // The device's own overlay first; siblings' are read only where it leaves a gap.

@@ -171,6 +171,16 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   }
 }
 
+TEST(Schemas, StepsAndSteadyLoadsThatFitAndThatDoNot) {
+  for (const char* load : {"--phase prefill --prefix 1k --mixed 4", "--isl 1k --osl 1k --concurrency 8",
+                           "--isl 1k --osl 1k --concurrency 100000", "--batch 100000", "--routing gini:0.2"})
+    expect_valid(std::string("simulate mixtral-8x7b --hardware h200 --gpus 2 ") + load);
+}
+
+TEST(Schemas, ComparedSteadyLoads) {
+  expect_valid("simulate mixtral-8x7b --hardware h200 --gpus 2 --isl 1k --osl 1k --compare \"--hardware b200\"");
+}
+
 // Applies `change` to every object inside the document, one at a time, and expects a
 // complaint about each.
 template <class Change>
