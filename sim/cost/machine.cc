@@ -47,7 +47,6 @@ Machine machine_of(const DeviceSpec& device) {
                              : std::max(1.0, std::round(m.peak_of(MathKind::Bf16) / kAssumedUnitPeak));
   m.launch_stream = device.launch.stream ? device.launch.stream->value.base() : kAssumedStreamLaunch;
   m.launch_graph = device.launch.graph ? device.launch.graph->value.base() : kAssumedGraphLaunch;
-  m.link = {.bandwidth = kAssumedBus, .domain = kAssumedBox, .switched = false, .network_bandwidth = kAssumedNetwork};
   m.small_units = device.device_class != DeviceClass::DatacenterGpu && device.device_class != DeviceClass::Accelerator;
   return m;
 }
@@ -64,7 +63,7 @@ Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device) {
     link.switched = fabric.kind == LinkKind::Switch;
   } else if (const LinkSpec* bus = host_link_of(cluster.node, device.id); bus != nullptr) {
     link.bandwidth = share_of(*bus).base();
-    link.domain = std::max(kAssumedBox, static_cast<double>(cluster.node.devices()));
+    link.domain = static_cast<double>(cluster.node.devices());
     link.switched = false;
   }
   if (cluster.scaleout) {

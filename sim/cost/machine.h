@@ -21,12 +21,6 @@ struct LinkFacts {
   double network_latency = 0;
 };
 
-// Where a profile states no links: devices of one box on PCIe 4.0 x16, boxes on one
-// 400 Gb/s adapter per device (assumed).
-inline constexpr double kAssumedBus = 25e9;
-inline constexpr double kAssumedBox = 8;
-inline constexpr double kAssumedNetwork = 50e9;
-
 struct Machine {
   double bandwidth = 0;  // bytes per second, peak
   double cache = 0;      // bytes of the last level; 0 = none stated

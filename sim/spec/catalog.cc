@@ -55,6 +55,22 @@ std::string_view stem_in(std::string_view folder, std::string_view path) {
   return stem.find('/') == std::string_view::npos ? stem : std::string_view{};
 }
 
+// As our own writer sets them; a file written otherwise is read whole.
+std::string without_shape_names(const std::string& text) {
+  constexpr std::string_view kKey = "\"shapes\": \"";
+  std::string shorter;
+  shorter.reserve(text.size() / 2);
+  std::size_t at = 0;
+  for (std::size_t key = text.find(kKey); key != std::string::npos; key = text.find(kKey, at)) {
+    const std::size_t value = key + kKey.size();
+    const std::size_t end = text.find('"', value);
+    if (end == std::string::npos) break;
+    shorter.append(text, at, value - at).append("not read");
+    at = end;
+  }
+  return shorter.append(text, at, std::string::npos);
+}
+
 std::vector<std::string> ids_in(std::string_view folder, const std::vector<DataFile>& files) {
   std::vector<std::string> ids;
   for (const DataFile& file : files) {
@@ -415,10 +431,10 @@ RuntimeSpec Catalog::runtime(std::string_view name) const {
   return named_as_file(read_runtime(file->text, file->path), *file, kRuntimes);
 }
 
-std::optional<Overlay> Catalog::overlay(std::string_view device) const {
+std::optional<Overlay> Catalog::overlay(std::string_view device, ShapeNames names) const {
   const DataFile* file = find_file(kOverlays, device, files_);
   if (file == nullptr) return std::nullopt;
-  return read_overlay(file->text, file->path);
+  return read_overlay(names == ShapeNames::Read ? file->text : without_shape_names(file->text), file->path);
 }
 
 // Reads no profile but that one line: this is asked on every --memory.

@@ -32,6 +32,8 @@ class JsonWriter;
 // Any document of hw_profiles/ but a runtime.
 using HardwareProfile = std::variant<DeviceSpec, NodeSpec, ScaleupSpec, ScaleoutSpec, SiteSpec, PriceSpec>;
 
+enum class ShapeNames { Read, Skip };
+
 class Catalog {
  public:
   // The files embedded at build time. With a directory, files found there (the same
@@ -69,7 +71,9 @@ class Catalog {
   // given from that profile, except id and aliases.
   HardwareProfile read_profile(std::string text, const std::string& file) const;
   RuntimeSpec runtime(std::string_view name) const;
-  std::optional<Overlay> overlay(std::string_view device) const;  // of a device id; nothing = never measured
+  // Of a device id; nothing = never measured. Names of fitted shapes are most of a file and
+  // only scoring reads them.
+  std::optional<Overlay> overlay(std::string_view device, ShapeNames names = ShapeNames::Read) const;
   bool knows_node(std::string_view name) const;
   bool knows_device(std::string_view name) const;
   FormatTable formats() const;

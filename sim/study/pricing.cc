@@ -31,6 +31,17 @@ Rates rates_of(const ClusterSpec& cluster) {
   return rates;
 }
 
+// Of the device with the same architecture, if one was measured.
+std::optional<Overlay> nearest_overlay(const Catalog& catalog, const DeviceSpec& device) {
+  for (const std::string& id : catalog.overlay_ids()) {
+    if (id == device.id) continue;
+    const DeviceSpec other = catalog.device(id);
+    if (other.architecture == device.architecture && other.vendor == device.vendor)
+      return catalog.overlay(id, ShapeNames::Skip);
+  }
+  return std::nullopt;
+}
+
 bool has_default(const Kernels& k) {
   const auto is_default = [](const ResolvedKernel& kernel) { return kernel.tier == Tier::Default; };
   return std::any_of(k.gemm.begin(), k.gemm.end(), is_default) || std::any_of(k.moe.begin(), k.moe.end(), is_default) ||
@@ -71,11 +82,18 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
 
   // The device's own overlay first; siblings' are read only where it leaves a gap.
   std::vector<MeasuredDevice> measured;
-  if (const std::optional<Overlay> own = catalog.overlay(device.id)) {
+  if (const std::optional<Overlay> own = catalog.overlay(device.id, ShapeNames::Skip)) {
     pricing.overlay = device.id + " of " + own->as_of;
     measured.push_back(seen_as(device, *own));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels)) return pricing;
+  }
+  // Then the nearest sibling's, then all of them.
+  if (const std::optional<Overlay> near = nearest_overlay(catalog, device)) {
+    measured.push_back(seen_as(catalog.device(near->id), *near));
+    pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
+    if (!has_default(pricing.kernels)) return pricing;
+    measured.pop_back();
   }
   std::vector<std::unique_ptr<Overlay>> overlays;
   measured = measured_devices(catalog, overlays);
