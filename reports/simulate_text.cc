@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "reports/numbers.h"
 #include "reports/simulate.h"
@@ -39,7 +40,7 @@ std::string banded(Seconds time, Seconds low, Seconds high) {
 }
 
 std::string rate(double per_second) {
-  if (per_second >= 1000) return grouped(static_cast<Count>(per_second + 0.5));
+  if (per_second >= 1000) return grouped(static_cast<Count>(std::llround(per_second)));
   return fmt::format("{:.3g}", per_second);
 }
 

@@ -146,7 +146,8 @@ RowFacts layer_row(const CsvRow& row, std::string_view kernel) {
   point.top_k = static_cast<double>(c.top_k);
   point.experts = static_cast<double>(c.experts);
   point.ranks = static_cast<double>(c.ranks);
-  point.local_experts = static_cast<double>(c.slots / c.ranks);
+  const Count local_experts = c.slots / c.ranks;
+  point.local_experts = static_cast<double>(local_experts);
   facts.family = Family::Moe;
   facts.key = {.family = {}, .stack = row.text("stack"), .kernel = std::string(kernel), .format = row.text("dtype")};
   facts.shape = "hidden=" + row.text("hidden_size") + " inter=" + row.text("inter_size") + " topk=" + row.text("topk") +

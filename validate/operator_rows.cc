@@ -139,7 +139,7 @@ OperatorTable read_operator_rows(std::string text, const std::string& file) {
     row.group = index_in(groups, table.groups, OperatorGroup{.gpu = cells.text("gpu"), .key = facts.key});
     row.shape = index_in(shapes, table.shapes, facts.shape);
     row.seen_as = index_in(seen, table.seen, facts.seen_as.empty() ? facts.shape : facts.seen_as);
-    table.rows.push_back(std::move(row));
+    table.rows.push_back(row);
   }
   if (!problems.empty()) throw InputError(ErrorKind::InvalidInput, std::move(problems));
   sort_groups(table);

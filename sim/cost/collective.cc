@@ -28,8 +28,8 @@ double network_bytes(const CollectivePoint& point, double domain) {
 }
 
 double gain(const LinkFacts& link, double ranks, std::span<const double> c) {
-  if (!link.switched) return std::pow(2 / ranks, c[kCollectiveCrowding]);
-  return (1 - c[kCollectiveRanks] / ranks) / (1 - c[kCollectiveRanks] / 2);
+  if (!link.switched) return std::pow(2 / ranks, c[CollectiveCrowding]);
+  return (1 - c[CollectiveRanks] / ranks) / (1 - c[CollectiveRanks] / 2);
 }
 
 }  // namespace
@@ -45,8 +45,8 @@ FormTime collective_time(const CollectivePoint& point, const Machine& machine, s
   if (point.ranks <= 1) return time;
   const LinkFacts& link = machine.link;
   const double inside = std::min(point.ranks, std::max(link.domain, 1.0));
-  const double scale = 1 + constants[kCollectiveStep] * (hops(point.ranks) - 1);
-  time.fixed = constants[kCollectiveLatency] * scale;
+  const double scale = 1 + constants[CollectiveStep] * (hops(point.ranks) - 1);
+  time.fixed = constants[CollectiveLatency] * scale;
   if (inside > 1) {
     const double rate = link.bandwidth * gain(link, inside, constants);
     const double wire = wire_bytes(point.op, point.bytes, inside);
@@ -54,8 +54,8 @@ FormTime collective_time(const CollectivePoint& point, const Machine& machine, s
     double latency = 0;
     double best = std::numeric_limits<double>::infinity();
     for (std::size_t p = 0; p < 3; ++p) {
-      latency += constants[kCollectiveLatency + p];
-      const double moving = (p == 0 ? one_shot : wire) / (rate * constants[kCollectiveShare1 + p]);
+      latency += constants[CollectiveLatency + p];
+      const double moving = (p == 0 ? one_shot : wire) / (rate * constants[CollectiveShare1 + p]);
       if (latency * scale + moving >= best) continue;
       best = latency * scale + moving;
       time.fixed = latency * scale;
@@ -70,7 +70,7 @@ FormTime collective_time(const CollectivePoint& point, const Machine& machine, s
   }
   const double total = time.fixed + time.memory;
   const double square = total * total;
-  const double least = constants[kCollectiveLeast] * constants[kCollectiveLeast];
+  const double least = constants[CollectiveLeast] * constants[CollectiveLeast];
   time.seconds = std::sqrt(std::sqrt(square * square + least * least));
   time.seconds = std::max(time.seconds, collective_floor(point, machine));
   if (time.memory > time.fixed) time.bound = Bound::Link;

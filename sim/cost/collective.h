@@ -33,20 +33,20 @@
 namespace moeplan {
 
 enum CollectiveConstant : std::size_t {
-  kCollectiveLatency,
-  kCollectiveSecond,
-  kCollectiveThird,
-  kCollectiveStep,
-  kCollectiveShare1,
-  kCollectiveShare2,
-  kCollectiveShare3,
-  kCollectiveRanks,
-  kCollectiveCrowding,
-  kCollectiveLeast,
-  kCollectiveConstants
+  CollectiveLatency,
+  CollectiveSecond,
+  CollectiveThird,
+  CollectiveStep,
+  CollectiveShare1,
+  CollectiveShare2,
+  CollectiveShare3,
+  CollectiveRanks,
+  CollectiveCrowding,
+  CollectiveLeast,
+  CollectiveConstants
 };
 
-inline constexpr std::array<FormConstant, kCollectiveConstants> kCollectiveForm = {{
+inline constexpr std::array<FormConstant, CollectiveConstants> kCollectiveForm = {{
     {"latency_s", 1e-6, 6e-6, 1e-4, true, "of the quickest protocol, two ranks"},
     {"second_s", 1e-8, 2e-6, 1e-4, true, "what the second adds to it"},
     {"third_s", 1e-8, 8e-6, 5e-4, true, "what the third adds to that"},

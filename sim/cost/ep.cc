@@ -71,26 +71,26 @@ FormTime ep_time(const EpPoint& point, const Machine& machine, std::span<const d
   const EpTraffic traffic = traffic_of(point);
   const bool low_latency = point.mode == EpMode::LowLatency;
   const double copies = point.tokens * traffic.copies * point.busiest;
-  const double cost = traffic.leaving + constants[kEpSelf] * (1 - traffic.leaving);
-  const double link = copies * cost * traffic.bytes / (machine.link.bandwidth * constants[kEpShare]);
+  const double cost = traffic.leaving + constants[EpSelf] * (1 - traffic.leaving);
+  const double link = copies * cost * traffic.bytes / (machine.link.bandwidth * constants[EpShare]);
 
   double units = machine.units;
   if (low_latency) units = std::min(units, point.experts);
   if (point.comm_units > 0) units = point.comm_units;
-  const double unit_rate = machine.link.bandwidth / machine.units * constants[kEpUnitLoad];
+  const double unit_rate = machine.link.bandwidth / machine.units * constants[EpUnitLoad];
   const double serial = low_latency ? machine.units / units : 1;
   const double work =
-      copies / units * (constants[kEpCopy] + traffic.bytes / unit_rate) + point.tokens * constants[kEpToken] * serial;
+      copies / units * (constants[EpCopy] + traffic.bytes / unit_rate) + point.tokens * constants[EpToken] * serial;
 
-  time.fixed = constants[kEpFloor] + constants[kEpRank] * std::log2(point.ranks) +
-               constants[kEpExpert] * point.experts + constants[kEpWidth] * point.hidden;
-  time.memory = soft_maximum(link, work, constants[kEpSharpness]);
+  time.fixed = constants[EpFloor] + constants[EpRank] * std::log2(point.ranks) + constants[EpExpert] * point.experts +
+               constants[EpWidth] * point.hidden;
+  time.memory = soft_maximum(link, work, constants[EpSharpness]);
   const double network = network_seconds(point, traffic, machine) / kEpNetworkShare;
   if (network > 0) {
     time.fixed += kEpNetworkLatency;
     time.memory = std::max(time.memory, network);
   }
-  time.seconds = time.fixed + time.memory + constants[kEpFill] * std::sqrt(time.fixed * time.memory);
+  time.seconds = time.fixed + time.memory + constants[EpFill] * std::sqrt(time.fixed * time.memory);
   time.seconds = std::max(time.seconds, ep_floor(point, machine));
   if (time.memory > time.fixed) time.bound = Bound::Link;
   return time;

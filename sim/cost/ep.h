@@ -37,21 +37,21 @@
 namespace moeplan {
 
 enum EpConstant : std::size_t {
-  kEpFloor,
-  kEpRank,
-  kEpExpert,
-  kEpWidth,
-  kEpToken,
-  kEpCopy,
-  kEpUnitLoad,
-  kEpShare,
-  kEpSelf,
-  kEpSharpness,
-  kEpFill,
-  kEpConstants
+  EpFloor,
+  EpRank,
+  EpExpert,
+  EpWidth,
+  EpToken,
+  EpCopy,
+  EpUnitLoad,
+  EpShare,
+  EpSelf,
+  EpSharpness,
+  EpFill,
+  EpConstants
 };
 
-inline constexpr std::array<FormConstant, kEpConstants> kEpForm = {{
+inline constexpr std::array<FormConstant, EpConstants> kEpForm = {{
     {"floor_s", 1e-6, 1e-5, 1e-4, true, "launch and the first exchange of flags"},
     {"rank_s", 1e-9, 1e-6, 1e-5, true, "per doubling of ranks"},
     {"expert_s", 1e-11, 1e-8, 1e-6, true, "per expert: counters and flags"},

@@ -37,23 +37,23 @@ class Grid {
         c_(constants),
         units_(machine.units),
         input_bytes_(facts_of(point.format).input_bytes),
-        unit_rate_(machine.peak_of(point.format) / machine.units * constants[kGemmRate]),
-        unit_load_(machine.bandwidth / machine.units * constants[kGemmUnitLoad]),
-        split_cost_(constants[kGemmSplitBytes] * 8 * point.m * point.n / machine.bandwidth) {}
+        unit_rate_(machine.peak_of(point.format) / machine.units * constants[GemmRate]),
+        unit_load_(machine.bandwidth / machine.units * constants[GemmUnitLoad]),
+        split_cost_(constants[GemmSplitBytes] * 8 * point.m * point.n / machine.bandwidth) {}
 
   // The best of its splits.
   double time(Tile tile, double m, double largest_split) const {
     const double tiles = std::ceil(m / tile.rows) * std::ceil(p_.n / tile.cols);
     // 2 area / (rate * area / (area + a0)), the area cancelled.
-    const double arithmetic = 2 * (tile.rows * tile.cols + c_[kGemmTileArea] * kUnitArea) / unit_rate_;
+    const double arithmetic = 2 * (tile.rows * tile.cols + c_[GemmTileArea] * kUnitArea) / unit_rate_;
     const double load = (std::min(tile.rows, m) * input_bytes_ + tile.cols * p_.weight_bytes) / unit_load_;
-    const double step = std::max(arithmetic, load) + c_[kGemmStep];
+    const double step = std::max(arithmetic, load) + c_[GemmStep];
     double best = std::numeric_limits<double>::infinity();
     for (double splits = 1; splits <= largest_split; splits *= 2) {
       const double filled = tiles * splits / units_;
-      const double waves = filled <= 1 ? 1 : filled + c_[kGemmWave] * (std::ceil(filled) - filled);
+      const double waves = filled <= 1 ? 1 : filled + c_[GemmWave] * (std::ceil(filled) - filled);
       const double steps = splits > 1 ? std::max(p_.k / splits, kShortestSplit) : p_.k;
-      const double reduce = splits > 1 ? c_[kGemmSplit] + split_cost_ * splits : 0;
+      const double reduce = splits > 1 ? c_[GemmSplit] + split_cost_ * splits : 0;
       best = std::min(best, waves * step * steps + reduce);
       if (filled >= 1 || steps <= kShortestSplit) break;
     }
@@ -103,26 +103,26 @@ bool quantises(KernelFormat format) { return facts_of(format).math != MathKind::
 FormTime gemm_time(const GemmPoint& point, const Machine& machine, std::span<const double> constants) {
   const double input = facts_of(point.format).input_bytes;
   const double activations = point.m * (point.k * input + point.n * 2);
-  const double bytes = point.n * point.k * point.weight_bytes + constants[kGemmResident] * activations;
+  const double bytes = point.n * point.k * point.weight_bytes + constants[GemmResident] * activations;
   FormTime time;
-  time.memory = bytes / (machine.bandwidth * constants[kGemmStream]);
-  time.compute = 2 * point.m * point.n * point.k / (machine.peak_of(point.format) * constants[kGemmRate]);
+  time.memory = bytes / (machine.bandwidth * constants[GemmStream]);
+  time.compute = 2 * point.m * point.n * point.k / (machine.peak_of(point.format) * constants[GemmRate]);
   // The slowdown of a device that computes long enough to meet its power limit.
-  const double slower = constants[kGemmThrottle] * time.compute * time.compute / (time.compute + constants[kGemmHeat]);
+  const double slower = constants[GemmThrottle] * time.compute * time.compute / (time.compute + constants[GemmHeat]);
   time.compute += slower;
-  time.fixed = constants[kGemmFloor];
+  time.fixed = constants[GemmFloor];
   const double grid = grid_time(point, machine, constants) + slower;
-  time.seconds = time.fixed + soft_maximum(grid, time.memory, constants[kGemmSharpness]);
+  time.seconds = time.fixed + soft_maximum(grid, time.memory, constants[GemmSharpness]);
   if (quantises(point.format)) {
-    const double passes = constants[kGemmQuantPasses] * point.m * point.k * (2 + input) / machine.bandwidth;
+    const double passes = constants[GemmQuantPasses] * point.m * point.k * (2 + input) / machine.bandwidth;
     time.memory += passes;
-    time.fixed += constants[kGemmQuantRow] * point.m;
-    time.seconds += passes + constants[kGemmQuantRow] * point.m;
+    time.fixed += constants[GemmQuantRow] * point.m;
+    time.seconds += passes + constants[GemmQuantRow] * point.m;
   }
   time.seconds = std::max(time.seconds, gemm_floor(point, machine));
   if (!point.recorded) {
-    time.fixed = std::max(time.fixed, constants[kGemmHost]);
-    time.seconds = std::max(time.seconds, constants[kGemmHost]);
+    time.fixed = std::max(time.fixed, constants[GemmHost]);
+    time.seconds = std::max(time.seconds, constants[GemmHost]);
   }
   time.bound = Bound::Launch;
   if (std::max(time.compute, time.memory) > time.fixed)

@@ -42,26 +42,26 @@
 namespace moeplan {
 
 enum GemmConstant : std::size_t {
-  kGemmFloor,
-  kGemmStream,
-  kGemmRate,
-  kGemmTileArea,
-  kGemmUnitLoad,
-  kGemmStep,
-  kGemmSplit,
-  kGemmSplitBytes,
-  kGemmSharpness,
-  kGemmWave,
-  kGemmThrottle,
-  kGemmHeat,
-  kGemmResident,
-  kGemmQuantPasses,
-  kGemmQuantRow,
-  kGemmHost,
-  kGemmConstants
+  GemmFloor,
+  GemmStream,
+  GemmRate,
+  GemmTileArea,
+  GemmUnitLoad,
+  GemmStep,
+  GemmSplit,
+  GemmSplitBytes,
+  GemmSharpness,
+  GemmWave,
+  GemmThrottle,
+  GemmHeat,
+  GemmResident,
+  GemmQuantPasses,
+  GemmQuantRow,
+  GemmHost,
+  GemmConstants
 };
 
-inline constexpr std::array<FormConstant, kGemmConstants> kGemmForm = {{
+inline constexpr std::array<FormConstant, GemmConstants> kGemmForm = {{
     {"floor_s", 5e-7, 2.7e-6, 4e-5, true, "launch, first loads, last stores"},
     {"stream", 0.4, 0.85, 1.3, true, "share of the peak bandwidth at which weights stream"},
     {"rate", 0.2, 0.8, 1.3, true, "share of the matrix peak in a large tile"},

@@ -29,26 +29,26 @@ FormTime moe_time(const MoePoint& point, const Machine& machine, std::span<const
   const double matrices = matrices_of(point);
   const double mean = load.distinct > 0 ? load.rows / load.distinct : 0;
   const double wide = std::clamp(point.tokens / std::max(1.0, point.local_experts) - 1, 0.0, 1.0);
-  const double tile = constants[kMoeTileRows] + constants[kMoeWideRows] * wide;
+  const double tile = constants[MoeTileRows] + constants[MoeWideRows] * wide;
   const double empty = tile > 0 ? tile * (0.5 + 0.5 * tile / (tile + 2 * mean)) : 0;
   const double uneven = load.peak > mean ? (load.peak - mean) / (load.peak + tile) : 0;
-  const double rows = load.rows * (1 + constants[kMoeSkew] * uneven) + empty * load.distinct;
-  const double flops = 2 * matrices * point.hidden * (point.inter + constants[kMoeTileCols]) * rows;
+  const double rows = load.rows * (1 + constants[MoeSkew] * uneven) + empty * load.distinct;
+  const double flops = 2 * matrices * point.hidden * (point.inter + constants[MoeTileCols]) * rows;
   const double weights = weights_of(point);
-  const double missed = weights > 0 ? weights * weights / (weights + constants[kMoeCached] * machine.cache) : 0;
+  const double missed = weights > 0 ? weights * weights / (weights + constants[MoeCached] * machine.cache) : 0;
 
   FormTime time;
-  time.compute = flops / (constants[kMoeRate] * fed_peak(point, machine));
-  const double streaming = missed / (constants[kMoeStream] * machine.bandwidth);
+  time.compute = flops / (constants[MoeRate] * fed_peak(point, machine));
+  const double streaming = missed / (constants[MoeStream] * machine.bandwidth);
   const double row_bytes = point.hidden * (facts_of(point.format).input_bytes + 2) + 2 * matrices * point.inter;
-  const double passes = (constants[kMoeLocalPasses] * row_bytes * load.rows +
-                         constants[kMoePairPasses] * row_bytes * point.tokens * point.top_k +
-                         constants[kMoeTokenPasses] * 4 * point.hidden * point.tokens) /
+  const double passes = (constants[MoeLocalPasses] * row_bytes * load.rows +
+                         constants[MoePairPasses] * row_bytes * point.tokens * point.top_k +
+                         constants[MoeTokenPasses] * 4 * point.hidden * point.tokens) /
                         machine.bandwidth;
   time.memory = streaming + passes;
-  time.fixed = constants[kMoeFloor] * (1 + constants[kMoeDepth] * (point.hidden + point.inter) / 8192) +
-               constants[kMoeExpert] * point.local_experts;
-  time.seconds = time.fixed + passes + overlapped(time.compute, streaming, constants[kMoeTogether]);
+  time.fixed = constants[MoeFloor] * (1 + constants[MoeDepth] * (point.hidden + point.inter) / 8192) +
+               constants[MoeExpert] * point.local_experts;
+  time.seconds = time.fixed + passes + overlapped(time.compute, streaming, constants[MoeTogether]);
   time.seconds = std::max(time.seconds, moe_floor(point, machine));
   time.bound = Bound::Launch;
   if (std::max(time.compute, time.memory) > time.fixed)

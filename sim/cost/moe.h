@@ -47,24 +47,24 @@
 namespace moeplan {
 
 enum MoeConstant : std::size_t {
-  kMoeFloor,
-  kMoeDepth,
-  kMoeRate,
-  kMoeTileRows,
-  kMoeWideRows,
-  kMoeTileCols,
-  kMoeStream,
-  kMoeExpert,
-  kMoeTogether,
-  kMoeLocalPasses,
-  kMoePairPasses,
-  kMoeTokenPasses,
-  kMoeSkew,
-  kMoeCached,
-  kMoeConstants
+  MoeFloor,
+  MoeDepth,
+  MoeRate,
+  MoeTileRows,
+  MoeWideRows,
+  MoeTileCols,
+  MoeStream,
+  MoeExpert,
+  MoeTogether,
+  MoeLocalPasses,
+  MoePairPasses,
+  MoeTokenPasses,
+  MoeSkew,
+  MoeCached,
+  MoeConstants
 };
 
-inline constexpr std::array<FormConstant, kMoeConstants> kMoeForm = {{
+inline constexpr std::array<FormConstant, MoeConstants> kMoeForm = {{
     {"floor_s", 3e-6, 2.2e-5, 3e-4, true, "launches of the layer's kernels"},
     {"depth", 1e-3, 0.3, 10, true, "growth of the floor with the layer's two depths, per 8,192"},
     {"rate", 0.05, 0.7, 1.6, true, "share of the matrix peak"},

@@ -16,11 +16,11 @@ FormTime stream_time(const StreamPoint& point, const Machine& machine, std::span
   double resident = 1;
   if (machine.cache > 0) {
     const double fill = 4 * set_of(point) / machine.cache;
-    resident += (constants[kStreamCacheGain] - 1) / (1 + fill * fill);
+    resident += (constants[StreamCacheGain] - 1) / (1 + fill * fill);
   }
   FormTime time;
-  time.fixed = point.kernels * (launch * constants[kStreamLeast] + constants[kStreamStart]);
-  time.memory = point.bytes / (machine.bandwidth * constants[kStreamShare] * resident);
+  time.fixed = point.kernels * (launch * constants[StreamLeast] + constants[StreamStart]);
+  time.memory = point.bytes / (machine.bandwidth * constants[StreamShare] * resident);
   time.seconds = std::max(time.fixed + time.memory, stream_floor(point, machine));
   time.bound = time.fixed > time.memory ? Bound::Launch : Bound::Memory;
   if (time.bound == Bound::Memory && set_of(point) <= machine.cache) time.bound = Bound::Cache;

@@ -22,9 +22,9 @@
 
 namespace moeplan {
 
-enum StreamConstant : std::size_t { kStreamLeast, kStreamStart, kStreamShare, kStreamCacheGain, kStreamConstants };
+enum StreamConstant : std::size_t { StreamLeast, StreamStart, StreamShare, StreamCacheGain, StreamConstants };
 
-inline constexpr std::array<FormConstant, kStreamConstants> kStreamForm = {{
+inline constexpr std::array<FormConstant, StreamConstants> kStreamForm = {{
     {"least", 0.3, 1, 4, true, "floor of a kernel over the launch of the device's profile"},
     {"start_s", 1e-8, 5e-7, 1e-5, true, "first loads of a kernel"},
     {"share", 0.3, 0.9, 1.05, true, "share of the peak bandwidth that large copies reach"},

@@ -138,7 +138,8 @@ std::string overrides_of(const Placement& placement, Count devices) {
   constexpr std::array<const char*, 8> kNames = {"",     "gate",        "up",        "(gate|up|gate_up)",
                                                  "down", "(gate|down)", "(up|down)", "(gate|up|gate_up|down)"};
   std::string list;
-  for (Home home = kOnHost; home < devices; ++home) {
+  for (Count place = kOnHost; place < devices; ++place) {
+    const Home home = static_cast<Home>(place);
     if (home == kAtHome) continue;
     for (std::size_t kind = kNames.size() - 1; kind > 0; --kind) {
       std::vector<Count> layers;

@@ -72,8 +72,10 @@ Home own_home(const TensorName& tensor, const std::vector<Count>& stages, bool t
   if (tensor.input_table) return table_on_host ? kOnHost : Home{0};
   if (tensor.layer < 0) return static_cast<Home>(stages.size() - 1);  // the head
   Count until = 0;
-  for (std::size_t s = 0; s < stages.size(); ++s)
-    if (tensor.layer < (until += stages[s])) return static_cast<Home>(s);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    until += stages[s];
+    if (tensor.layer < until) return static_cast<Home>(s);
+  }
   return static_cast<Home>(stages.size() - 1);
 }
 

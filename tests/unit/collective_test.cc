@@ -31,10 +31,10 @@ std::vector<double> starts() {
 // Only the wire: no latency, every protocol at full rate.
 std::vector<double> ideal() {
   std::vector<double> c = starts();
-  for (const std::size_t zero : {kCollectiveLatency, kCollectiveSecond, kCollectiveThird, kCollectiveRanks,
-                                 kCollectiveCrowding, kCollectiveLeast})
+  for (const std::size_t zero :
+       {CollectiveLatency, CollectiveSecond, CollectiveThird, CollectiveRanks, CollectiveCrowding, CollectiveLeast})
     c[zero] = 0;
-  c[kCollectiveShare1] = c[kCollectiveShare2] = c[kCollectiveShare3] = 1;
+  c[CollectiveShare1] = c[CollectiveShare2] = c[CollectiveShare3] = 1;
   return c;
 }
 
@@ -54,11 +54,11 @@ TEST(Collective, OneRankSendsNothing) { EXPECT_EQ(seconds(CollectiveOp::AllReduc
 
 TEST(Collective, TheQuickestProtocolIsUsed) {
   std::vector<double> c = ideal();
-  c[kCollectiveLatency] = 5e-6;
-  c[kCollectiveSecond] = 5e-6;
-  c[kCollectiveThird] = 1;
-  c[kCollectiveStep] = 0;
-  c[kCollectiveShare1] = 0.1;
+  c[CollectiveLatency] = 5e-6;
+  c[CollectiveSecond] = 5e-6;
+  c[CollectiveThird] = 1;
+  c[CollectiveStep] = 0;
+  c[CollectiveShare1] = 0.1;
   // 1 kB: 5 us + 0.5 kB / 10 GB/s; 10 MB: 10 us + 5 MB / 100 GB/s.
   EXPECT_NEAR(seconds(CollectiveOp::AllGather, 1e3, 2, switched(), c), 5e-6 + 0.5e3 / 10e9, 1e-12);
   EXPECT_NEAR(seconds(CollectiveOp::AllGather, 1e7, 2, switched(), c), 10e-6 + 5e6 / 100e9, 1e-12);

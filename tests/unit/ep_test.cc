@@ -25,10 +25,10 @@ std::vector<double> starts() {
 
 // Only the link counts.
 std::vector<double> ideal() {
-  std::vector<double> c(kEpConstants, 0.0);
-  c[kEpUnitLoad] = 1e9;
-  c[kEpShare] = 1;
-  c[kEpSharpness] = 50;
+  std::vector<double> c(EpConstants, 0.0);
+  c[EpUnitLoad] = 1e9;
+  c[EpShare] = 1;
+  c[EpSharpness] = 50;
   return c;
 }
 
@@ -90,7 +90,7 @@ TEST(Ep, TheLinkCarriesWhatLeavesTheRank) {
 
 TEST(Ep, FewUnitsSetThePace) {
   std::vector<double> c = ideal();
-  c[kEpCopy] = 1e-6;
+  c[EpCopy] = 1e-6;
   EpPoint p = deepseek(EpMode::Normal, EpOp::Dispatch, 8, 4096);
   p.comm_units = 2;
   // Copies of a microsecond on two units.

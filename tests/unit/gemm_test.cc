@@ -31,18 +31,18 @@ std::vector<double> starts() {
 // No overheads, perfect rates, a hard maximum: what is left is counting.
 std::vector<double> ideal() {
   std::vector<double> c = starts();
-  c[kGemmFloor] = 0;
-  c[kGemmStream] = 1;
-  c[kGemmRate] = 1;
-  c[kGemmTileArea] = 0;
-  c[kGemmUnitLoad] = 1e9;
-  c[kGemmStep] = 0;
-  c[kGemmSplit] = 1;  // a second: never splits
-  c[kGemmSharpness] = 200;
-  c[kGemmWave] = 1;
-  c[kGemmThrottle] = 0;
-  c[kGemmQuantPasses] = 0;
-  c[kGemmQuantRow] = 0;
+  c[GemmFloor] = 0;
+  c[GemmStream] = 1;
+  c[GemmRate] = 1;
+  c[GemmTileArea] = 0;
+  c[GemmUnitLoad] = 1e9;
+  c[GemmStep] = 0;
+  c[GemmSplit] = 1;  // a second: never splits
+  c[GemmSharpness] = 200;
+  c[GemmWave] = 1;
+  c[GemmThrottle] = 0;
+  c[GemmQuantPasses] = 0;
+  c[GemmQuantRow] = 0;
   return c;
 }
 
@@ -80,9 +80,9 @@ TEST(Gemm, ASingleRowTakesTheWeightsOverTheBandwidth) {
   // 4096 x 4096 x 2 B = 33.6 MB; x and out are 16 KB on top.
   const GemmPoint p = gemm(1, 4096, 4096);
   std::vector<double> c = ideal();
-  c[kGemmResident] = 0;
-  c[kGemmSplit] = 0;
-  c[kGemmSplitBytes] = 0;
+  c[GemmResident] = 0;
+  c[GemmSplit] = 0;
+  c[GemmSplitBytes] = 0;
   // The grid takes nearly as long: within 2^(1/200).
   EXPECT_NEAR(seconds(p, round_machine(), c) / (4096.0 * 4096 * 2 / 1e12), 1, 4e-3);
   EXPECT_EQ(gemm_time(p, round_machine(), c).bound, Bound::Memory);
@@ -102,8 +102,8 @@ TEST(Gemm, HostTimeIsPaidOnlyOutsideAGraph) {
   GemmPoint p = gemm(1, 128, 128);
   const double recorded = seconds(p, round_machine(), starts());
   p.recorded = false;
-  EXPECT_DOUBLE_EQ(seconds(p, round_machine(), starts()), kGemmForm[kGemmHost].start);
-  EXPECT_LT(recorded, kGemmForm[kGemmHost].start);
+  EXPECT_DOUBLE_EQ(seconds(p, round_machine(), starts()), kGemmForm[GemmHost].start);
+  EXPECT_LT(recorded, kGemmForm[GemmHost].start);
   p.m = 32768;
   p.n = p.k = 8192;  // 44 ms of arithmetic hide it
   const double large = seconds(p, round_machine(), starts());
@@ -115,7 +115,7 @@ TEST(Gemm, SixteenBitInputsAreNotQuantised) {
   std::vector<double> c = starts();
   const double plain = seconds(gemm(4096, 512, 512), round_machine(), c);
   const double quantised = seconds(gemm(4096, 512, 512, KernelFormat::Fp8), round_machine(), c);
-  c[kGemmQuantRow] = 1e-8;
+  c[GemmQuantRow] = 1e-8;
   EXPECT_DOUBLE_EQ(seconds(gemm(4096, 512, 512), round_machine(), c), plain);
   // 4096 rows of 10 ns less 0.1 ns each.
   EXPECT_NEAR(seconds(gemm(4096, 512, 512, KernelFormat::Fp8), round_machine(), c) - quantised, 4096 * 9.9e-9, 1e-12);

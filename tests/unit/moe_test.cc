@@ -31,9 +31,9 @@ std::vector<double> starts() {
 
 // No overheads, perfect rates, a hard maximum: what is left is counting.
 std::vector<double> ideal() {
-  std::vector<double> c(kMoeConstants, 0.0);
-  c[kMoeRate] = 1;
-  c[kMoeStream] = 1;
+  std::vector<double> c(MoeConstants, 0.0);
+  c[MoeRate] = 1;
+  c[MoeStream] = 1;
   return c;
 }
 

@@ -32,7 +32,7 @@ TEST(Stream, LargeCopiesTakeBytesOverNineTenthsOfTheBandwidth) {
 }
 
 TEST(Stream, SmallKernelsTakeTheirLaunch) {
-  const double start = kStreamForm[kStreamStart].start;
+  const double start = kStreamForm[StreamStart].start;
   EXPECT_NEAR(seconds({.bytes = 1, .kernels = 7}), 7 * (1e-6 + start), 1e-9);
   EXPECT_NEAR(seconds({.bytes = 1, .kernels = 7, .recorded = false}), 7 * (3e-6 + start), 1e-9);
   EXPECT_EQ(stream_time({.bytes = 1}, round_machine(), starts()).bound, Bound::Launch);
@@ -41,7 +41,7 @@ TEST(Stream, SmallKernelsTakeTheirLaunch) {
 TEST(Stream, WhatFitsTheCacheIsFaster) {
   // 4 MB: a tenth of the cache, fill 0.4, resident 1 + 1 / 1.16.
   const double moving = 4e6 / (0.9e12 * (1 + 1 / 1.16));
-  EXPECT_NEAR(seconds({.bytes = 4e6}), 1e-6 + kStreamForm[kStreamStart].start + moving, 1e-12);
+  EXPECT_NEAR(seconds({.bytes = 4e6}), 1e-6 + kStreamForm[StreamStart].start + moving, 1e-12);
   EXPECT_EQ(stream_time({.bytes = 4e6}, round_machine(), starts()).bound, Bound::Cache);
 }
 
