@@ -66,18 +66,6 @@ CacheWidth cache_width(const Program& p, const FormatTable& formats) {
   return CacheWidth::Bf16;
 }
 
-double rows_of(const Op& op, const Binding& b) {
-  switch (op.rows) {
-    case Rows::Tokens: return static_cast<double>(b.tokens);
-    case Rows::Sequences: return static_cast<double>(b.sequences);
-    case Rows::Routed: return load_of(op, b).rows;
-    case Rows::WithContext: return static_cast<double>(b.with_context);
-    case Rows::Gathered: return static_cast<double>(b.group_tokens);
-    case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
-  }
-  return 0;
-}
-
 OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels) {
   GemmPoint point;
   point.kernel = kernels.gemm_tiles[static_cast<std::size_t>(planned.format)];

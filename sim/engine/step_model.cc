@@ -76,31 +76,6 @@ class Band {
   std::array<double, kFamilies> above_{};
 };
 
-void add_stage(StepResult& sum, const StepResult& stage, Count stages) {
-  sum.time += stage.time * stages;
-  sum.low += stage.low * stages;
-  sum.high += stage.high * stages;
-  for (std::size_t i = 0; i < kStepShares; ++i) {
-    sum.shares[i].time += stage.shares[i].time * stages;
-    if (stage.shares[i].largest > sum.shares[i].largest) {
-      const Picoseconds time = sum.shares[i].time;
-      sum.shares[i] = stage.shares[i];
-      sum.shares[i].time = time;
-    }
-  }
-  for (std::size_t i = 0; i < kTiers; ++i) sum.by_tier[i] += stage.by_tier[i] * stages;
-  sum.slowest_stage = std::max(sum.slowest_stage, stage.time);
-  for (Count i = 0; i < stages; ++i) sum.work += stage.work;
-  const double n = static_cast<double>(stages);
-  sum.traffic.dispatch += n * stage.traffic.dispatch;
-  sum.traffic.combine += n * stage.traffic.combine;
-  sum.traffic.all_reduce += n * stage.traffic.all_reduce;
-  sum.traffic.all_gather += n * stage.traffic.all_gather;
-  sum.traffic.p2p += n * stage.traffic.p2p;
-  if (stage.load.distinct > sum.load.distinct) sum.load = stage.load;
-  sum.power_seconds += n * stage.power_seconds;
-}
-
 }  // namespace
 
 double power_share(const Op& op, const Price& price) {
@@ -184,7 +159,8 @@ StepResult StepModel::step(const Step& step) const {
       const StepResult other = rank_step(models_[next], step);
       if (other.time > slowest.time) slowest = other;
     }
-    add_stage(sum, slowest, c.stages);
+    add(sum, slowest, c.stages);
+    sum.slowest_stage = std::max(sum.slowest_stage, slowest.time);
     i = next;
   }
   return sum;

@@ -59,4 +59,7 @@ struct StepResult {
   double power_seconds = 0;  // time times the share of the power cap drawn, of one rank per stage
 };
 
+// Adds `times` steps that run one after the other; the slowest stage is left to the caller.
+void add(StepResult& sum, const StepResult& step, Count times);
+
 }  // namespace moeplan

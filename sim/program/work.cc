@@ -35,18 +35,6 @@ double keys_read(const Segment& s, Count window, Count chunk, bool cross) {
   return static_cast<double>(keys);
 }
 
-double rows_of(const Op& op, const Binding& b) {
-  switch (op.rows) {
-    case Rows::Tokens: return static_cast<double>(b.tokens);
-    case Rows::Sequences: return static_cast<double>(b.sequences);
-    case Rows::Routed: return load_of(op, b).rows;
-    case Rows::WithContext: return static_cast<double>(b.with_context);
-    case Rows::Gathered: return static_cast<double>(b.group_tokens);
-    case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
-  }
-  return 0;
-}
-
 // Weight bytes of one execution, all experts included. Shares of a mixture label
 // have their own repeats, so the mean over the op's layers is taken.
 double weight_bytes_of(const Op& op, const Program& p, Place place) {
@@ -141,6 +129,18 @@ ExpertLoad load_of(const Op& op, const Binding& b) {
   load.mean_rows *= part;
   load.mean_distinct *= part;
   return load;
+}
+
+double rows_of(const Op& op, const Binding& b) {
+  switch (op.rows) {
+    case Rows::Tokens: return static_cast<double>(b.tokens);
+    case Rows::Sequences: return static_cast<double>(b.sequences);
+    case Rows::Routed: return load_of(op, b).rows;
+    case Rows::WithContext: return static_cast<double>(b.with_context);
+    case Rows::Gathered: return static_cast<double>(b.group_tokens);
+    case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
+  }
+  return 0;
 }
 
 double attended_pairs(const Segment& s, Count window, Count chunk, bool causal) {

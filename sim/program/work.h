@@ -50,6 +50,9 @@ Binding bind(const Program& program, const Step& step);
 // (some wait in host memory) takes its part of the rank's load.
 ExpertLoad load_of(const Op& op, const Binding& binding);
 
+// The rows an op works on (Rows): tokens, sequences, routed pairs.
+double rows_of(const Op& op, const Binding& binding);
+
 struct Work {
   double flops = 0;             // useful
   double executed_flops = 0;    // with padding

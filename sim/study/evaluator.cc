@@ -29,11 +29,8 @@ PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& 
   result.decode_s = std::max(cost.seconds, cost.slowest_stage * static_cast<double>(waves));
   result.tokens_per_s = static_cast<double>(load.sequences * frame.replicas) / result.decode_s;
   const double gpus = static_cast<double>(frame.gpus);
-  if (rates.power_cap) {
-    const double idle = rates.idle ? rates.idle->base() : 0.15 * rates.power_cap->base();
-    const double watts = std::max(idle, cost.power_seconds / cost.seconds * rates.power_cap->base());
-    result.joules_per_token = watts * gpus * rates.pue / result.tokens_per_s;
-  }
+  if (const std::optional<Watts> power = board_power(rates, cost.power_seconds / cost.seconds))
+    result.joules_per_token = power->base() * gpus * rates.pue / result.tokens_per_s;
   if (rates.price) result.usd_per_million_tokens = rates.price->base() * gpus / result.tokens_per_s * 1e6;
   return result;
 }

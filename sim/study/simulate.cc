@@ -34,30 +34,6 @@ struct Prefill {
   Count steps = 0;
 };
 
-void accumulate(StepResult& sum, const StepResult& step) {
-  sum.time += step.time;
-  sum.low += step.low;
-  sum.high += step.high;
-  for (std::size_t i = 0; i < kStepShares; ++i) {
-    sum.shares[i].time += step.shares[i].time;
-    if (step.shares[i].largest > sum.shares[i].largest) {
-      sum.shares[i].largest = step.shares[i].largest;
-      sum.shares[i].bound = step.shares[i].bound;
-      sum.shares[i].tier = step.shares[i].tier;
-    }
-  }
-  for (std::size_t i = 0; i < kTiers; ++i) sum.by_tier[i] += step.by_tier[i];
-  sum.slowest_stage += step.slowest_stage;
-  sum.work += step.work;
-  sum.traffic.dispatch += step.traffic.dispatch;
-  sum.traffic.combine += step.traffic.combine;
-  sum.traffic.all_reduce += step.traffic.all_reduce;
-  sum.traffic.all_gather += step.traffic.all_gather;
-  sum.traffic.p2p += step.traffic.p2p;
-  if (step.load.distinct > sum.load.distinct) sum.load = step.load;
-  sum.power_seconds += step.power_seconds;
-}
-
 // Prompts of `length` new tokens after `prefix` cached ones, `prompts` of them over the
 // replica. A rank's step takes `chunk` new tokens: part of one prompt, or several whole ones.
 Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count length, Count chunk,
@@ -65,25 +41,26 @@ Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count 
   Prefill prefill;
   const Count dp = model.dp();
   const Count per_rank = ceil_div(prompts, dp);
-  const auto add = [&](const Segment& segment, Count times) {
+  const auto run = [&](const Segment& segment, Count times) {
     Step step{segment};
     if (decoding) step = Step{segment, *decoding};
     const StepResult one = model.step(step);
-    for (Count i = 0; i < times; ++i) accumulate(prefill.sum, one);
+    add(prefill.sum, one, times);
+    prefill.sum.slowest_stage += one.slowest_stage * times;
     prefill.steps += times;
   };
   if (chunk == 0 || chunk >= length) {
     const Count together = chunk == 0 ? per_rank : std::min(per_rank, std::max<Count>(1, chunk / length));
     const Count whole = per_rank / together;
     // A lone prompt stands on one rank; the others have none.
-    add({.sequences = std::min(prompts, together * dp), .new_tokens = length, .context = prefix}, whole);
+    run({.sequences = std::min(prompts, together * dp), .new_tokens = length, .context = prefix}, whole);
     const Count rest = per_rank % together;
-    if (rest > 0) add({.sequences = std::min(prompts, rest * dp), .new_tokens = length, .context = prefix}, 1);
+    if (rest > 0) run({.sequences = std::min(prompts, rest * dp), .new_tokens = length, .context = prefix}, 1);
     return prefill;
   }
   const Count at_once = std::min(prompts, dp);
   for (Count done = 0; done < length; done += chunk)
-    add({.sequences = at_once, .new_tokens = std::min(chunk, length - done), .context = prefix + done}, per_rank);
+    run({.sequences = at_once, .new_tokens = std::min(chunk, length - done), .context = prefix + done}, per_rank);
   return prefill;
 }
 
@@ -109,13 +86,10 @@ double peak_of_model(const StepModel& model, const Kernels& kernels) {
 void set_costs(Simulation& s, const Rates& rates, double seconds, double tokens) {
   if (tokens <= 0 || seconds <= 0) return;
   const double gpus = static_cast<double>(s.gpus);
-  if (rates.power_cap) {
-    // While one stage of a pipeline works on a micro-batch, the others work on theirs.
-    const double busy = s.step.power_seconds / std::max(1e-12, s.step.time.seconds().base());
-    const double idle = rates.idle ? rates.idle->base() : 0.15 * rates.power_cap->base();
-    const double watts = std::max(idle, busy * rates.power_cap->base());
-    s.joules_per_token = watts * gpus * rates.pue * seconds / tokens;
-  }
+  // While one stage of a pipeline works on a micro-batch, the others work on theirs.
+  const double busy = s.step.power_seconds / std::max(1e-12, s.step.time.seconds().base());
+  if (const std::optional<Watts> power = board_power(rates, busy))
+    s.joules_per_token = power->base() * gpus * rates.pue * seconds / tokens;
   if (rates.price) s.usd_per_million_tokens = rates.price->base() * gpus * seconds / tokens * 1e6;
 }
 
@@ -153,6 +127,12 @@ void set_utilisation(Simulation& s, const StepModel& model, const Kernels& kerne
 }
 
 }  // namespace
+
+std::optional<Watts> board_power(const Rates& rates, double share_of_cap) {
+  if (!rates.power_cap) return std::nullopt;
+  const Watts idle = rates.idle ? *rates.idle : *rates.power_cap * kAssumedIdleShare;
+  return std::max(idle, *rates.power_cap * share_of_cap);
+}
 
 double accepted_tokens(Count drafts) {
   static constexpr std::array<double, 6> kAccepted = {1.00, 1.92, 2.58, 2.82, 2.99, 3.01};

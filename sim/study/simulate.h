@@ -41,6 +41,12 @@ struct Rates {
   double pue = 1;
 };
 
+// Of a board without a stated idle power (assumed: an H200 draws 115 of 700 W).
+inline constexpr double kAssumedIdleShare = 0.15;
+
+// Of one board that draws this share of its cap on average; nothing where no cap is known.
+std::optional<Watts> board_power(const Rates& rates, double share_of_cap);
+
 struct Simulation {
   SimulateQuestion question;
   FitResult memory;
