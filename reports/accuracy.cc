@@ -71,6 +71,39 @@ Table set_table(const Accuracy& accuracy) {
   return table;
 }
 
+Table regime_table(const std::vector<AccuracyRegime>& regimes) {
+  Table table;
+  std::size_t centred = 0;
+  for (const AccuracyRegime& regime : regimes) centred += regime.centred() ? 1 : 0;
+  table.caption = fmt::format("by format and size over all stacks and kernels: bias within {:.0f} % in {} of {}",
+                              100 * kSmallBias, centred, regimes.size());
+  table.columns = {{"family", "operator", true, 0},
+                   {"gpu", "gpu", true, 0},
+                   {"format", "format", true, 0},
+                   {"regime", "size", true, 0},
+                   {"sets", "sets", false, 3},
+                   {"rows", "rows", false, 1},
+                   {"median_ape_percent", "median %", false, 2},
+                   {"mape_percent", "mean %", false, 2},
+                   {"in_band_percent", "in 80 % band", false, 2},
+                   {"bias_percent", "bias %", false, 0},
+                   {"centred", "", true, 0}};
+  for (const AccuracyRegime& regime : regimes)
+    table.rows.push_back({{{regime.family},
+                           {regime.gpu},
+                           {regime.format},
+                           {std::string(regime.regime)},
+                           {regime.sets},
+                           {regime.error.rows},
+                           {percent(regime.error.median)},
+                           {percent(regime.error.mean)},
+                           {percent(regime.in_band)},
+                           {signed_percent(regime.error.bias)},
+                           {std::string(regime.centred() ? "" : "leans")}},
+                          regime.centred() ? Tone::Plain : Tone::Caution});
+  return table;
+}
+
 ItemList worst_rows(const Accuracy& accuracy) {
   ItemList list;
   list.title = "furthest off in each set";
@@ -115,6 +148,17 @@ void write_pools(JsonWriter& out, std::string_view key, const std::vector<Accura
   out.end_array();
 }
 
+void write_regimes(JsonWriter& out, const std::vector<AccuracyRegime>& regimes) {
+  out.key("regimes").begin_array();
+  for (const AccuracyRegime& regime : regimes) {
+    out.begin_object().member("family", regime.family).member("gpu", regime.gpu);
+    out.member("format", regime.format).member("regime", regime.regime).member("sets", regime.sets);
+    write_error(out, regime.error);
+    out.member("in_band", regime.in_band).member("centred", regime.centred()).end_object();
+  }
+  out.end_array();
+}
+
 }  // namespace
 
 Document describe_accuracy(const Accuracy& accuracy) {
@@ -125,6 +169,7 @@ Document describe_accuracy(const Accuracy& accuracy) {
   if (accuracy.sets.empty()) {
     document.add(Note{"No row was scored: a set needs shapes to leave out, or rows that no constant was fitted to."});
   } else {
+    if (!accuracy.regimes.empty()) document.add(regime_table(accuracy.regimes));
     document.add(set_table(accuracy));
     document.add(worst_rows(accuracy));
   }
@@ -154,6 +199,7 @@ std::string json_of_accuracy(const Accuracy& accuracy) {
   out.end_array();
   write_pools(out, "pools", accuracy.pools);
   write_pools(out, "singletons", accuracy.singletons);
+  write_regimes(out, accuracy.regimes);
   out.key("overall").begin_object();
   write_error(out, accuracy.overall);
   out.end_object();

@@ -159,7 +159,8 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
     })";
 
 const std::string_view kValidateSchema = R"(  "type": "object",
-  "required": ["schema", "how", "sets", "pools", "singletons", "overall", "refused_rows", "bad_rows"],
+  "required": ["schema", "how", "sets", "pools", "singletons", "regimes", "overall",
+               "refused_rows", "bad_rows"],
   "additionalProperties": false,
   "properties": {
     "schema": {"const": "moeplan.validate/1"},
@@ -167,6 +168,11 @@ const std::string_view kValidateSchema = R"(  "type": "object",
     "sets": {"type": "array", "items": {"$ref": "#/definitions/set"}},
     "pools": {"type": "array", "items": {"$ref": "#/definitions/pool"}},
     "singletons": {"type": "array", "items": {"$ref": "#/definitions/pool"}},
+    "regimes": {
+      "type": "array",
+      "items": {"$ref": "#/definitions/regime_pool"},
+      "description": "sets of the pools by format and size, over all stacks and kernels"
+    },
     "overall": {
       "type": "object",
       "required": ["n", "mape", "median_ape", "p90_ape", "bias"],
@@ -251,6 +257,26 @@ const std::string_view kValidateDefinitions = R"(    "regime": {
         "p90_ape": {"type": "number"},
         "bias": {"type": "number"},
         "in_band": {"type": "number", "minimum": 0, "maximum": 1}
+      }
+    },
+    "regime_pool": {
+      "type": "object",
+      "required": ["family", "gpu", "format", "regime", "sets", "n", "mape", "median_ape", "p90_ape", "bias", "in_band",
+                   "centred"],
+      "additionalProperties": false,
+      "properties": {
+        "family": {"$ref": "#/definitions/text"},
+        "gpu": {"$ref": "#/definitions/text"},
+        "format": {"type": "string"},
+        "regime": {"$ref": "#/definitions/text"},
+        "sets": {"$ref": "#/definitions/count"},
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number"},
+        "in_band": {"type": "number", "minimum": 0, "maximum": 1},
+        "centred": {"type": "boolean", "description": "the bias is within 0.03 of none"}
       }
     })";
 

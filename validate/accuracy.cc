@@ -22,17 +22,8 @@ std::string microseconds(double seconds) {
   return error == std::errc{} ? std::string(text.data(), end) : std::string();
 }
 
-// The rows of a set that were predicted.
-struct Scored {
-  std::vector<std::size_t> rows;
-  std::vector<double> log_ratios;
-  std::array<std::vector<double>, kRegimes> by_regime;
-  std::set<std::int32_t> shapes;
-  Count in_band = 0;
-};
-
-Scored scored_rows(const OperatorTable& table, const std::vector<RowPrediction>& predictions, std::int32_t group) {
-  Scored scored;
+ScoredRows scored_rows(const OperatorTable& table, const std::vector<RowPrediction>& predictions, std::int32_t group) {
+  ScoredRows scored;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const OperatorRow& row = table.rows[i];
     const RowPrediction& p = predictions[i];
@@ -42,12 +33,14 @@ Scored scored_rows(const OperatorTable& table, const std::vector<RowPrediction>&
     scored.log_ratios.push_back(ratio);
     scored.by_regime[static_cast<std::size_t>(row.regime)].push_back(ratio);
     scored.shapes.insert(row.shape);
-    if (p.low <= row.seconds && row.seconds <= p.high) ++scored.in_band;
+    if (row.seconds < p.low || p.high < row.seconds) continue;
+    ++scored.in_band;
+    ++scored.regime_in_band[static_cast<std::size_t>(row.regime)];
   }
   return scored;
 }
 
-WorstRow worst_of(const OperatorTable& table, const std::vector<RowPrediction>& predictions, const Scored& scored) {
+WorstRow worst_of(const OperatorTable& table, const std::vector<RowPrediction>& predictions, const ScoredRows& scored) {
   std::size_t worst = 0;
   for (std::size_t i = 1; i < scored.rows.size(); ++i) {
     if (std::fabs(scored.log_ratios[i]) > std::fabs(scored.log_ratios[worst])) worst = i;
@@ -134,7 +127,7 @@ void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& p
     accuracy_.refused += !bad && !predictions[i].scored && predictions[i].seconds > 0 ? 1 : 0;
   }
   for (std::size_t g = 0; g < table.groups.size(); ++g) {
-    const Scored scored = scored_rows(table, predictions, static_cast<std::int32_t>(g));
+    const ScoredRows scored = scored_rows(table, predictions, static_cast<std::int32_t>(g));
     if (scored.rows.empty()) continue;
     AccuracySet set;
     set.file = table.csv.file();
@@ -156,7 +149,29 @@ void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& p
     pool->shapes += set.shapes;
     pool->in_band += scored.in_band;
     pool->log_ratios.insert(pool->log_ratios.end(), scored.log_ratios.begin(), scored.log_ratios.end());
+    if (!single) add_regimes(set, scored);
     accuracy_.sets.push_back(std::move(set));
+  }
+}
+
+void Scorer::add_regimes(const AccuracySet& set, const ScoredRows& scored) {
+  for (std::size_t r = 0; r < kRegimes; ++r) {
+    const std::vector<double>& ratios = scored.by_regime[r];
+    if (ratios.empty()) continue;
+    auto rows = std::find_if(regimes_.begin(), regimes_.end(), [&](const RegimeRows& known) {
+      return known.regime.family == set.key.family && known.regime.gpu == set.gpu &&
+             known.regime.format == set.key.format && known.regime.index == static_cast<int>(r);
+    });
+    if (rows == regimes_.end()) {
+      rows = regimes_.insert(regimes_.end(), RegimeRows{.regime = {.family = set.key.family,
+                                                                   .gpu = set.gpu,
+                                                                   .format = set.key.format,
+                                                                   .index = static_cast<int>(r),
+                                                                   .regime = set.regimes[r]}});
+    }
+    ++rows->regime.sets;
+    rows->in_band += scored.regime_in_band[r];
+    rows->log_ratios.insert(rows->log_ratios.end(), ratios.begin(), ratios.end());
   }
 }
 
@@ -172,6 +187,14 @@ Accuracy Scorer::take() {
     if (!rows.single) all.insert(all.end(), rows.log_ratios.begin(), rows.log_ratios.end());
   }
   accuracy_.overall = error_of(all);
+  for (RegimeRows& rows : regimes_) {
+    rows.regime.error = error_of(rows.log_ratios);
+    rows.regime.in_band = static_cast<double>(rows.in_band) / static_cast<double>(rows.log_ratios.size());
+    accuracy_.regimes.push_back(std::move(rows.regime));
+  }
+  std::sort(accuracy_.regimes.begin(), accuracy_.regimes.end(), [](const AccuracyRegime& a, const AccuracyRegime& b) {
+    return std::tie(a.family, a.gpu, a.format, a.index) < std::tie(b.family, b.gpu, b.format, b.index);
+  });
   return std::move(accuracy_);
 }
 

@@ -2,6 +2,8 @@
 // Predictions of measured rows, scored and written out row by row.
 #pragma once
 
+#include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,17 @@ struct PredictOptions {
 std::vector<RowPrediction> model_predictions(const Catalog& catalog, const OperatorTable& table,
                                              const PredictOptions& options);
 
-// Adds a table's sets, pools and overall to the report.
+// The rows of a set that were predicted.
+struct ScoredRows {
+  std::vector<std::size_t> rows;
+  std::vector<double> log_ratios;
+  std::array<std::vector<double>, kRegimes> by_regime;
+  std::array<Count, kRegimes> regime_in_band{};
+  std::set<std::int32_t> shapes;
+  Count in_band = 0;
+};
+
+// Adds a table's sets, pools, regimes and overall to the report.
 class Scorer {
  public:
   explicit Scorer(std::string how);
@@ -50,8 +62,16 @@ class Scorer {
     std::vector<double> log_ratios{};
     Count in_band = 0;
   };
+  struct RegimeRows {
+    AccuracyRegime regime;
+    std::vector<double> log_ratios{};
+    Count in_band = 0;
+  };
+  void add_regimes(const AccuracySet& set, const ScoredRows& scored);
+
   Accuracy accuracy_;
   std::vector<PoolRows> pools_;
+  std::vector<RegimeRows> regimes_;
 };
 
 // The file again in its own order with predicted_us, low_us, high_us and basis appended

@@ -44,11 +44,30 @@ struct AccuracyPool {
   double in_band = 0;
 };
 
+// The furthest the bias of a regime may lie from none: the operators of a step add up,
+// and what leans the same way in all of them does not cancel.
+inline constexpr double kSmallBias = 0.03;
+
+// Rows of one family, GPU, format and regime over all stacks and kernels: what a step of
+// that size and format leans on.
+struct AccuracyRegime {
+  std::string family;
+  std::string gpu;
+  std::string format;
+  int index = 0;  // of the regime, small to large
+  std::string_view regime;
+  Count sets = 0;
+  FitError error{};
+  double in_band = 0;
+  bool centred() const { return -kSmallBias <= error.bias && error.bias <= kSmallBias; }
+};
+
 struct Accuracy {
   std::string how;  // "each shape predicted by a fit to the others"
   std::vector<AccuracySet> sets;
   std::vector<AccuracyPool> pools;       // sets of kFewestShapes shapes or more
   std::vector<AccuracyPool> singletons;  // the rest
+  std::vector<AccuracyRegime> regimes;   // of the sets in pools
   FitError overall;                      // of all pools
   Count refused = 0;                     // rows of shapes that were fitted, neither predicted nor scored
   Count bad = 0;                         // rows known to be wrong
