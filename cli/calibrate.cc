@@ -14,17 +14,19 @@
 #include "reports/accuracy.h"
 #include "sim/base/text.h"
 #include "validate/accuracy.h"
+#include "validate/make_curves.h"
 #include "validate/make_overlay.h"
 
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 6> kOptions = {{
+constexpr std::array<Option, 7> kOptions = {{
     {"from", "FILE", "measurements to fit: CSV; further files may follow"},
-    {"out", "DIR", "write DIR/hw_profiles/overlays/<device>.json: use it with --data-dir DIR"},
+    {"out", "DIR", "write DIR/hw_profiles/{overlays/<device>.json,curves/<device>.txt}: use them with --data-dir DIR"},
     {"gpu", "NAME", "rows of this device only"},
     {"source", "TEXT", "where the measurements come from, kept in the overlay"},
     {"as-of", "DATE", "date of the fit, 2026-11-22; default today"},
+    {"keep-constants", "", "fit nothing: only measured curves, by the constants that are known"},
     {"new", "", "start from nothing, not from the overlay that is known"},
 }};
 
@@ -51,10 +53,15 @@ std::filesystem::path overlay_folder(const std::string& directory) {
   return std::filesystem::path(directory) / "hw_profiles" / "overlays";
 }
 
+std::filesystem::path curve_folder(const std::string& directory) {
+  return std::filesystem::path(directory) / "hw_profiles" / "curves";
+}
+
 // Before minutes of fitting.
-void make_overlay_folder(const std::string& directory) {
+void make_folders(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(overlay_folder(directory), error);
+  if (!error) std::filesystem::create_directories(curve_folder(directory), error);
   if (error) throw_usage("out", in_quotes(directory) + ": " + error.message(), "a directory that can be written");
 }
 
@@ -73,36 +80,86 @@ Plan plan_of(const Arguments& arguments) {
   plan.source = arguments.text("source").value_or(fmt::format("{}", fmt::join(plan.files, ", ")));
   plan.as_of = arguments.text("as-of").value_or(today());
   if (!is_date(plan.as_of)) throw_usage("as-of", in_quotes(plan.as_of), "a date such as 2026-11-22");
-  if (const std::optional<std::string> directory = arguments.text("out")) make_overlay_folder(*directory);
+  if (const std::optional<std::string> directory = arguments.text("out")) make_folders(*directory);
   return plan;
+}
+
+// What measurements of a device became.
+struct Learned {
+  std::vector<KernelFit> fits;
+  std::vector<KernelCurves> curves;
+};
+
+// Fits a file and scores it; with --keep-constants its curves alone.
+void learn(const OperatorTable& table, const Arguments& arguments, Session& session, Scorer& scorer,
+           std::map<std::string, Learned>& learned) {
+  const Catalog& catalog = session.catalog();
+  const std::map<std::string, Machine> machines = machines_of(catalog, table);
+  const auto add_curves = [&](const GroupFit& fit, Learned& of) {
+    of.curves.push_back(kernel_curves_of(table, fit, machines.at(fit.group.gpu)));
+  };
+  if (arguments.has("keep-constants")) {
+    const std::vector<GroupFit> fits = known_fits(catalog, table);
+    scorer.add(table, left_out_sizes(table, fits, machines));
+    for (const GroupFit& fit : fits) add_curves(fit, learned[catalog.device(fit.group.gpu).id]);
+    return;
+  }
+  FitProgress progress(session, table.csv.file());
+  LeaveOutOptions options;
+  options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
+  const std::vector<GroupFit> fits = leave_out(table, machines, options);
+  scorer.add(table, left_out_predictions(table, fits));
+  for (const GroupFit& fit : fits) {
+    Learned& of = learned[catalog.device(fit.group.gpu).id];
+    of.fits.push_back(kernel_fit_of(table, fit));
+    add_curves(fit, of);
+  }
+}
+
+void write_overlay_of(const std::string& device, const std::vector<KernelFit>& fits, const Plan& plan,
+                      const std::string& directory, Session& session, bool from_nothing) {
+  Overlay overlay;
+  if (!from_nothing) overlay = session.catalog().overlay(device).value_or(Overlay{});
+  overlay = merged(std::move(overlay), fits);
+  overlay.id = device;
+  overlay.as_of = plan.as_of;
+  overlay.source = plan.source;
+  const std::string path = overlay_folder(directory) / (device + ".json");
+  OutputTarget(path).write(write_overlay(overlay));
+  session.say(fmt::format("wrote {}, {} kernels", path, overlay.fits.size()));
+}
+
+void write_curves_of(const std::string& device, const std::vector<KernelCurves>& kernels, const Plan& plan,
+                     const std::string& directory, Session& session, bool from_nothing) {
+  CurveFile file;
+  const Catalog::CurveText known = session.catalog().curve_text(device);
+  if (!from_nothing && !known.text.empty()) file = read_curves(known.text, known.file);
+  file = merged(std::move(file), kernels);
+  if (file.kernels.empty()) return;
+  file.device = device;
+  file.as_of = plan.as_of;
+  file.source = plan.source;
+  std::size_t shapes = 0;
+  for (const KernelCurves& kernel : file.kernels) shapes += kernel.shapes.size();
+  const std::string path = curve_folder(directory) / (device + ".txt");
+  OutputTarget(path).write(write_curves(file));
+  session.say(fmt::format("wrote {}, curves of {} shapes", path, shapes));
 }
 
 int run(const Arguments& arguments) {
   const Plan plan = plan_of(arguments);
   Session session(arguments);
-  Scorer scorer("each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
-  std::map<std::string, std::vector<KernelFit>> fits_of_device;
-  for (const std::string& file : plan.files) {
-    const OperatorTable table = read_measurements(file, arguments.text("gpu"));
-    FitProgress progress(session, file);
-    LeaveOutOptions options;
-    options.progress = [&progress](std::size_t done, std::size_t all) { progress(done, all); };
-    const std::vector<GroupFit> fits = leave_out(table, machines_of(session.catalog(), table), options);
-    scorer.add(table, left_out_predictions(table, fits));
-    for (const GroupFit& fit : fits)
-      fits_of_device[session.catalog().device(fit.group.gpu).id].push_back(kernel_fit_of(table, fit));
-  }
+  const bool keep = arguments.has("keep-constants");
+  Scorer scorer(keep ? "each size predicted by the curve through the other sizes of its shape"
+                     : "each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
+  std::map<std::string, Learned> learned;
+  for (const std::string& file : plan.files)
+    learn(read_measurements(file, arguments.text("gpu")), arguments, session, scorer, learned);
   if (const std::optional<std::string> directory = arguments.text("out")) {
-    for (const auto& [device, fits] : fits_of_device) {
-      Overlay overlay;
-      if (!arguments.has("new")) overlay = session.catalog().overlay(device).value_or(Overlay{});
-      overlay = merged(std::move(overlay), fits);
-      overlay.id = device;
-      overlay.as_of = plan.as_of;
-      overlay.source = plan.source;
-      const std::string path = overlay_folder(*directory) / (device + ".json");
-      OutputTarget(path).write(write_overlay(overlay));
-      session.say(fmt::format("wrote {}, {} kernels", path, overlay.fits.size()));
+    const bool from_nothing = arguments.has("new");
+    for (const auto& [device, of] : learned) {
+      if (!keep) write_overlay_of(device, of.fits, plan, *directory, session, from_nothing);
+      write_curves_of(device, of.curves, plan, *directory, session, from_nothing);
     }
   }
   const Accuracy accuracy = scorer.take();
@@ -120,8 +177,9 @@ Verb calibrate_verb() {
           .usage = "calibrate --from FILE... [--out DIR]",
           .about =
               "Fits the constants of the operator forms to measured kernels, for each device, stack, kernel\n"
-              "and format, and says how well they predict shapes that were left out. An overlay with them\n"
-              "takes effect from hw_profiles/overlays of a data directory.",
+              "and format, and says how well they predict shapes that were left out. Measured shapes become\n"
+              "curves that are read off where the very shape is asked for. Both take effect from a data\n"
+              "directory (--data-dir).",
           .options = kOptions,
           .examples = kExamples,
           .run = run};

@@ -10,13 +10,15 @@
 #include "cli/verb.h"
 #include "reports/accuracy.h"
 #include "validate/accuracy.h"
+#include "validate/make_curves.h"
 
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 6> kOptions = {{
+constexpr std::array<Option, 7> kOptions = {{
     {"against", "FILE", "measurements to score: CSV; further files may follow"},
     {"leave-out", "", "predict each shape by constants fitted to the other shapes of its group"},
+    {"leave-sizes-out", "", "predict each size by the measured curve through the other sizes of its shape"},
     {"in-sample", "", "score rows of shapes that the constants were fitted to as well"},
     {"transfer", "DEVICE", "constants of this device for the rows of every other, with their own peaks"},
     {"gpu", "NAME", "rows of this device only"},
@@ -30,12 +32,15 @@ constexpr std::array<std::string_view, 3> kExamples = {
 std::string how_of(const Arguments& arguments) {
   if (arguments.has("leave-out"))
     return "each shape predicted by constants fitted to the other shapes of its stack, kernel and format";
+  if (arguments.has("leave-sizes-out")) return "each size predicted by the curve through the other sizes of its shape";
   if (arguments.has("transfer")) return "predicted by the constants of " + *arguments.text("transfer");
   return arguments.has("in-sample") ? "predicted by the overlays, fitted shapes included" : "predicted by the overlays";
 }
 
 std::vector<RowPrediction> predicted(Session& session, const Arguments& arguments, const OperatorTable& table) {
   const Catalog& catalog = session.catalog();
+  if (arguments.has("leave-sizes-out"))
+    return left_out_sizes(table, known_fits(catalog, table), machines_of(catalog, table));
   if (!arguments.has("leave-out")) {
     PredictOptions options;
     options.in_sample = arguments.has("in-sample") || arguments.has("transfer");
@@ -55,9 +60,13 @@ std::vector<RowPrediction> predicted(Session& session, const Arguments& argument
 
 // Each says which constants predict.
 void check_ways(const Arguments& arguments) {
-  for (const std::string_view other : {"transfer", "in-sample"})
-    if (arguments.has("leave-out") && arguments.has(other))
-      throw_usage(other, "it with --leave-out", "one of them", "the constants come from one place");
+  std::string_view way;
+  for (const std::string_view other : {"leave-out", "leave-sizes-out", "transfer", "in-sample"}) {
+    if (!arguments.has(other)) continue;
+    if (!way.empty())
+      throw_usage(other, fmt::format("it with --{}", way), "one of them", "predictions come from one place");
+    way = other;
+  }
 }
 
 int run(const Arguments& arguments) {
@@ -119,7 +128,7 @@ std::string_view about() {
 Verb validate_verb() {
   return {.name = "validate",
           .question = "how far are predictions from measurements?",
-          .usage = "validate --against FILE... [--leave-out | --transfer DEVICE] [--rows OUT]",
+          .usage = "validate --against FILE... [--leave-out | --leave-sizes-out | --transfer DEVICE] [--rows OUT]",
           .about = about(),
           .options = kOptions,
           .examples = kExamples,

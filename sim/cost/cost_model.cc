@@ -72,6 +72,7 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
   kernel.from = "starting constants";
 
   int nearest = kNever;
+  const MeasuredDevice* curves_of_own = nullptr;  // the nearest fit is the kernel itself, on this device
   for (const MeasuredDevice& m : measured_) {
     if (m.vendor != vendor_) continue;
     int far_device = 0;
@@ -103,8 +104,14 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
       }
       kernel.key = fit.key;
       kernel.architecture = m.architecture;
+      curves_of_own = own && same_kernel && wanted.format == fit.key.format ? &m : nullptr;
       kernel.from = m.device + ": " + fit.key.stack + " " + fit.key.kernel + " " + fit.key.format;
     }
+  }
+  if (curves_of_own != nullptr && !curves_of_own->curves.empty()) {
+    if (const std::optional<KernelCurves> curves =
+            curves_of(curves_of_own->curves, curves_of_own->curves_file, kernel.key))
+      kernel.curves = std::make_shared<CurveTable>(*curves);
   }
   return kernel;
 }
@@ -113,16 +120,48 @@ FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const
   return kernel.family->time(point, machine, std::span(kernel.constants).first(kernel.family->constants.size()));
 }
 
-Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
+namespace {
+
+// Seconds, and what to believe of them.
+struct Estimate {
+  double seconds = 0;
+  Bound bound = Bound::Memory;
+  Tier tier = Tier::Default;
+};
+
+Estimate form_estimate(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
   const FormTime form = time_of(kernel, point, machine);
+  return {.seconds = form.seconds, .bound = form.bound, .tier = kernel.tier};
+}
+
+Estimate estimate_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
+  Estimate estimate = form_estimate(kernel, point, machine);
+  if (kernel.curves == nullptr) return estimate;
+  const std::optional<CurvePlace> place = place_of(point);
+  if (!place) return estimate;
+  if (const std::optional<CurveTable::Reading> reading = kernel.curves->at(*place, estimate.seconds)) {
+    const double trust = trust_of(point);
+    estimate.seconds =
+        trust == 1 ? reading->seconds : estimate.seconds * std::pow(reading->seconds / estimate.seconds, trust);
+    if (reading->reaches && trust == 1) estimate.tier = Tier::Measured;
+  }
+  return estimate;
+}
+
+}  // namespace
+
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
+  const Estimate estimate = estimate_of(kernel, point, machine);
   const double floor = kernel.family->floor(point, machine);
-  const double seconds = std::max(form.seconds, floor);
+  const double seconds = std::max(estimate.seconds, floor);
   Price price;
   price.time = price.low = price.high = picoseconds_of(seconds);
-  price.bound = form.bound;
-  price.tier = kernel.tier;
+  price.bound = estimate.bound;
+  price.tier = estimate.tier;
   if (detail == PriceDetail::TimeOnly) return price;
-  const FitBand& band = kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
+  const FitBand& band = estimate.tier == Tier::Measured
+                            ? kernel.curves->band()
+                            : kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
   price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
   price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
   return price;

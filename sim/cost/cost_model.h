@@ -5,11 +5,13 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "sim/cost/family.h"
+#include "sim/cost/measured_curve.h"
 #include "sim/cost/price.h"
 #include "sim/spec/overlay.h"
 
@@ -22,6 +24,8 @@ struct MeasuredDevice {
   std::string architecture;
   DeviceClass device_class = DeviceClass::DatacenterGpu;
   std::string vendor;
+  std::string_view curves;  // text of its curves, not owned; "" = none
+  std::string curves_file;
 };
 
 inline constexpr std::size_t kMostConstants = 32;
@@ -32,9 +36,10 @@ struct ResolvedKernel {
   std::array<double, kMostConstants> constants{};
   std::array<FitBand, kRegimes> bands{};
   Tier tier = Tier::Default;
-  KernelKey key;             // of the fit; empty = none
-  std::string architecture;  // of the device it was fitted on
-  std::string from;          // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
+  KernelKey key;                             // of the fit; empty = none
+  std::string architecture;                  // of the device it was fitted on
+  std::shared_ptr<const CurveTable> curves;  // of exactly this kernel on this device; null = none
+  std::string from;                          // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
 };
 
 // 80 % bands where nothing of the device itself was measured, as ln(truth / prediction).
@@ -49,6 +54,8 @@ inline constexpr double kGenerationBand = 3.0;
 inline constexpr FitBand kOtherKernelBand = {.low = -0.40, .high = 0.40};
 inline constexpr FitBand kDefaultBand = {.low = -0.80, .high = 0.80};
 
+// What curves measured at the very shape say goes before the form; where they do not reach,
+// the form goes on from their end.
 // Half of a price is its band: sweeps over many points leave it out (low = high = time).
 enum class PriceDetail : std::uint8_t { Band, TimeOnly };
 

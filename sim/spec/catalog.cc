@@ -28,6 +28,8 @@ constexpr std::string_view kScaleout = "hw_profiles/scaleout/";
 constexpr std::string_view kSites = "hw_profiles/sites/";
 constexpr std::string_view kPrices = "hw_profiles/prices/";
 constexpr std::string_view kOverlays = "hw_profiles/overlays/";
+constexpr std::string_view kCurves = "hw_profiles/curves/";
+constexpr std::string_view kCurveSuffix = ".txt";
 constexpr std::array<std::string_view, 9> kFolders = {kModels, kDevices, kNodes,    kScaleup, kScaleout,
                                                       kSites,  kPrices,  kRuntimes, kOverlays};
 constexpr std::string_view kFormatsPath = "models/formats.json";
@@ -198,13 +200,14 @@ void sort_by_path(std::vector<DataFile>& files) {
   std::sort(files.begin(), files.end(), [](const DataFile& a, const DataFile& b) { return a.path < b.path; });
 }
 
-// The *.json files directly in directory/folder, with paths as the embedded ones have.
-std::vector<DataFile> files_of(const std::filesystem::path& directory, std::string_view folder) {
+// The files of this kind directly in directory/folder, with paths as the embedded ones have.
+std::vector<DataFile> files_of(const std::filesystem::path& directory, std::string_view folder,
+                               std::string_view suffix) {
   std::vector<DataFile> files;
   std::error_code error;
   for (const std::filesystem::directory_entry& entry :
        std::filesystem::directory_iterator(directory / std::string(folder), error)) {
-    if (entry.path().extension() != kSuffix) continue;
+    if (entry.path().extension() != suffix) continue;
     files.push_back({fmt::format("{}{}", folder, entry.path().filename().string()),
                      read_text_file(entry.path().string(), kMaxFileSize)});
   }
@@ -265,12 +268,20 @@ Catalog Catalog::embedded() {
 Catalog Catalog::with_override(const std::string& directory) {
   std::vector<DataFile> found;
   for (const std::string_view folder : kFolders) {
-    for (DataFile& file : files_of(directory, folder)) found.push_back(std::move(file));
+    for (DataFile& file : files_of(directory, folder, kSuffix)) found.push_back(std::move(file));
   }
+  for (DataFile& file : files_of(directory, kCurves, kCurveSuffix)) found.push_back(std::move(file));
   if (found.empty()) {
     throw_bad_file(directory, "", "no data files", fmt::format("*.json in one of {}", fmt::join(kFolders, ", ")));
   }
   Catalog catalog = embedded();
+  // Curves were made with the constants of the overlay beside them.
+  for (const DataFile& file : found) {
+    const std::string_view device = stem_in(kOverlays, file.path);
+    if (device.empty()) continue;
+    const std::string curves = fmt::format("{}{}{}", kCurves, device, kCurveSuffix);
+    std::erase_if(catalog.files_, [&](const DataFile& known) { return known.path == curves; });
+  }
   for (DataFile& file : found) {
     const auto same = std::find_if(catalog.files_.begin(), catalog.files_.end(),
                                    [&file](const DataFile& known) { return known.path == file.path; });
@@ -435,6 +446,14 @@ std::optional<Overlay> Catalog::overlay(std::string_view device, ShapeNames name
   const DataFile* file = find_file(kOverlays, device, files_);
   if (file == nullptr) return std::nullopt;
   return read_overlay(names == ShapeNames::Read ? file->text : without_shape_names(file->text), file->path);
+}
+
+Catalog::CurveText Catalog::curve_text(std::string_view device) const {
+  const std::string path = fmt::format("{}{}{}", kCurves, device, kCurveSuffix);
+  for (const DataFile& file : files_) {
+    if (file.path == path) return {.text = file.text, .file = file.path};
+  }
+  return {};
 }
 
 // Reads no profile but that one line: this is asked on every --memory.

@@ -74,6 +74,13 @@ class Catalog {
   // Of a device id; nothing = never measured. Names of fitted shapes are most of a file and
   // only scoring reads them.
   std::optional<Overlay> overlay(std::string_view device, ShapeNames names = ShapeNames::Read) const;
+  // Text of the measured curves of a device id (sim/spec/curves.h) and its file; both "" =
+  // none. Valid while the catalogue lives.
+  struct CurveText {
+    std::string_view text;
+    std::string file;
+  };
+  CurveText curve_text(std::string_view device) const;
   bool knows_node(std::string_view name) const;
   bool knows_device(std::string_view name) const;
   FormatTable formats() const;

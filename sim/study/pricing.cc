@@ -6,12 +6,15 @@
 namespace moeplan {
 namespace {
 
-MeasuredDevice seen_as(const DeviceSpec& device, const Overlay& overlay) {
+MeasuredDevice seen_as(const Catalog& catalog, const DeviceSpec& device, const Overlay& overlay) {
+  const Catalog::CurveText curves = catalog.curve_text(device.id);
   return {.overlay = &overlay,
           .device = device.id,
           .architecture = device.architecture,
           .device_class = device.device_class,
-          .vendor = device.vendor};
+          .vendor = device.vendor,
+          .curves = curves.text,
+          .curves_file = curves.file};
 }
 
 Rates rates_of(const ClusterSpec& cluster) {
@@ -56,7 +59,7 @@ std::vector<MeasuredDevice> measured_devices(const Catalog& catalog, std::vector
   std::vector<MeasuredDevice> measured;
   for (const std::string& id : catalog.overlay_ids()) {
     storage.push_back(std::make_unique<Overlay>(*catalog.overlay(id)));
-    measured.push_back(seen_as(catalog.device(id), *storage.back()));
+    measured.push_back(seen_as(catalog, catalog.device(id), *storage.back()));
   }
   return measured;
 }
@@ -84,13 +87,13 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
   std::vector<MeasuredDevice> measured;
   if (const std::optional<Overlay> own = catalog.overlay(device.id, ShapeNames::Skip)) {
     pricing.overlay = device.id + " of " + own->as_of;
-    measured.push_back(seen_as(device, *own));
+    measured.push_back(seen_as(catalog, device, *own));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels)) return pricing;
   }
   // Then the nearest sibling's, then all of them.
   if (const std::optional<Overlay> near = nearest_overlay(catalog, device)) {
-    measured.push_back(seen_as(catalog.device(near->id), *near));
+    measured.push_back(seen_as(catalog, catalog.device(near->id), *near));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels)) return pricing;
     measured.pop_back();
