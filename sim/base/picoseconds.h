@@ -32,6 +32,8 @@ class Picoseconds {
 };
 
 // Rounded to the nearest picosecond; `seconds` must be finite, at least 0 and below 9e6.
-inline Picoseconds picoseconds_of(double seconds) { return Picoseconds(std::llround(seconds * 1e12)); }
+inline Picoseconds picoseconds_of(double seconds) {
+  return Picoseconds(static_cast<std::int64_t>(seconds * 1e12 + 0.5));  // llround is a call
+}
 
 }  // namespace moeplan

@@ -186,7 +186,8 @@ void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot&
   t.estimated = plan.weights.from_label && format.whole_groups;
   t.elements = s.rows * s.cols * s.copies;
   t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
-  const Count padding = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed;
+  const bool padded = s.padded_rows != s.rows || s.padded_cols != s.cols;
+  const Count padding = padded ? bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed : 0;
   if (!m.stored.empty()) {
     const Count total = proportion(stored_bytes(m, lot.share, lot.first, lot.count, lot.only), t.elements,
                                    std::max<Count>(m.matrix.elements(), 1));
