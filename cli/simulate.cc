@@ -136,7 +136,8 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   check_routing(routing, asked.question);
   const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware);
   if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
-  Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats);
+  Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats,
+                               needs_of(asked.question.model, asked.question.layout));
   warn_of_assumptions(session, asked.question, pricing);
   pricing.kernels.host_bandwidth = asked.question.rates.host.rate().base();
   SimulateQuestion question{

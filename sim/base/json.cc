@@ -358,6 +358,10 @@ void refuse_if_not_text(const std::string& source, const std::string& file) {
 
 void refuse_if_not_utf8(const std::string& source, const std::string& file) {
   for (std::size_t at = 0; at < source.size();) {
+    if (static_cast<unsigned char>(source[at]) < 0x80) {  // nearly all
+      ++at;
+      continue;
+    }
     const std::size_t length = utf8_length(source, at);
     if (length == 0) {
       Problem problem = problem_at(source, file, at);

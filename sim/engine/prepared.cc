@@ -55,10 +55,10 @@ struct Region {
 constexpr Count kFineUntil = 4;
 constexpr Count kMiddleUntil = 32;
 constexpr std::array<Region, 3> kRegions = {
-    {{1, kFineUntil, 4, 0},
-     {kFineUntil, kMiddleUntil, 16, (kFineUntil - 1) * (1 + kTile / 4)},
+    {{1, kFineUntil, 2, 0},
+     {kFineUntil, kMiddleUntil, 16, (kFineUntil - 1) * (1 + kTile / 2)},
      {kMiddleUntil, Count{1} << 40, 32,
-      (kFineUntil - 1) * (1 + kTile / 4) + (kMiddleUntil - kFineUntil) * (1 + kTile / 16)}}};
+      (kFineUntil - 1) * (1 + kTile / 2) + (kMiddleUntil - kFineUntil) * (1 + kTile / 16)}}};
 
 constexpr const Region& region_of(Count tile) {
   return tile < kFineUntil ? kRegions[0] : tile < kMiddleUntil ? kRegions[1] : kRegions[2];

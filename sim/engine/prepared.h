@@ -5,7 +5,7 @@
 // context, is asked of its form each time. A step is then four look-ups and a few forms.
 //
 // Knots: every number of rows up to 64; beyond, where the tiles of matrix products begin and
-// end (64 i + 1 and 64 (i + 1), sim/cost/gemm.h), and steps of 4 to 32 rows between; linear
+// end (64 i + 1 and 64 (i + 1), sim/cost/gemm.h), and steps of 2 to 32 rows between; linear
 // between knots. Times agree with StepModel within 0.1 % (tests/books, B13).
 #pragma once
 

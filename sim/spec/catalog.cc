@@ -58,7 +58,7 @@ std::string_view stem_in(std::string_view folder, std::string_view path) {
 }
 
 // As our own writer sets them; a file written otherwise is read whole.
-std::string without_shape_names(const std::string& text) {
+std::string without_shape_names(std::string_view text) {
   constexpr std::string_view kKey = "\"shapes\": \"";
   std::string shorter;
   shorter.reserve(text.size() / 2);
@@ -85,7 +85,7 @@ std::vector<std::string> ids_in(std::string_view folder, const std::vector<DataF
 
 std::vector<std::string> aliases_of(const DataFile& file) {
   std::vector<std::string> aliases;
-  const JsonDocument document = parse_json(file.text, file.path);
+  const JsonDocument document = parse_json(std::string(file.text), file.path);
   const JsonNode* node = document.root.find("aliases");
   if (node == nullptr) return aliases;
   for (const JsonNode& item : node->items) aliases.push_back(item.text);
@@ -166,7 +166,7 @@ std::vector<std::string> names_in(std::initializer_list<std::string_view> folder
 void throw_if_undisclosed(std::string_view name, const std::vector<DataFile>& files) {
   for (const DataFile& file : files) {
     if (file.path != kUndisclosedPath) continue;
-    const JsonDocument document = parse_json(file.text, file.path);
+    const JsonDocument document = parse_json(std::string(file.text), file.path);
     Complaints complaints(document);
     for (const auto& [id, node] : document.root.members) {
       ObjectReader entry(node, id, complaints);
@@ -208,8 +208,9 @@ std::vector<DataFile> files_of(const std::filesystem::path& directory, std::stri
   for (const std::filesystem::directory_entry& entry :
        std::filesystem::directory_iterator(directory / std::string(folder), error)) {
     if (entry.path().extension() != suffix) continue;
-    files.push_back({fmt::format("{}{}", folder, entry.path().filename().string()),
-                     read_text_file(entry.path().string(), kMaxFileSize)});
+    auto kept = std::make_shared<const std::string>(read_text_file(entry.path().string(), kMaxFileSize));
+    files.push_back(
+        {.path = fmt::format("{}{}", folder, entry.path().filename().string()), .text = *kept, .kept = kept});
   }
   return files;
 }
@@ -259,7 +260,7 @@ std::string_view folder_of(const JsonDocument& document, const std::vector<DataF
 Catalog Catalog::embedded() {
   Catalog catalog;
   for (const EmbeddedFile& file : embedded_files()) {
-    catalog.files_.push_back({std::string(file.path), std::string(file.text)});
+    catalog.files_.push_back({.path = std::string(file.path), .text = file.text});
   }
   sort_by_path(catalog.files_);
   return catalog;
@@ -309,7 +310,7 @@ ModelSpec Catalog::model(std::string_view name) const {
   const DataFile* file = find_file(kModels, name, files_);
   if (file == nullptr) throw_if_undisclosed(name, files_);
   if (file == nullptr) throw_unknown_name("model", name, names_in({kModels}, files_), "moeplan models list");
-  return named_as_file(read_model(file->text, file->path), *file, kModels);
+  return named_as_file(read_model(std::string(file->text), file->path), *file, kModels);
 }
 
 DeviceSpec Catalog::device(std::string_view name) const {
@@ -404,7 +405,7 @@ void Catalog::inherit(JsonDocument& document, std::string_view folder) const {
     throw_bad_file(document.file, "like", what_is(*like), fmt::format("the id of a profile in {}", folder));
   }
   if (base->path == document.file) throw_bad_file(document.file, "like", "itself", "another profile");
-  JsonDocument inherited = parse_json(base->text, base->path);
+  JsonDocument inherited = parse_json(std::string(base->text), base->path);
   if (inherited.root.find("like") != nullptr) {
     throw_bad_file(document.file, "like", fmt::format("\"{}\", which is itself like another", like->text),
                    "a profile that stands alone");
@@ -419,7 +420,7 @@ void Catalog::inherit(JsonDocument& document, std::string_view folder) const {
 }
 
 JsonDocument Catalog::load(const DataFile& file, std::string_view folder) const {
-  JsonDocument document = parse_json(file.text, file.path);
+  JsonDocument document = parse_json(std::string(file.text), file.path);
   inherit(document, folder);
   return document;
 }
@@ -439,13 +440,14 @@ HardwareProfile Catalog::read_profile(std::string text, const std::string& file)
 RuntimeSpec Catalog::runtime(std::string_view name) const {
   const DataFile* file = find_file(kRuntimes, name, files_);
   if (file == nullptr) throw_unknown_name("runtime", name, names_in({kRuntimes}, files_), "moeplan runtimes list");
-  return named_as_file(read_runtime(file->text, file->path), *file, kRuntimes);
+  return named_as_file(read_runtime(std::string(file->text), file->path), *file, kRuntimes);
 }
 
 std::optional<Overlay> Catalog::overlay(std::string_view device, ShapeNames names) const {
   const DataFile* file = find_file(kOverlays, device, files_);
   if (file == nullptr) return std::nullopt;
-  return read_overlay(names == ShapeNames::Read ? file->text : without_shape_names(file->text), file->path);
+  return read_overlay(names == ShapeNames::Read ? std::string(file->text) : without_shape_names(file->text),
+                      file->path);
 }
 
 Catalog::CurveText Catalog::curve_text(std::string_view device) const {
@@ -475,7 +477,7 @@ bool Catalog::knows_device(std::string_view name) const { return find_file(kDevi
 
 FormatTable Catalog::formats() const {
   for (const DataFile& file : files_) {
-    if (file.path == kFormatsPath) return read_formats(file.text, file.path);
+    if (file.path == kFormatsPath) return read_formats(std::string(file.text), file.path);
   }
   throw_bad_file(std::string(kFormatsPath), "", "no such file", "the catalogue of formats");
 }

@@ -4,6 +4,7 @@
 // that preset and nothing else.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,10 +21,12 @@
 
 namespace moeplan {
 
-// One data file: "models/deepseek-v3.json" and its text.
+// One data file: "models/deepseek-v3.json" and its text, which is part of the binary or
+// kept here.
 struct DataFile {
   std::string path;
-  std::string text;
+  std::string_view text;
+  std::shared_ptr<const std::string> kept = nullptr;
 };
 
 struct JsonDocument;

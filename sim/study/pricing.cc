@@ -45,12 +45,13 @@ std::optional<Overlay> nearest_overlay(const Catalog& catalog, const DeviceSpec&
   return std::nullopt;
 }
 
-bool has_default(const Kernels& k) {
+bool has_default(const Kernels& k, const KernelNeeds& needs) {
   const auto is_default = [](const ResolvedKernel& kernel) { return kernel.tier == Tier::Default; };
   return std::any_of(k.gemm.begin(), k.gemm.end(), is_default) || std::any_of(k.moe.begin(), k.moe.end(), is_default) ||
-         std::any_of(k.mla_generation.begin(), k.mla_generation.end(), is_default) ||
+         (needs.latent_attention && std::any_of(k.mla_generation.begin(), k.mla_generation.end(), is_default)) ||
          std::any_of(k.attention_generation.begin(), k.attention_generation.end(), is_default) ||
-         std::any_of(k.collective.begin(), k.collective.end(), is_default) || is_default(k.dispatch);
+         std::any_of(k.collective.begin(), k.collective.end(), is_default) ||
+         (needs.exchange && is_default(k.dispatch));
 }
 
 }  // namespace
@@ -74,8 +75,14 @@ ClusterSpec usual_cluster(const Catalog& catalog, const std::string& device) {
   return best;
 }
 
+KernelNeeds needs_of(const ModelSpec& model, const Layout& layout) {
+  const auto is_latent = [](const Block& b) { return std::holds_alternative<LatentAttention>(b.kind); };
+  return {.latent_attention = std::any_of(model.blocks.begin(), model.blocks.end(), is_latent),
+          .exchange = layout.dp > 1};
+}
+
 Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
-                   const FormatTable& formats) {
+                   const FormatTable& formats, const KernelNeeds& needs) {
   Pricing pricing;
   const DeviceSpec& device = cluster.devices.front();
   const Machine machine = machine_of(cluster, device);
@@ -89,13 +96,13 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
     pricing.overlay = device.id + " of " + own->as_of;
     measured.push_back(seen_as(catalog, device, *own));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
-    if (!has_default(pricing.kernels)) return pricing;
+    if (!has_default(pricing.kernels, needs)) return pricing;
   }
   // Then the nearest sibling's, then all of them.
   if (const std::optional<Overlay> near = nearest_overlay(catalog, device)) {
     measured.push_back(seen_as(catalog, catalog.device(near->id), *near));
     pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
-    if (!has_default(pricing.kernels)) return pricing;
+    if (!has_default(pricing.kernels, needs)) return pricing;
     measured.pop_back();
   }
   std::vector<std::unique_ptr<Overlay>> overlays;

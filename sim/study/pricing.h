@@ -22,9 +22,16 @@ struct Pricing {
   bool network_assumed = false;
 };
 
+// Kernels a deployment has none of: nothing is looked for on other devices for their sake.
+struct KernelNeeds {
+  bool latent_attention = true;
+  bool exchange = true;  // of tokens between ranks with experts
+};
+KernelNeeds needs_of(const ModelSpec& model, const Layout& layout);
+
 // cluster: what the device stands in (a device alone stands in a node of its own).
 Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
-                   const FormatTable& formats);
+                   const FormatTable& formats, const KernelNeeds& needs = {});
 
 // The machine a device is usually sold in: the largest node of the catalogue that holds
 // nothing else; the device alone where there is none.
