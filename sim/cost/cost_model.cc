@@ -148,6 +148,21 @@ Estimate estimate_of(const ResolvedKernel& kernel, const OperatorPoint& point, c
   return estimate;
 }
 
+// The resource that more than half of the time is needed for even at its peak; the form's
+// word where there is none. A form may see a memory-bound kernel wait for half-empty tiles.
+Bound bound_of(const Estimate& estimate, const ResolvedKernel& kernel, const OperatorPoint& point,
+               const Machine& machine) {
+  constexpr double kMost = 0.5;
+  if (estimate.bound != Bound::Compute && estimate.bound != Bound::Memory) return estimate.bound;
+  Machine only_bytes = machine;
+  only_bytes.peak.fill(std::numeric_limits<double>::max());
+  if (kernel.family->floor(point, only_bytes) >= kMost * estimate.seconds) return Bound::Memory;
+  Machine only_flops = machine;
+  only_flops.bandwidth = std::numeric_limits<double>::max();
+  if (kernel.family->floor(point, only_flops) >= kMost * estimate.seconds) return Bound::Compute;
+  return estimate.bound;
+}
+
 }  // namespace
 
 Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
@@ -159,6 +174,7 @@ Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const M
   price.bound = estimate.bound;
   price.tier = estimate.tier;
   if (detail == PriceDetail::TimeOnly) return price;
+  price.bound = bound_of(estimate, kernel, point, machine);
   const FitBand& band = estimate.tier == Tier::Measured
                             ? kernel.curves->band()
                             : kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];

@@ -121,6 +121,26 @@ TEST_F(CostModels, APriceHoldsItsBandAndIsNeverBelowTheFloor) {
   }
 }
 
+// Mixtral's experts in bf16: 8 x 3 x 4096 x 14336 x 2 B = 2.8 GB take 587 us of an H200's bandwidth.
+TEST(Bounds, AreOfTheResourceMostOfTheTimeIsNeededFor) {
+  const Catalog catalog = Catalog::embedded();
+  const DeviceSpec device = catalog.device("h200");
+  const CostModel model(device, machine_of(device), {});
+  const ResolvedKernel kernel = model.resolve(Family::Moe, {});
+  const auto bound_of = [&](double tokens) {
+    MoePoint point;
+    point.tokens = tokens;
+    point.hidden = 4096;
+    point.inter = 14336;
+    point.top_k = 2;
+    point.experts = point.local_experts = 8;
+    point.load = {.rows = 2 * tokens, .distinct = 8, .peak = tokens / 4};
+    return price_of(kernel, point, model.machine()).bound;
+  };
+  EXPECT_EQ(bound_of(32), Bound::Memory);
+  EXPECT_EQ(bound_of(16384), Bound::Compute);
+}
+
 TEST(Families, EveryFamilyHasAFormWithSoundConstants) {
   ASSERT_EQ(families().size(), static_cast<std::size_t>(kFamilies));
   for (std::size_t i = 0; i < families().size(); ++i) {
