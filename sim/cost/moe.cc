@@ -16,10 +16,17 @@ double weights_of(const MoePoint& point) {
   return matrices_of(point) * point.hidden * point.inter * point.weight_bytes * point.load.distinct;
 }
 
+bool dequantises(KernelFormat format) {
+  const KernelFormatFacts& facts = facts_of(format);
+  return facts.math == MathKind::Bf16 && facts.weight_bytes < facts.input_bytes;
+}
+
 // Where a dequantising kernel has no unit of its own, the machine's stand-in counts.
 double fed_peak(const MoePoint& point, const Machine& machine) {
   const double peak = machine.peak_of(point.format);
-  return machine.units > 0 ? peak * std::cbrt(kReferenceUnit * machine.units / peak) : peak;
+  if (machine.units <= 0) return peak;
+  const double narrower = kReferenceUnit * machine.units / peak;
+  return peak * (dequantises(point.format) ? std::sqrt(narrower) : std::cbrt(narrower));
 }
 
 }  // namespace

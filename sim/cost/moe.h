@@ -24,7 +24,10 @@
 //   peak'      peak * (kReferenceUnit / peak per unit)^(1/3): the wider a matrix unit, the
 //              smaller the share of it that a grouped kernel feeds. The exponent is what
 //              carries constants between A100 and H200 and between RTX PRO 6000 and GB200;
-//              it cancels between devices of one architecture.
+//              it cancels between devices of one architecture. Kernels that dequantise weights in
+//              registers (Marlin) multiply with Ampere's mma.sync everywhere, which reaches
+//              all of an A100's peak and about 0.63 of a Hopper's (Luo et al., arXiv 2402.13499;
+//              figure recalled): there the exponent is 1/2, for (7.5 / 2.9)^(-1/2) = 0.62.
 //   pair_passes  vLLM and SGLang keep buffers for the pairs of all ranks; TensorRT-LLM does not.
 //
 // Sources: operator facts of ai-dynamo/aiconfigurator's measurements (commit 095f58a51);

@@ -148,6 +148,21 @@ TEST(Moe, BetterHardwareIsNeverSlower) {
   }
 }
 
+// mma.sync feeds a unit 2.25 times as wide two thirds as well, asynchronous instructions
+// 2.25^(-1/3) = 0.763 as well: of equal totals on fewer, wider units.
+TEST(Moe, DequantisingKernelsFeedAWiderUnitWorse) {
+  MoePoint plain = layer(1e6);
+  MoePoint dequantised = plain;
+  dequantised.format = KernelFormat::Int4Wo;
+  Machine wider = round_machine();
+  wider.units /= 2.25;
+  const auto slower = [&](const MoePoint& p) {
+    return moe_time(p, wider, ideal()).compute / moe_time(p, round_machine(), ideal()).compute;
+  };
+  EXPECT_NEAR(slower(dequantised), 1.5, 1e-9);
+  EXPECT_NEAR(slower(plain), std::cbrt(2.25), 1e-9);
+}
+
 TEST(Moe, UnevenExpertsCostMore) {
   MoePoint p = layer(4096);
   const double even = seconds(p);
