@@ -156,7 +156,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   report.origins = asked.origins;
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;
-  report.kernels = sources_of(pricing.kernels);
+  report.kernels = sources_of(explain_step(report.simulation.question, pricing.kernels));
   if (session.explain()) report.explained = explain(report.simulation.question, pricing);
   return report;
 }

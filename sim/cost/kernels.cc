@@ -144,14 +144,4 @@ Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const For
   return k;
 }
 
-std::vector<std::string> sources_of(const Kernels& kernels) {
-  std::vector<std::string> sources;
-  const auto add = [&sources](const ResolvedKernel& kernel) {
-    if (std::find(sources.begin(), sources.end(), kernel.from) == sources.end()) sources.push_back(kernel.from);
-  };
-  for (const ResolvedKernel& kernel : kernels.gemm) add(kernel);
-  for (const ResolvedKernel& kernel : kernels.moe) add(kernel);
-  return sources;
-}
-
 }  // namespace moeplan

@@ -44,7 +44,4 @@ struct Kernels {
 Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const FormatTable& formats,
                    std::string_view architecture);
 
-// Every distinct fit the kernels stand on, for "basis": "h200: trtllm-1.3.0rc20 cutlass fp8".
-std::vector<std::string> sources_of(const Kernels& kernels);
-
 }  // namespace moeplan

@@ -68,4 +68,12 @@ std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& 
   return explained;
 }
 
+std::vector<std::string> sources_of(const std::vector<ExplainedOp>& ops) {
+  std::vector<std::string> sources;
+  for (const ExplainedOp& op : ops) {
+    if (std::find(sources.begin(), sources.end(), op.kernel) == sources.end()) sources.push_back(op.kernel);
+  }
+  return sources;
+}
+
 }  // namespace moeplan

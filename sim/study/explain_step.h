@@ -22,6 +22,9 @@ struct ExplainedOp {
 // Of the first stage's busiest ranks: a decode step, or the first chunk of a prefill.
 std::vector<ExplainedOp> explain_step(const SimulateQuestion& question, const Kernels& kernels);
 
+// Whose constants they stand on, each once, in the order of the step.
+std::vector<std::string> sources_of(const std::vector<ExplainedOp>& ops);
+
 // The sizes of a point in words.
 std::string sizes_of(const OperatorPoint& point);
 
