@@ -30,6 +30,7 @@ void add(StepResult& sum, const StepResult& step, Count times) {
   sum.time += step.time * times;
   sum.low += step.low * times;
   sum.high += step.high * times;
+  sum.hidden += step.hidden * times;
   for (std::size_t i = 0; i < kStepShares; ++i) {
     const Picoseconds time = sum.shares[i].time + step.shares[i].time * times;
     if (step.shares[i].largest > sum.shares[i].largest) sum.shares[i] = step.shares[i];
