@@ -96,6 +96,7 @@ void learn(const OperatorTable& table, const Arguments& arguments, Session& sess
   const Catalog& catalog = session.catalog();
   const std::map<std::string, Machine> machines = machines_of(catalog, table);
   const auto add_curves = [&](const GroupFit& fit, Learned& of) {
+    if (facts_of(fit.family)->measure == Measure::Power) return;  // steps follow the form, not readings
     of.curves.push_back(kernel_curves_of(table, fit, machines.at(fit.group.gpu)));
   };
   if (arguments.has("keep-constants")) {
@@ -154,7 +155,7 @@ int run(const Arguments& arguments) {
                      : "each shape predicted by constants fitted to the other shapes of its stack, kernel and format");
   std::map<std::string, Learned> learned;
   for (const std::string& file : plan.files)
-    learn(read_measurements(file, arguments.text("gpu")), arguments, session, scorer, learned);
+    learn(read_measurements(session.catalog(), file, arguments.text("gpu")), arguments, session, scorer, learned);
   if (const std::optional<std::string> directory = arguments.text("out")) {
     const bool from_nothing = arguments.has("new");
     for (const auto& [device, of] : learned) {

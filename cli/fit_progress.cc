@@ -5,6 +5,8 @@
 
 #include "sim/base/error.h"
 #include "sim/base/text.h"
+#include "validate/leave_out.h"
+#include "validate/power_rows.h"
 
 namespace moeplan {
 
@@ -15,7 +17,8 @@ void FitProgress::operator()(std::size_t done, std::size_t all) {
   session_->say(fmt::format("{}: {} of {} fits", file_, done, all));
 }
 
-OperatorTable read_measurements(const std::string& file, const std::optional<std::string>& gpu) {
+OperatorTable read_measurements(const Catalog& catalog, const std::string& file,
+                                const std::optional<std::string>& gpu) {
   OperatorTable table = read_operator_rows(file);
   std::string devices;
   for (const OperatorGroup& group : table.groups)
@@ -26,6 +29,7 @@ OperatorTable read_measurements(const std::string& file, const std::optional<std
       return lower_case(table.groups[static_cast<std::size_t>(row.group)].gpu) != wanted;
     });
   }
+  if (table.kind == "power") mark_unsettled_rows(table, machines_of(catalog, table));
   if (!table.rows.empty()) return table;
   Problem problem;
   problem.file = file;

@@ -24,6 +24,6 @@ class FitProgress {
 };
 
 // The rows of a file, of one device where asked. Throws InputError where none is left.
-OperatorTable read_measurements(const std::string& file, const std::optional<std::string>& gpu);
+OperatorTable read_measurements(const Catalog& catalog, const std::string& file, const std::optional<std::string>& gpu);
 
 }  // namespace moeplan

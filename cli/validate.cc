@@ -83,7 +83,7 @@ int run(const Arguments& arguments) {
 
   Scorer scorer(how_of(arguments));
   for (const std::string& file : files) {
-    const OperatorTable table = read_measurements(file, arguments.text("gpu"));
+    const OperatorTable table = read_measurements(session.catalog(), file, arguments.text("gpu"));
     const std::vector<RowPrediction> predictions = predicted(session, arguments, table);
     scorer.add(table, predictions);
     if (rows_out) rows_out->write(rows_with_predictions(table, predictions));

@@ -11,6 +11,13 @@ namespace {
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 std::string signed_percent(double share) { return fmt::format("{:+.1f}", 100 * share); }
 
+struct Unit {
+  double scale;
+  std::string_view word;
+};
+
+Unit unit_of(const AccuracySet& set) { return set.key.family == "power" ? Unit{1, "W"} : Unit{1e6, "us"}; }
+
 Table pool_table(std::string caption, const std::vector<AccuracyPool>& pools) {
   Table table;
   table.caption = std::move(caption);
@@ -108,9 +115,9 @@ ItemList worst_rows(const Accuracy& accuracy) {
   ItemList list;
   list.title = "furthest off in each set";
   for (const AccuracySet& set : accuracy.sets)
-    list.items.push_back(
-        {fmt::format("{}:{}  {}  predicted {:.4g} us, measured {:.4g} us", set.worst.file, set.worst.line,
-                     set.worst.shape, set.worst.predicted * 1e6, set.worst.measured * 1e6)});
+    list.items.push_back({fmt::format("{}:{}  {}  predicted {:.4g} {}, measured {:.4g} {}", set.worst.file,
+                                      set.worst.line, set.worst.shape, set.worst.predicted * unit_of(set).scale,
+                                      unit_of(set).word, set.worst.measured * unit_of(set).scale, unit_of(set).word)});
   return list;
 }
 
@@ -133,7 +140,9 @@ void write_set(JsonWriter& out, const AccuracySet& set) {
   }
   out.end_array().key("worst").begin_object();
   out.member("row", set.worst.line).member("shape", set.worst.shape);
-  out.member("predicted_s", set.worst.predicted).member("measured_s", set.worst.measured).end_object();
+  const bool watts = set.key.family == "power";
+  out.member(watts ? "predicted_watt" : "predicted_s", set.worst.predicted);
+  out.member(watts ? "measured_watt" : "measured_s", set.worst.measured).end_object();
   out.end_object();
 }
 

@@ -77,14 +77,14 @@ void write_steady_rates(JsonWriter& out, const SteadyState& s) {
   out.member("ttft_s", s.ttft.base());
   write_band(out, "tpot_s", s.tpot, s.tpot_low, s.tpot_high);
   out.member("prefill_share", s.prefill_share);
-  write_optional(out, "energy_j_per_token", s.joules_per_token);
-  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+  write_optional(out, "energy_j_per_token", s.bill.facility_joules_per_token());
+  write_optional(out, "usd_per_million_tokens", s.bill.usd_per_million_tokens());
 }
 
 void write_step_rates(JsonWriter& out, const Simulation& s) {
   out.member("ttft_s", s.first_token.base());
-  write_optional(out, "energy_j_per_token", s.joules_per_token);
-  write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+  write_optional(out, "energy_j_per_token", s.bill.facility_joules_per_token());
+  write_optional(out, "usd_per_million_tokens", s.bill.usd_per_million_tokens());
 }
 
 void write_load(JsonWriter& out, const SimulateQuestion& q) {

@@ -231,13 +231,15 @@ const std::string_view kValidateDefinitions = R"(    "regime": {
         "regimes": {"type": "array", "items": {"$ref": "#/definitions/regime"}},
         "worst": {
           "type": "object",
-          "required": ["row", "shape", "predicted_s", "measured_s"],
+          "required": ["row", "shape"],
           "additionalProperties": false,
           "properties": {
             "row": {"type": "integer", "minimum": 1, "description": "line of the file"},
             "shape": {"type": "string"},
             "predicted_s": {"type": "number"},
-            "measured_s": {"type": "number"}
+            "measured_s": {"type": "number"},
+            "predicted_watt": {"type": "number", "description": "of power, in place of seconds"},
+            "measured_watt": {"type": "number"}
           }
         }
       }

@@ -187,7 +187,7 @@ KeyValues figures(const SimulateReport& report) {
   if (s.memory.max_sequences > 0)
     block.entries.push_back(
         {"largest batch", {fmt::format("{} of this length", counted(s.memory.max_sequences, "sequence"))}});
-  add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
+  add_costs(block, s.bill.facility_joules_per_token(), s.bill.usd_per_million_tokens());
   block.entries.push_back({"basis", {basis_text(report)}});
   return block;
 }
@@ -199,7 +199,7 @@ KeyValues latencies(const SteadyState& s) {
                                         banded(s.tpot, s.tpot_low, s.tpot_high), 100 * s.prefill_share)}});
   block.entries.push_back({"time to first token", {duration(s.ttft.base())}});
   block.entries.push_back({"most requests", {fmt::format("{} fit", grouped(s.limit))}});
-  add_costs(block, s.joules_per_token, s.usd_per_million_tokens);
+  add_costs(block, s.bill.facility_joules_per_token(), s.bill.usd_per_million_tokens());
   return block;
 }
 

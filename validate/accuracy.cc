@@ -15,10 +15,9 @@
 namespace moeplan {
 namespace {
 
-std::string microseconds(double seconds) {
+std::string six_digits(double value) {
   std::array<char, 32> text{};
-  const auto [end, error] =
-      std::to_chars(text.data(), text.data() + text.size(), seconds * 1e6, std::chars_format::general, 6);
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6);
   return error == std::errc{} ? std::string(text.data(), end) : std::string();
 }
 
@@ -28,12 +27,12 @@ ScoredRows scored_rows(const OperatorTable& table, const std::vector<RowPredicti
     const OperatorRow& row = table.rows[i];
     const RowPrediction& p = predictions[i];
     if (row.group != group || !p.scored) continue;
-    const double ratio = std::log(p.seconds / row.seconds);
+    const double ratio = std::log(p.seconds / row.measured);
     scored.rows.push_back(i);
     scored.log_ratios.push_back(ratio);
     scored.by_regime[static_cast<std::size_t>(row.regime)].push_back(ratio);
     scored.shapes.insert(row.shape);
-    if (row.seconds < p.low || p.high < row.seconds) continue;
+    if (row.measured < p.low || p.high < row.measured) continue;
     ++scored.in_band;
     ++scored.regime_in_band[static_cast<std::size_t>(row.regime)];
   }
@@ -50,7 +49,7 @@ WorstRow worst_of(const OperatorTable& table, const std::vector<RowPrediction>& 
           .line = table.csv.line(row.row),
           .shape = table.shapes[static_cast<std::size_t>(row.shape)],
           .predicted = predictions[scored.rows[worst]].seconds,
-          .measured = row.seconds};
+          .measured = row.measured};
 }
 
 }  // namespace
@@ -61,7 +60,7 @@ std::vector<RowPrediction> left_out_predictions(const OperatorTable& table, cons
     for (std::size_t i = 0; i < fit.left_out.size(); ++i) {
       const OperatorRow& row = table.rows[fit.rows[i]];
       RowPrediction& p = predictions[fit.rows[i]];
-      p.seconds = row.seconds * std::exp(fit.left_out[i]);
+      p.seconds = row.measured * std::exp(fit.left_out[i]);
       p.low = p.seconds * std::exp(fit.row_bands[i].low);
       p.high = p.seconds * std::exp(fit.row_bands[i].high);
       p.basis = word_of(Tier::Structured);
@@ -200,7 +199,9 @@ Accuracy Scorer::take() {
 
 std::string rows_with_predictions(const OperatorTable& table, const std::vector<RowPrediction>& predictions) {
   std::string out(table.csv.raw_header());
-  out += ",predicted_us,low_us,high_us,basis\n";
+  const bool watts = table.kind == "power";
+  out += watts ? ",predicted_watt,low_watt,high_watt,basis\n" : ",predicted_us,low_us,high_us,basis\n";
+  const double scale = watts ? 1 : 1e6;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     out += table.csv.raw(table.rows[i].row);
     const RowPrediction& p = predictions[i];
@@ -208,7 +209,8 @@ std::string rows_with_predictions(const OperatorTable& table, const std::vector<
       out += ",,,,\n";
       continue;
     }
-    out += "," + microseconds(p.seconds) + "," + microseconds(p.low) + "," + microseconds(p.high) + ",";
+    for (const double value : {p.seconds, p.low, p.high}) out += "," + six_digits(value * scale);
+    out += ",";
     out += p.basis;
     out += '\n';
   }

@@ -15,7 +15,7 @@ namespace moeplan {
 // What was predicted of one row of a table; seconds = 0: nothing was.
 struct RowPrediction {
   bool scored = false;  // false: known to be wrong, or of a shape that was fitted
-  double seconds = 0;
+  double seconds = 0;   // of power: watts
   double low = 0;
   double high = 0;
   std::string_view basis;  // measured | transferred | structured | default

@@ -27,7 +27,7 @@ Sample sample_of(const OperatorTable& table, const std::vector<std::size_t>& row
   Sample sample;
   for (const std::size_t row : rows) {
     sample.points.push_back(&table.rows[row].point);
-    sample.log_measured.push_back(std::log(table.rows[row].seconds));
+    sample.log_measured.push_back(std::log(table.rows[row].measured));
     sample.regimes.push_back(table.rows[row].regime);
   }
   return sample;
@@ -43,9 +43,13 @@ FittedConstants fitted(const FamilyFacts& family, const Machine& machine, const 
   FitRows rows;
   rows.log_measured = sample.log_measured;
   rows.regimes = sample.regimes;
+  const bool watts = family.measure == Measure::Power;
   rows.predict = [&](std::span<const double> constants, std::span<double> log_predicted) {
-    for (std::size_t i = 0; i < sample.points.size(); ++i)
-      log_predicted[i] = log_time(family, *sample.points[i], machine, constants);
+    for (std::size_t i = 0; i < sample.points.size(); ++i) {
+      const double log_value = log_time(family, *sample.points[i], machine, constants);
+      // Watts add up to energy: their errors count as shares of the reading.
+      log_predicted[i] = watts ? sample.log_measured[i] + std::expm1(log_value - sample.log_measured[i]) : log_value;
+    }
   };
   FitOptions options;
   options.evaluations = evaluations;
@@ -187,7 +191,7 @@ std::vector<double> log_ratios(const OperatorTable& table, const std::vector<std
   ratios.reserve(rows.size());
   for (const std::size_t row : rows) {
     const OperatorRow& r = table.rows[row];
-    ratios.push_back(log_time(family, r.point, machine, constants) - std::log(r.seconds));
+    ratios.push_back(log_time(family, r.point, machine, constants) - std::log(r.measured));
   }
   return ratios;
 }

@@ -39,7 +39,7 @@ std::vector<Shape> shapes_of(const OperatorTable& table, const GroupFit& fit, co
     sized.size = place->size;
     const double form = family.time(row.point, machine, fit.constants).seconds;
     if (sized.rows.empty()) sized.form = form;
-    sized.ratios.push_back(row.seconds / form);
+    sized.ratios.push_back(row.measured / form);
     sized.rows.push_back(i);
   }
   std::vector<Shape> shapes;
@@ -125,7 +125,7 @@ LeftOut leave_sizes_out(const OperatorTable& table, const std::vector<Shape>& sh
       const double ratio = without(shapes[s], i, curve_kind_of(family)) / sized.form;
       for (std::size_t r = 0; r < sized.rows.size(); ++r) {
         out.rows.push_back(sized.rows[r]);
-        out.seconds.push_back(ratio * table.rows[sized.rows[r]].seconds / sized.ratios[r]);
+        out.seconds.push_back(ratio * table.rows[sized.rows[r]].measured / sized.ratios[r]);
         out.shape.push_back(s);
       }
     }
@@ -139,7 +139,7 @@ double to_decimals(double value) { return std::round(value * 1e4) / 1e4; }
 FitBand band_of(const OperatorTable& table, const LeftOut& out, const std::function<bool(std::size_t)>& counts) {
   std::vector<double> errors;
   for (std::size_t i = 0; i < out.rows.size(); ++i) {
-    if (counts(i)) errors.push_back(std::log(table.rows[out.rows[i]].seconds / out.seconds[i]));
+    if (counts(i)) errors.push_back(std::log(table.rows[out.rows[i]].measured / out.seconds[i]));
   }
   // A quantile of n errors is one of n + 1 places where the next one may fall.
   const double n = static_cast<double>(std::max<std::size_t>(1, errors.size()));
@@ -169,7 +169,7 @@ KernelCurves kernel_curves_of(const OperatorTable& table, const GroupFit& fit, c
   const LeftOut out = leave_sizes_out(table, shapes, fit.family);
   std::vector<double> ratios;
   for (std::size_t i = 0; i < out.rows.size(); ++i)
-    ratios.push_back(std::log(out.seconds[i] / table.rows[out.rows[i]].seconds));
+    ratios.push_back(std::log(out.seconds[i] / table.rows[out.rows[i]].measured));
   curves.left_out = error_of(ratios);
   for (double* value : {&curves.left_out.median, &curves.left_out.mean, &curves.left_out.p90, &curves.left_out.bias})
     *value = to_decimals(*value);

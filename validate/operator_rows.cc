@@ -8,6 +8,7 @@
 #include "sim/base/json.h"
 #include "sim/base/text.h"
 #include "validate/moe_rows.h"
+#include "validate/power_rows.h"
 #include "validate/row_kinds.h"
 
 namespace moeplan {
@@ -27,6 +28,8 @@ constexpr std::array<Word, 12> kEpColumns = {"gpu",         "library",         "
                                              "num_nodes",   "ep_size",         "hidden_size",   "topk",
                                              "num_experts", "tokens_per_rank", "comm_sms",      "latency_us"};
 
+constexpr std::array<Word, 7> kPowerColumns = {"gpu",        "op",         "dtype",           "shape",
+                                               "latency_us", "power_watt", "power_limit_watt"};
 constexpr std::array<Word, 14> kMoeColumns = {"gpu",        "stack",       "kernel",       "dtype",     "gated",
                                               "num_tokens", "hidden_size", "inter_size",   "topk",      "num_experts",
                                               "moe_tp",     "moe_ep",      "distribution", "latency_us"};
@@ -46,7 +49,7 @@ constexpr std::array<Word, 15> kWideEpColumns = {"gpu",
                                                  "eplb",
                                                  "latency_us"};
 
-constexpr std::array<RowKind, 7> kRowKinds = {{
+constexpr std::array<RowKind, 8> kRowKinds = {{
     {"gemm", kGemmColumns, gemm_row},
     {"mla", kMlaColumns, mla_row},
     {"attention", kAttentionColumns, attention_row},
@@ -54,6 +57,7 @@ constexpr std::array<RowKind, 7> kRowKinds = {{
     {"ep_alltoall", kEpColumns, ep_row},
     {"moe", kMoeColumns, moe_row, load_moe_rows},
     {"moe_wide_ep", kWideEpColumns, wide_ep_row, load_moe_rows},
+    {"power", kPowerColumns, power_row, load_power_rows},
 }};
 
 constexpr Bytes kLargestFile{Count{1} << 32};
@@ -129,7 +133,8 @@ OperatorTable read_operator_rows(std::string text, const std::string& file) {
     OperatorRow row;
     row.row = i;
     row.family = facts.family;
-    row.seconds = cells.number("latency_us", 1e-6) * 1e-6;
+    row.measured =
+        facts.family == Family::Power ? cells.number("power_watt", 1) : cells.number("latency_us", 1e-6) * 1e-6;
     row.size = facts.size;
     row.bad = facts.bad;
     row.point = facts.point;

@@ -28,8 +28,8 @@ struct OperatorRow {
   std::int32_t seen_as = 0;   // OperatorTable::seen
   std::int32_t regime = 0;    // of the family
   const char* bad = nullptr;  // why it is neither fitted nor scored; nullptr = sound
-  double seconds = 0;
-  double size = 0;  // the running size of curves: tokens, bytes
+  double measured = 0;        // seconds, of power watts (FamilyFacts::measure)
+  double size = 0;            // the running size of curves: tokens, bytes
   OperatorPoint point;
 };
 

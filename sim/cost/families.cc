@@ -102,6 +102,15 @@ constexpr std::array kFamilyFacts = {
                 .floor = floor_of<StreamPoint, stream_floor>,
                 .regime = regime_of<StreamPoint, stream_regime>,
                 .regimes = {"bytes <= 1 Mi", "bytes <= 64 Mi", "bytes > 64 Mi"}},
+    FamilyFacts{.family = Family::Power,
+                .id = "power",
+                .help = "watts of a board while a kernel is replayed",
+                .constants = kPowerForm,
+                .time = time_of<PowerReading, power_reading>,
+                .floor = floor_of<PowerReading, power_floor>,
+                .regime = regime_of<PowerReading, power_regime>,
+                .regimes = {"matrix products", "expert layers", "attention"},
+                .measure = Measure::Power},
 };
 
 }  // namespace

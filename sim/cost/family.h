@@ -11,11 +11,12 @@
 #include "sim/cost/form.h"
 #include "sim/cost/machine.h"
 #include "sim/cost/points.h"
+#include "sim/cost/power.h"
 
 namespace moeplan {
 
 using OperatorPoint =
-    std::variant<GemmPoint, MoePoint, AttentionPoint, MlaPoint, CollectivePoint, EpPoint, StreamPoint>;
+    std::variant<GemmPoint, MoePoint, AttentionPoint, MlaPoint, CollectivePoint, EpPoint, StreamPoint, PowerReading>;
 
 enum class Family : std::uint8_t {
   Gemm,
@@ -26,13 +27,17 @@ enum class Family : std::uint8_t {
   MlaGeneration,
   Collective,
   Ep,
-  Stream
+  Stream,
+  Power
 };
-inline constexpr int kFamilies = 9;
+inline constexpr int kFamilies = 10;
 
 // Sizes an error is reported by, small to large: a step's error is the bias of the
 // regime it lives in.
 inline constexpr int kRegimes = 3;
+
+// What a form answers in FormTime::seconds.
+enum class Measure : std::uint8_t { Time, Power };
 
 struct FamilyFacts {
   Family family;
@@ -43,6 +48,7 @@ struct FamilyFacts {
   double (*floor)(const OperatorPoint&, const Machine&);  // seconds no kernel can beat
   int (*regime)(const OperatorPoint&);                    // 0, 1, 2
   std::array<std::string_view, kRegimes> regimes;         // what they are called
+  Measure measure = Measure::Time;
 };
 
 // Every family there is a form for, in the order of the enumeration.

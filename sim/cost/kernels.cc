@@ -2,6 +2,8 @@
 #include "sim/cost/kernels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "sim/cost/gemm.h"
 
@@ -68,6 +70,19 @@ std::string stack_of(const RuntimeSpec& runtime) {
     if (runtime.id.starts_with(stack)) return std::string(stack);
   }
   return "";
+}
+
+// Any stack's kernels draw alike for the same work: one fit per device.
+PowerModel board_power_of(const CostModel& model) {
+  const ResolvedKernel kernel = model.resolve(Family::Power, {});
+  PowerModel power = power_model(std::span(kernel.constants).first(kernel.family->constants.size()), model.machine());
+  power.tier = kernel.tier;
+  power.from = kernel.from;
+  for (const FitBand& band : kernel.bands) {
+    power.low = std::min(power.low, std::exp(band.low));
+    power.high = std::max(power.high, std::exp(band.high));
+  }
+  return power;
 }
 
 constexpr std::string_view kCacheLabels[kCacheWidths] = {"bfloat16/bfloat16", "bfloat16/fp8"};
@@ -141,6 +156,7 @@ Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const For
   k.combine =
       model.resolve(Family::Ep, {.family = {}, .stack = "deepep", .kernel = "low_latency/combine", .format = {}});
   k.stream = model.resolve(Family::Stream, {});
+  k.power = board_power_of(model);
   return k;
 }
 

@@ -36,6 +36,7 @@ struct Kernels {
   ResolvedKernel dispatch;
   ResolvedKernel combine;
   ResolvedKernel stream;
+  PowerModel power;
   EpMode exchange = EpMode::LowLatency;
   double host_bandwidth = 0;  // bytes per second the host's cores read; 0 = not known
   double host_flops = 0;

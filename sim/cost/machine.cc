@@ -47,6 +47,8 @@ Machine machine_of(const DeviceSpec& device) {
                              : std::max(1.0, std::round(m.peak_of(MathKind::Bf16) / kAssumedUnitPeak));
   m.launch_stream = device.launch.stream ? device.launch.stream->value.base() : kAssumedStreamLaunch;
   m.launch_graph = device.launch.graph ? device.launch.graph->value.base() : kAssumedGraphLaunch;
+  if (device.power_cap) m.power = device.power_cap->value.base();
+  if (device.power_idle) m.idle_power = device.power_idle->value.base();
   m.small_units = device.device_class != DeviceClass::DatacenterGpu && device.device_class != DeviceClass::Accelerator;
   return m;
 }

@@ -33,6 +33,8 @@ struct Machine {
   double launch_stream = 0;               // seconds per kernel, queued
   double launch_graph = 0;                // seconds per kernel, recorded
   LinkFacts link;
+  double power = 0;          // watts, rated; 0 = none stated
+  double idle_power = 0;     // watts; 0 = none stated
   bool small_units = false;  // not a data-centre part: floors of laptops and CPUs differ
 
   double peak_of(MathKind kind) const { return peak[static_cast<std::size_t>(kind)]; }

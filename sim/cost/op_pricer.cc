@@ -212,6 +212,7 @@ Price combined(const Price& a, const Price& b) {
   sum.time += b.time;
   sum.low += b.low;
   sum.high += b.high;
+  sum.joules += b.joules;
   if (b.time > a.time) {
     sum.bound = b.bound;
     sum.tier = b.tier;
@@ -340,19 +341,64 @@ const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& p
   return k.stream;
 }
 
+namespace {
+
+struct ActivityOf {
+  const Machine* machine;
+  Activity operator()(const auto& point) const { return activity_of(point, *machine); }
+};
+
+void slow_down(Price& price, double times) {
+  for (Picoseconds* time : {&price.time, &price.low, &price.high})
+    *time = picoseconds_of(time->seconds().base() * times);
+}
+
+// The price with what the board draws meanwhile, at the clock its limit leaves.
+Price powered(Price price, const Activity& activity, const PowerModel& power) {
+  if (!power.is_known()) return price;
+  double seconds = price.time.seconds().base();
+  if (power.lowered) {
+    const double times = power.slowdown(activity, seconds);
+    slow_down(price, times);
+    seconds *= times;
+  }
+  price.joules = power.joules(activity, seconds);
+  return price;
+}
+
+Price point_price(const ResolvedKernel& kernel, const OperatorPoint& point, const Kernels& kernels,
+                  PriceDetail detail) {
+  const Price price = price_of(kernel, point, kernels.machine, detail);
+  return powered(price, std::visit(ActivityOf{&kernels.machine}, point), kernels.power);
+}
+
+// Of a scan: its products beside its bytes.
+Activity scan_activity(const PlannedOp& planned, const Op& op, const Work& work, const Kernels& kernels) {
+  Activity activity = activity_of(std::get<StreamPoint>(stream_point(op, work)), kernels.machine);
+  activity.math = facts_of(planned.format).math;
+  activity.flops = work.flops;
+  return activity;
+}
+
+}  // namespace
+
 Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b,
                PriceDetail detail) {
   const Op& op = p.op_array[planned.op];
-  if (op.kind == OpKind::Host) return host_price(work_of(op, p, b), kernels);
-  if (op.kind == OpKind::Scan) return scan_price(planned, op, work_of(op, p, b), kernels);
+  // The board waits for the host.
+  if (op.kind == OpKind::Host) return powered(host_price(work_of(op, p, b), kernels), {}, kernels.power);
+  if (op.kind == OpKind::Scan) {
+    const Work work = work_of(op, p, b);
+    return powered(scan_price(planned, op, work, kernels), scan_activity(planned, op, work, kernels), kernels.power);
+  }
   if (!by_segment(op)) {
     const OperatorPoint point = point_of(planned, p, kernels, b);
-    return price_of(kernel_of(planned, point, kernels), point, kernels.machine, detail);
+    return point_price(kernel_of(planned, point, kernels), point, kernels, detail);
   }
   Price total;
   for (std::size_t i = 0; i < b.step.size; ++i) {
     const OperatorPoint point = segment_point(planned, op, b.step.segments[i]);
-    const Price one = price_of(kernel_of(planned, point, kernels), point, kernels.machine, detail);
+    const Price one = point_price(kernel_of(planned, point, kernels), point, kernels, detail);
     total = i == 0 ? one : combined(total, one);
   }
   return total;

@@ -24,6 +24,7 @@ struct Price {
   Picoseconds high;
   Bound bound = Bound::Memory;
   Tier tier = Tier::Default;
+  double joules = 0;  // of the board meanwhile; 0 = its power is not known
 };
 
 }  // namespace moeplan

@@ -25,16 +25,13 @@ Depends depends_on(const Op& op) {
   return Depends::Everything;
 }
 
-RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) {
-  return {a.seconds + b.seconds, a.power_seconds + b.power_seconds};
-}
+RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) { return {a.seconds + b.seconds, a.joules + b.joules}; }
 
 RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
                        const Binding& binding) {
   const Op& op = rank.program.op_array[planned.op];
   const Price price = price_op(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
-  const double seconds = price.time.seconds().base() * op.repeat;
-  return {seconds, seconds * power_share(op, price)};
+  return {price.time.seconds().base() * op.repeat, price.joules * op.repeat};
 }
 
 }  // namespace
@@ -95,7 +92,7 @@ RowTable::Cost RowTable::at(double rows) const {
   const double part = (rows - rows_[below]) / (rows_[below + 1] - rows_[below]);
   const Cost& a = costs_[below];
   const Cost& b = costs_[below + 1];
-  return {a.seconds + part * (b.seconds - a.seconds), a.power_seconds + part * (b.power_seconds - a.power_seconds)};
+  return {a.seconds + part * (b.seconds - a.seconds), a.joules + part * (b.joules - a.joules)};
 }
 
 PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_(&model) {
@@ -138,7 +135,7 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
                        prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
                        prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
   for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], model_->kernels(), binding);
-  return {.seconds = sum.seconds, .slowest_stage = sum.seconds, .power_seconds = sum.power_seconds};
+  return {.seconds = sum.seconds, .slowest_stage = sum.seconds, .joules = sum.joules};
 }
 
 StepCost PreparedModel::step(const Step& step) const {

@@ -20,7 +20,7 @@ class RowTable {
  public:
   struct Cost {
     double seconds = 0;
-    double power_seconds = 0;
+    double joules = 0;
   };
 
   RowTable() = default;

@@ -78,24 +78,6 @@ class Band {
 
 }  // namespace
 
-double power_share(const Op& op, const Price& price) {
-  constexpr PowerShares kShares;
-  if (price.bound == Bound::Launch || price.bound == Bound::Latency) return kShares.idle;
-  switch (op.kind) {
-    case OpKind::Gemm: return kShares.gemm;
-    case OpKind::Moe: return kShares.moe;
-    case OpKind::Attention:
-    case OpKind::Mla: return price.bound == Bound::Compute ? kShares.context : kShares.generation;
-    case OpKind::Scan:
-    case OpKind::Elementwise:
-    case OpKind::Gather:
-    case OpKind::Copy: return kShares.generation;
-    case OpKind::Collective:
-    case OpKind::Host: return kShares.idle;
-  }
-  return kShares.idle;
-}
-
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                      const Kernels& kernels, Phase phase, const LoadTables* loads)
     : kernels_(&kernels),
@@ -133,7 +115,7 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
       share.tier = price.tier;
     }
     result.by_tier[static_cast<std::size_t>(price.tier)] += time;
-    result.power_seconds += power_share(op, price) * time.seconds().base();
+    result.joules += price.joules * op.repeat;
     if (op.kind == OpKind::Collective)
       add_traffic(result.traffic, op, work_of(op, model.program, binding).sent_bytes * op.repeat);
     if (op.kind == OpKind::Moe) {
@@ -175,9 +157,8 @@ StepCost StepModel::cost(const Step& step) const {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
       const Price price = price_op(planned, model.program, *kernels_, binding, PriceDetail::TimeOnly);
-      const double seconds = price.time.seconds().base() * op.repeat;
-      cost.seconds += seconds;
-      cost.power_seconds += seconds * power_share(op, price);
+      cost.seconds += price.time.seconds().base() * op.repeat;
+      cost.joules += price.joules * op.repeat;
     }
     return cost;
   });

@@ -13,25 +13,11 @@
 
 namespace moeplan {
 
-// Of the board while a kernel of a kind runs, as a share of its power cap: medians of the
-// measurements of ai-dynamo/aiconfigurator (commit 095f58a, H200, vLLM 0.22); shapes of one
-// kind spread from 0.2 to 1.
-struct PowerShares {
-  double gemm = 0.67;
-  double moe = 0.84;
-  double context = 0.56;
-  double generation = 0.39;
-  double idle = 0.25;  // links, launches
-};
-
-// The share of its power cap a board draws while this operator runs.
-double power_share(const Op& op, const Price& price);
-
 // What a step costs, without where it goes.
 struct StepCost {
   double seconds = 0;  // through all stages
   double slowest_stage = 0;
-  double power_seconds = 0;
+  double joules = 0;  // of one board of each stage; 0 = its power is not known
 };
 
 class StepModel {
@@ -89,7 +75,7 @@ StepCost cost_through_stages(const std::vector<StepModel::RankModel>& models, co
     }
     const double stages = static_cast<double>(models[i].rank_class.stages);
     total.seconds += stages * slowest.seconds;
-    total.power_seconds += stages * slowest.power_seconds;
+    total.joules += stages * slowest.joules;
     total.slowest_stage = total.slowest_stage > slowest.seconds ? total.slowest_stage : slowest.seconds;
     i = next;
   }

@@ -45,7 +45,7 @@ void add(StepResult& sum, const StepResult& step, Count times) {
   sum.traffic.all_gather += n * step.traffic.all_gather;
   sum.traffic.p2p += n * step.traffic.p2p;
   if (step.load.distinct > sum.load.distinct) sum.load = step.load;
-  sum.power_seconds += n * step.power_seconds;
+  sum.joules += n * step.joules;
 }
 
 }  // namespace moeplan

@@ -56,8 +56,8 @@ struct StepResult {
   Picoseconds hidden;  // of the shares: runs beside others (two-batch overlap)
   Work work;  // of the ranks the step waits for, all stages
   Traffic traffic;
-  ExpertLoad load;           // of the layers with the most experts drawn
-  double power_seconds = 0;  // time times the share of the power cap drawn, of one rank per stage
+  ExpertLoad load;    // of the layers with the most experts drawn
+  double joules = 0;  // of one board of each stage; 0 = its power is not known
 };
 
 // Adds `times` steps that run one after the other; the slowest stage is left to the caller.

@@ -17,7 +17,7 @@ struct WorstRow {
   std::string file;
   int line = 0;
   std::string shape;
-  double predicted = 0;  // seconds
+  double predicted = 0;  // seconds, of power watts
   double measured = 0;
 };
 

@@ -14,8 +14,8 @@ bool has_room(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame,
 }
 
 template <class PrefillCost, class DecodeCost>
-PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& load, const PrefillCost& prefill,
-                  const DecodeCost& decode) {
+PointResult point(const PointFrame& frame, const Rates& rates, double idle, const PointLoad& load,
+                  const PrefillCost& prefill, const DecodeCost& decode) {
   PointResult result;
   result.fits = true;
   const Count chunk = frame.chunk == 0 ? load.prompt : frame.chunk;
@@ -28,10 +28,15 @@ PointResult point(const PointFrame& frame, const Rates& rates, const PointLoad& 
       decode(Step{{.sequences = ceil_div(load.sequences, waves), .new_tokens = 1, .context = load.context}});
   result.decode_s = std::max(cost.seconds, cost.slowest_stage * static_cast<double>(waves));
   result.tokens_per_s = static_cast<double>(load.sequences * frame.replicas) / result.decode_s;
+  // As set_costs of simulate.cc.
   const double gpus = static_cast<double>(frame.gpus);
-  if (const std::optional<Watts> power = board_power(rates, cost.power_seconds / cost.seconds))
-    result.joules_per_token = power->base() * gpus * rates.pue / result.tokens_per_s;
-  if (rates.price) result.usd_per_million_tokens = rates.price->base() * gpus / result.tokens_per_s * 1e6;
+  const double stages = static_cast<double>(frame.stages);
+  const double times = static_cast<double>(waves);
+  const double watts = (times * cost.joules + idle * std::max(0.0, stages * result.decode_s - times * cost.seconds)) /
+                       (stages * result.decode_s) * gpus;
+  const UsePerSecond use = rates.use_per_second(watts, gpus);
+  result.joules_per_token = cost.joules > 0 ? use.facility_joules / result.tokens_per_s : 0;
+  result.usd_per_million_tokens = use.usd / result.tokens_per_s * 1e6;
   return result;
 }
 
@@ -54,19 +59,20 @@ Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Ker
       decode_(decode_model_, most_tokens),
       rooms_(folded_ledgers(plan, q.deployment)),
       rates_(rates),
+      idle_(kernels.power.idle),
       frame_(frame_of(q)) {}
 
 PointResult Evaluator::at(const PointLoad& load) const {
   if (!has_room(rooms_, frame_, load)) return {};
   return point(
-      frame_, rates_, load, [this](const Step& step) { return prefill_.step(step); },
+      frame_, rates_, idle_, load, [this](const Step& step) { return prefill_.step(step); },
       [this](const Step& step) { return decode_.step(step); });
 }
 
 PointResult Evaluator::exactly_at(const PointLoad& load) const {
   if (!has_room(rooms_, frame_, load)) return {};
   return point(
-      frame_, rates_, load, [this](const Step& step) { return prefill_model_.cost(step); },
+      frame_, rates_, idle_, load, [this](const Step& step) { return prefill_model_.cost(step); },
       [this](const Step& step) { return decode_model_.cost(step); });
 }
 
@@ -85,7 +91,7 @@ PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
   }
   const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode);
   return point(
-      frame, rates_, load, [&](const Step& step) { return prefill.cost(step); },
+      frame, rates_, kernels_->power.idle, load, [&](const Step& step) { return prefill.cost(step); },
       [&](const Step& step) { return decode.cost(step); });
 }
 

@@ -58,6 +58,7 @@ class Evaluator {
   PreparedModel decode_;
   std::vector<BudgetedLedger> rooms_;
   Rates rates_;
+  double idle_ = 0;  // watts of a board
   PointFrame frame_;
 };
 

@@ -37,6 +37,9 @@ struct Sizes {
                        p.experts, p.hidden, p.ranks);
   }
   std::string operator()(const StreamPoint& p) const { return fmt::format("{:.0f} B", p.bytes); }
+  std::string operator()(const PowerReading& p) const {
+    return std::visit([this](const auto& kernel) { return (*this)(kernel); }, p.kernel);
+  }
 };
 
 }  // namespace

@@ -19,17 +19,23 @@ MeasuredDevice seen_as(const Catalog& catalog, const DeviceSpec& device, const O
 
 Rates rates_of(const ClusterSpec& cluster) {
   Rates rates;
-  const DeviceSpec& device = cluster.devices.front();
-  if (device.power_cap) rates.power_cap = device.power_cap->value;
-  if (device.power_idle) rates.idle = device.power_idle->value;
-  if (cluster.site) rates.pue = cluster.site->pue.value;
-  if (!cluster.prices.empty() && cluster.prices.front()) {
-    for (const Rental& rental : cluster.prices.front()->rentals) {
-      if (rates.price && rental.term != "on_demand") continue;
-      rates.price = UsdPerSecond::from_base((rental.low.value.base() + rental.high.base()) / 2);
-      rates.price_term = rental.term + ", " + rental.seller;
-      if (rental.term == "on_demand") break;
-    }
+  rates.node = node_draw_of(cluster);
+  if (cluster.site) {
+    const SiteSpec& site = *cluster.site;
+    rates.site = {.pue = site.pue.value,
+                  .usd_per_kwh = site.usd_per_kwh.value,
+                  .gco2_per_kwh = site.gco2_per_kwh.value,
+                  .name = site.id,
+                  .source = site.usd_per_kwh.source + "; carbon: " + site.gco2_per_kwh.source};
+  }
+  if (cluster.prices.empty() || !cluster.prices.front()) return rates;
+  const PriceSpec& prices = *cluster.prices.front();
+  rates.rent = rented(prices);
+  rates.own = owned(prices, {});
+  rates.price = rates.rent;
+  if (prices.facility_power) {
+    rates.provisioned = prices.facility_power->value.base();
+    rates.provisioned_source = prices.facility_power->source;
   }
   return rates;
 }

@@ -83,14 +83,20 @@ double peak_of_model(const StepModel& model, const Kernels& kernels) {
   return peak;
 }
 
-void set_costs(Simulation& s, const Rates& rates, double seconds, double tokens) {
-  if (tokens <= 0 || seconds <= 0) return;
-  const double gpus = static_cast<double>(s.gpus);
-  // While one stage of a pipeline works on a micro-batch, the others work on theirs.
-  const double busy = s.step.power_seconds / std::max(1e-12, s.step.time.seconds().base());
-  if (const std::optional<Watts> power = board_power(rates, busy))
-    s.joules_per_token = power->base() * gpus * rates.pue * seconds / tokens;
-  if (rates.price) s.usd_per_million_tokens = rates.price->base() * gpus * seconds / tokens * 1e6;
+// Every rank of a stage draws what the slowest does; stages that wait draw idle power.
+void set_costs(Simulation& s, const StepModel& model, const PowerModel& power, const Rates& rates, Count passes,
+               double tokens) {
+  const double times = static_cast<double>(passes);
+  const double waiting =
+      std::max(0.0, static_cast<double>(model.stages()) * s.time.base() - times * s.step.time.seconds().base());
+  s.board_joules = static_cast<double>(model.ranks()) * (times * s.step.joules + power.idle * waiting);
+  const double replicas = static_cast<double>(s.question.deployment.layout.replicas);
+  s.bill = bill_of({.seconds = s.time.base(),
+                    .board_joules = replicas * s.board_joules,
+                    .tokens = replicas * tokens,
+                    .all_tokens = replicas * tokens,
+                    .devices = static_cast<double>(s.gpus)},
+                   power, rates);
 }
 
 Segment decode_segment(const StepModel& model, const SimulatedLoad& load) {
@@ -127,12 +133,6 @@ void set_utilisation(Simulation& s, const StepModel& model, const Kernels& kerne
 }
 
 }  // namespace
-
-std::optional<Watts> board_power(const Rates& rates, double share_of_cap) {
-  if (!rates.power_cap) return std::nullopt;
-  const Watts idle = rates.idle ? *rates.idle : *rates.power_cap * kAssumedIdleShare;
-  return std::max(idle, *rates.power_cap * share_of_cap);
-}
 
 double accepted_tokens(Count drafts) {
   static constexpr std::array<double, 6> kAccepted = {1.00, 1.92, 2.58, 2.82, 2.99, 3.01};
@@ -257,7 +257,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
     s.tokens_per_s = replicas * tokens / s.time.base();
     s.tokens_per_s_per_user = static_cast<double>(prompt) / s.time.base();
     set_utilisation(s, prefill, kernels, s.step.time.seconds().base());
-    set_costs(s, rates, s.time.base(), replicas * tokens);
+    set_costs(s, prefill, kernels.power, rates, 1, tokens);
   } else {
     const StepModel model = step_model_of(question, plan, kernels, loads, Phase::Decode);
     const DecodeTimes times = decode(model, load);
@@ -267,7 +267,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
     s.tokens_per_s = replicas * tokens / s.time.base();
     s.tokens_per_s_per_user = load.accepted / s.time.base();
     set_utilisation(s, model, kernels, s.step.time.seconds().base());
-    set_costs(s, rates, s.time.base(), replicas * tokens);
+    set_costs(s, model, kernels.power, rates, std::min(model.stages(), load.batch), tokens);
   }
   s.low = Seconds::from_base(scaled_to(s.step.low, s.step.time, s.time.base()));
   s.high = Seconds::from_base(scaled_to(s.step.high, s.step.time, s.time.base()));

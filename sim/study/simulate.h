@@ -9,6 +9,7 @@
 
 #include "sim/engine/step_model.h"
 #include "sim/spec/cluster.h"
+#include "sim/study/bill.h"
 #include "sim/study/fit.h"
 
 namespace moeplan {
@@ -32,21 +33,6 @@ struct SimulateQuestion {
   Routing routing;
 };
 
-// What a device draws and costs; empty where the profile says nothing.
-struct Rates {
-  std::optional<Watts> power_cap;
-  std::optional<Watts> idle;
-  std::optional<UsdPerSecond> price;
-  std::string price_term;
-  double pue = 1;
-};
-
-// Of a board without a stated idle power (assumed: an H200 draws 115 of 700 W).
-inline constexpr double kAssumedIdleShare = 0.15;
-
-// Of one board that draws this share of its cap on average; nothing where no cap is known.
-std::optional<Watts> board_power(const Rates& rates, double share_of_cap);
-
 struct Simulation {
   SimulateQuestion question;
   FitResult memory;
@@ -62,8 +48,8 @@ struct Simulation {
   double mfu = 0;  // of the peak of the experts' (or largest) format
   double mbu = 0;  // of peak memory bandwidth
   Count gpus = 1;
-  std::optional<double> joules_per_token;  // +-25 %
-  std::optional<double> usd_per_million_tokens;
+  double board_joules = 0;  // of a replica's boards in `time`; 0 = their power is not known
+  Bill bill;
 };
 
 // Prices everything with these kernels. A load that does not fit has fits = false, the

@@ -72,14 +72,17 @@ SteadyState steady_state(const SimulateQuestion& question, const SteadyLoad& loa
   s.output_tokens_per_s = static_cast<double>(s.load.concurrency) / s.tpot.base();
   s.output_tokens_per_s_per_gpu = s.output_tokens_per_s / static_cast<double>(s.decode.gpus);
   s.output_tokens_per_s_per_user = 1 / s.tpot.base();
-  // Power is that of the two kinds of steps by their time.
-  if (s.decode.joules_per_token && mixed.joules_per_token) {
-    const double per_step = *s.decode.joules_per_token * static_cast<double>(in_flight) * accepted;
-    const double watts_prefill = *mixed.joules_per_token * mixed.tokens_per_s / static_cast<double>(replicas);
-    s.joules_per_token = (per_step + watts_prefill * prefill) / (static_cast<double>(in_flight) * accepted);
-  }
-  if (rates.price)
-    s.usd_per_million_tokens = rates.price->base() * static_cast<double>(s.decode.gpus) / s.output_tokens_per_s * 1e6;
+  // Energy as time: what the chunks of prompts add to the steps that carry them.
+  const double carried = reading.load.mixed > 0 ? chunks * s.decode.board_joules : 0.0;
+  const double joules = s.decode.board_joules + entering / static_cast<double>(reading.load.batch) *
+                                                    std::max(0.0, mixed.board_joules - carried);
+  const double tokens = static_cast<double>(s.load.concurrency) * accepted;
+  s.bill = bill_of({.seconds = whole,
+                    .board_joules = static_cast<double>(replicas) * joules,
+                    .tokens = tokens,
+                    .all_tokens = tokens * static_cast<double>(load.isl + load.osl) / static_cast<double>(load.osl),
+                    .devices = static_cast<double>(s.decode.gpus)},
+                   kernels.power, rates);
   return s;
 }
 

@@ -29,10 +29,9 @@ struct SteadyState {
   double output_tokens_per_s = 0;
   double output_tokens_per_s_per_gpu = 0;
   double output_tokens_per_s_per_user = 0;
-  double prefill_share = 0;                // of the time
-  std::optional<double> joules_per_token;  // per generated token
-  std::optional<double> usd_per_million_tokens;
-  Simulation decode;  // the step between prompts; unpriced when the load does not fit
+  double prefill_share = 0;  // of the time
+  Bill bill;                 // tokens are generated ones
+  Simulation decode;         // the step between prompts; unpriced when the load does not fit
 };
 
 // osl is at least 2: the first token of an answer comes with its prompt.

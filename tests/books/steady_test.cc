@@ -110,8 +110,8 @@ TEST_F(Steady, TwoReplicasServeTwiceTheRequestsAtTheSamePace) {
   EXPECT_DOUBLE_EQ(two.ttft.base(), one.ttft.base());
   EXPECT_DOUBLE_EQ(two.output_tokens_per_s, 2 * one.output_tokens_per_s);
   EXPECT_EQ(two.limit, 2 * one.limit);
-  ASSERT_TRUE(one.joules_per_token && two.joules_per_token);
-  EXPECT_DOUBLE_EQ(*two.joules_per_token, *one.joules_per_token);
+  ASSERT_TRUE(one.bill.energy && two.bill.energy);
+  EXPECT_DOUBLE_EQ(two.bill.energy->board_joules, one.bill.energy->board_joules);
 }
 
 // The shortest answer: one token comes with the prompt, one is decoded.

@@ -24,7 +24,7 @@ Accuracy accuracy_of(const std::string& text, const std::vector<double>& ratios)
   const OperatorTable table = read_operator_rows(kHeader + text, "gemm.csv");
   std::vector<RowPrediction> predictions;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    const double seconds = table.rows[i].seconds * std::exp(ratios[i]);
+    const double seconds = table.rows[i].measured * std::exp(ratios[i]);
     predictions.push_back({.scored = true, .seconds = seconds, .low = 0.95 * seconds, .high = 1.05 * seconds});
   }
   Scorer scorer("test");

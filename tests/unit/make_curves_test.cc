@@ -22,8 +22,8 @@ struct Measured {
       OperatorRow row;
       row.family = fit.family;
       row.point = CollectivePoint{.op = CollectiveOp::AllGather, .bytes = sizes[i], .ranks = 4};
-      row.seconds = 2 * facts_of(fit.family)->time(row.point, machine, fit.constants).seconds;
-      if (i == odd) row.seconds *= bend;
+      row.measured = 2 * facts_of(fit.family)->time(row.point, machine, fit.constants).seconds;
+      if (i == odd) row.measured *= bend;
       fit.rows.push_back(table.rows.size());
       table.rows.push_back(row);
     }
@@ -69,7 +69,7 @@ TEST(MakeCurves, SizesLeftOutArePredictedByTheOthers) {
   EXPECT_FALSE(predictions[0].scored);  // an end has one neighbour only
   ASSERT_TRUE(predictions[3].scored);
   // Without the row that is 30 % above the line the line is the form's, twice.
-  EXPECT_NEAR(predictions[3].seconds * 1.3 / copy.table.rows[3].seconds, 1, 1e-6);
+  EXPECT_NEAR(predictions[3].seconds * 1.3 / copy.table.rows[3].measured, 1, 1e-6);
   EXPECT_EQ(predictions[3].basis, "measured");
 }
 
