@@ -33,6 +33,7 @@ struct PlaceOf {
                  p.top_k, p.experts, p.comm_units);
   }
   Answer operator()(const StreamPoint&) const { return std::nullopt; }
+  Answer operator()(const PowerReading&) const { return std::nullopt; }
 };
 
 std::uint64_t hash_of(std::span<const double> shape) {
