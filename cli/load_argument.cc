@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 
 #include "sim/base/text.h"
 
@@ -16,6 +17,17 @@ constexpr Count kFewestGenerated = 2;
 
 // Options that say the same of a step.
 constexpr std::array<std::string_view, 4> kOfAStep = {"phase", "context", "sequences", "mixed"};
+
+// A share from 0 to 1.
+std::optional<double> acceptance_of(const Arguments& arguments) {
+  const std::optional<std::string> text = arguments.text("acceptance");
+  if (!text) return std::nullopt;
+  double rate = -1;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), rate);
+  if (error != std::errc{} || end != text->data() + text->size() || !(rate >= 0 && rate <= 1))
+    throw_usage("acceptance", in_quotes(*text), "a share from 0 to 1, e.g. 0.8");
+  return rate;
+}
 
 }  // namespace
 
@@ -37,9 +49,14 @@ SimulatedLoad read_load(const Arguments& arguments, const FitQuestion& q) {
   if (load.prefix >= prompt)
     throw_usage("prefix", std::to_string(load.prefix), fmt::format("fewer than the {} tokens of a prompt", prompt));
   const std::optional<Count> drafts = arguments.count("draft-tokens", 1, kMostDrafts);
+  const std::optional<double> rate = acceptance_of(arguments);
+  const std::string overlap = arguments.choice("overlap", {"off", "two-batch", "auto"}).value_or("off");
+  load.overlap = overlap == "off" ? Overlap::None : overlap == "auto" ? Overlap::Faster : Overlap::TwoBatches;
+  if (rate && !(q.load_mtp && load.phase == Phase::Decode))
+    throw_usage("acceptance", "it without drafts", "--mtp with it, in a decode step or a steady load");
   if (q.load_mtp && load.phase == Phase::Decode) {
     load.drafts = drafts.value_or(1);
-    load.accepted = accepted_tokens(load.drafts);
+    load.accepted = rate ? accepted_tokens(load.drafts, *rate) : accepted_tokens(load.drafts);
   } else if (drafts) {
     throw_usage("draft-tokens", q.load_mtp ? "it with a prefill" : "it alone",
                 q.load_mtp ? "--phase decode" : "--mtp with it");

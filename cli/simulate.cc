@@ -19,7 +19,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 11> kOwnOptions = {{
+constexpr std::array<Option, 13> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -28,6 +28,9 @@ constexpr std::array<Option, 11> kOwnOptions = {{
     {"chunk", "N", "prefill: new tokens of each rank in one step (default: the runtime's)"},
     {"mixed", "N", "prefill: sequences that decode in the same steps"},
     {"draft-tokens", "N", "with --mtp: tokens the draft module proposes each step (default: 1)"},
+    {"acceptance", "R", "with --mtp: chance that a proposed token is right if those before it are (default: measured)"},
+    {"overlap", "off|two-batch|auto",
+     "halves of the batch side by side, one computing while the other's tokens travel"},
     {"routing", "KIND", "balanced, uniform, gini:0.15, zipf:0.4, power:1.2, hot:4:0.5, histogram:FILE"},
     {"seed", "N", "of drawn routing (default: 1)"},
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},

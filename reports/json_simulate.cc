@@ -118,6 +118,7 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   out.member("tokens_per_s", s.tokens_per_s).member("tokens_per_s_per_gpu", s.tokens_per_s_per_gpu);
   out.member("tokens_per_s_per_user", s.tokens_per_s_per_user);
   write_breakdown(out, s.step);
+  if (s.step.hidden.count() > 0) out.member("hidden_s", s.step.hidden.seconds().base());
   write_traffic(out, s.step.traffic);
   out.member("flops", s.step.work.flops);
   out.member("bytes_read", s.step.work.weight_bytes + s.step.work.cache_bytes);

@@ -149,6 +149,13 @@ Table breakdown(const Simulation& s) {
                            {bound_text(s, share, time)}},
                           Tone::Plain});
   }
+  if (const double hidden = s.step.hidden.seconds().base(); hidden > 0)
+    table.rows.push_back({{{std::string("hidden by overlap")},
+                           {fmt::format("-{:.3f}", hidden * 1e3)},
+                           {fmt::format("-{:.1f}", 100 * hidden / whole)},
+                           {},
+                           {std::string("two half-batches side by side")}},
+                          Tone::Plain});
   return table;
 }
 

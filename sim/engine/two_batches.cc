@@ -2,6 +2,7 @@
 #include "sim/engine/two_batches.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "sim/base/error.h"
 
@@ -10,6 +11,40 @@ namespace {
 
 double exchange_of(const StepResult& step) {
   return step.shares[static_cast<std::size_t>(StepShare::Exchange)].time.seconds().base();
+}
+
+// Half of every segment; nothing if one has but a token on a rank.
+std::optional<Step> half_of(const Step& step, Count ranks) {
+  Step half = step;
+  for (std::size_t i = 0; i < half.size; ++i) {
+    Segment& segment = half.segments[i];
+    if (segment.sequences >= 2 * ranks) {
+      segment.sequences = ceil_div(segment.sequences, 2);
+    } else if (segment.new_tokens >= 2) {
+      // The second half sees the first: on average a quarter of the tokens more.
+      segment.context += segment.new_tokens / 4;
+      segment.new_tokens = ceil_div(segment.new_tokens, 2);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return half;
+}
+
+// Layers of a rank that exchange tokens.
+Count exchanging_layers(const StepModel& model) {
+  Count most = 0;
+  for (const StepModel::RankModel& rank : model.rank_models()) {
+    Count layers = 0;
+    for (const Op& op : rank.program.ops()) layers += op.name == OpName::Dispatch ? op.repeat : 0;
+    most = std::max(most, layers);
+  }
+  return most;
+}
+
+double units_share_of(const Kernels& kernels) {
+  if (kernels.exchange == EpMode::LowLatency || kernels.machine.units <= 0) return 0;
+  return std::min(1.0, kExchangeUnits / kernels.machine.units);
 }
 
 }  // namespace
@@ -34,6 +69,16 @@ StepResult two_batches(const StepResult& half, Count layers, double units_share)
   step.slowest_stage = shortened(step.slowest_stage);
   for (Picoseconds& tier : step.by_tier) tier = shortened(tier);
   return step;
+}
+
+StepResult step_with(const StepModel& model, const Step& step, Overlap overlap) {
+  const std::optional<Step> half = overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
+  const Count layers = half ? exchanging_layers(model) : 0;
+  if (layers == 0) return model.step(step);
+  const StepResult two = two_batches(model.step(*half), layers, units_share_of(model.kernels()));
+  if (overlap == Overlap::TwoBatches) return two;
+  const StepResult one = model.step(step);
+  return two.time < one.time ? two : one;
 }
 
 }  // namespace moeplan

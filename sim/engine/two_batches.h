@@ -15,7 +15,7 @@
 // below the busier lane, never above the two halves one after the other.
 #pragma once
 
-#include "sim/engine/step_result.h"
+#include "sim/engine/step_model.h"
 
 namespace moeplan {
 
@@ -23,5 +23,16 @@ namespace moeplan {
 // units_share: 0 to 1. The shares of the result are what each takes by itself; together
 // they exceed the time by `hidden`.
 StepResult two_batches(const StepResult& half, Count layers, double units_share);
+
+// SMs that normal DeepEP and NVLink kernels hold while they move tokens: DeepEP's default
+// (Buffer.num_sms = 20). Its low-latency kernels only start and wait (return_recv_hook).
+inline constexpr double kExchangeUnits = 20;
+
+enum class Overlap : std::uint8_t { None, TwoBatches, Faster };
+
+// A step in one batch, in two halves, or as the faster of the two. Decoding sequences are
+// halved by number, prompts too where every rank has two, else in length. What cannot be
+// halved, or exchanges no tokens, runs in one batch.
+StepResult step_with(const StepModel& model, const Step& step, Overlap overlap);
 
 }  // namespace moeplan

@@ -37,14 +37,14 @@ struct Prefill {
 // Prompts of `length` new tokens after `prefix` cached ones, `prompts` of them over the
 // replica. A rank's step takes `chunk` new tokens: part of one prompt, or several whole ones.
 Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count length, Count chunk,
-                     const std::optional<Segment>& decoding) {
+                     const std::optional<Segment>& decoding, Overlap overlap) {
   Prefill prefill;
   const Count dp = model.dp();
   const Count per_rank = ceil_div(prompts, dp);
   const auto run = [&](const Segment& segment, Count times) {
     Step step{segment};
     if (decoding) step = Step{segment, *decoding};
-    const StepResult one = model.step(step);
+    const StepResult one = step_with(model, step, overlap);
     add(prefill.sum, one, times);
     prefill.sum.slowest_stage += one.slowest_stage * times;
     prefill.steps += times;
@@ -113,7 +113,7 @@ struct DecodeTimes {
 DecodeTimes decode(const StepModel& model, const SimulatedLoad& load) {
   const Count waves = std::min(model.stages(), load.batch);
   DecodeTimes times;
-  times.step = model.step(Step{decode_segment(model, load)});
+  times.step = step_with(model, Step{decode_segment(model, load)}, load.overlap);
   times.interval = std::max(times.step.time, times.step.slowest_stage * waves);
   return times;
 }
@@ -137,6 +137,13 @@ void set_utilisation(Simulation& s, const StepModel& model, const Kernels& kerne
 double accepted_tokens(Count drafts) {
   static constexpr std::array<double, 6> kAccepted = {1.00, 1.92, 2.58, 2.82, 2.99, 3.01};
   return kAccepted[static_cast<std::size_t>(std::clamp<Count>(drafts, 0, 5))];
+}
+
+double accepted_tokens(Count drafts, double rate) {
+  double sum = 1;
+  double all_right = 1;
+  for (Count i = 0; i < drafts; ++i) sum += all_right *= rate;
+  return sum;
 }
 
 ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind) {
@@ -234,7 +241,8 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   const double replicas = static_cast<double>(replicas_of(question));
 
   const Count prompt = std::max<Count>(1, load.context - (load.phase == Phase::Prefill ? load.prefix : 0));
-  const Prefill alone = read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {});
+  const Prefill alone = read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {},
+                                      load.overlap);
   s.first_token = alone.sum.time.seconds();
 
   if (load.phase == Phase::Prefill) {
@@ -243,7 +251,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
       decoding = Segment{.sequences = load.mixed,
                          .new_tokens = 1,
                          .context = load.mixed_context != 0 ? load.mixed_context : load.context};
-    const Prefill all = read_prompts(prefill, load.batch, load.prefix, prompt, chunk, decoding);
+    const Prefill all = read_prompts(prefill, load.batch, load.prefix, prompt, chunk, decoding, load.overlap);
     s.step = all.sum;
     s.steps = all.steps;
     s.time = s.step.time.seconds();

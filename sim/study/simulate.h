@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/engine/step_model.h"
+#include "sim/engine/two_batches.h"
 #include "sim/spec/cluster.h"
 #include "sim/study/bill.h"
 #include "sim/study/fit.h"
@@ -25,6 +25,7 @@ struct SimulatedLoad {
   Count mixed_context = 0;  // their cached tokens; 0 = as long as the prompts
   Count drafts = 0;         // tokens a draft module proposes per step
   double accepted = 1;      // tokens a sequence gains per decode step, itself included
+  Overlap overlap = Overlap::None;
 };
 
 struct SimulateQuestion {
@@ -59,6 +60,9 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
 // Tokens a sequence gains per step when each step proposes `drafts`: TensorRT-LLM's
 // figures for DeepSeek-R1's module at batch 1 (1.00, 1.92, 2.58, 2.82, 2.99, 3.01).
 double accepted_tokens(Count drafts);
+// The same where each drafted token is right with probability `rate` (0 to 1) if all before
+// it were: 1 + rate + ... + rate^drafts.
+double accepted_tokens(Count drafts, double rate);
 
 // The same model with dense feed-forward layers: as wide as the experts a token uses, or
 // as all of them together.
