@@ -11,6 +11,7 @@ namespace {
 struct Tile {
   double rows;
   double cols;
+  double together = 1;  // tiles of a cluster side by side in m: the grid is filled up to whole clusters
 };
 
 constexpr double kUnitArea = 128.0 * 128.0;
@@ -27,7 +28,7 @@ struct RowTile {
   Tile tile;
 };
 constexpr std::array<RowTile, 3> kRowTiles = {
-    {{64, {64, 64}}, {128, {64, 128}}, {std::numeric_limits<double>::infinity(), {128, 128}}}};
+    {{64, {64, 64}}, {128, {64, 128, 2}}, {std::numeric_limits<double>::infinity(), {128, 128, 2}}}};
 
 // Rates of one unit, and the time of a grid of any tile.
 class Grid {
@@ -43,7 +44,7 @@ class Grid {
 
   // The best of its splits.
   double time(Tile tile, double m, double largest_split) const {
-    const double tiles = std::ceil(m / tile.rows) * std::ceil(p_.n / tile.cols);
+    const double tiles = std::ceil(m / (tile.rows * tile.together)) * tile.together * std::ceil(p_.n / tile.cols);
     // 2 area / (rate * area / (area + a0)), the area cancelled.
     const double arithmetic = 2 * (tile.rows * tile.cols + c_[GemmTileArea] * kUnitArea) / unit_rate_;
     const double load = (std::min(tile.rows, m) * input_bytes_ + tile.cols * p_.weight_bytes) / unit_load_;

@@ -19,7 +19,8 @@
 //
 // Which tile is a property of the library (GemmKernel): a tuned library (cuBLAS) takes the
 // fastest of its tiles and splits; DeepGEMM fits the width of its tiles to the grid and
-// does not split k; the CUTLASS fp8 kernels of vLLM and SGLang choose the tile by m alone.
+// does not split k; the CUTLASS fp8 kernels of vLLM and SGLang choose the tile by m alone, and
+// above 64 rows run two tiles in a cluster, so that rows fill up to 128 or 256.
 // Sources: csrc/gemm of sgl-kernel and vLLM, the configuration choice of deepseek-ai/DeepGEMM.
 //
 // Exact: more m, n, k, bytes, peak or bandwidth is never faster or slower respectively
@@ -27,8 +28,7 @@
 // Between two of them the time is smooth; straight lines err less than 0.1 % between
 // knots 64 i + 1 and 64 (i + 1), with steps of 16 rows in between up to 256, of 32 beyond,
 // and every row below 64.
-// Not modelled: Hopper's fp8 kernels take up to 1.8x at m just above a multiple of 128,
-// and DeepGEMM is up to 2.5x slow where one wave of 256-row tiles replaces two
+// Not modelled: DeepGEMM takes up to 1.5x at odd m, and is up to 2.5x slow where one wave of 256-row tiles replaces two
 // (m n about 3 to 4 million): defects of versions, in the band but not in the price.
 #pragma once
 
