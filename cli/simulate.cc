@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/cost_argument.h"
 #include "cli/deployment.h"
 #include "cli/exit_status.h"
 #include "cli/load_argument.h"
@@ -23,7 +24,7 @@ constexpr std::array<Option, 13> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
-    {"concurrency", "N|max", "requests in flight, each replaced as it ends (default: max, as many as fit)"},
+    {"concurrency", "N,...", "requests in flight, each replaced as it ends; several for a curve (default: max)"},
     {"prefix", "N", "prefill: tokens of each prompt that are in the cache already"},
     {"chunk", "N", "prefill: new tokens of each rank in one step (default: the runtime's)"},
     {"mixed", "N", "prefill: sequences that decode in the same steps"},
@@ -44,12 +45,13 @@ constexpr std::array<std::string_view, 11> kOfFitAlone = {
 
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan simulate deepseek-v3 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --batch 256 --context 4096",
-    "moeplan simulate gpt-oss-120b --hardware b200 --isl 1k --osl 1k --concurrency max",
-    "moeplan simulate mixtral-8x7b --hardware h200 --batch 32 --context 2k --compare dense"};
+    "moeplan simulate mixtral-8x7b --hardware h200 --batch 32 --context 2k --compare dense",
+    "moeplan simulate gpt-oss-120b --hardware h200 --isl 1k --osl 1k --concurrency 1,16,max --price own"};
 
 const std::vector<Option>& options() {
   static const std::vector<Option> kAll = [] {
     std::vector<Option> all(kOwnOptions.begin(), kOwnOptions.end());
+    all.insert(all.end(), kCostOptions.begin(), kCostOptions.end());
     for (const Option& option : fit_options()) {
       const bool drop = std::find(kOfFitAlone.begin(), kOfFitAlone.end(), option.name) != kOfFitAlone.end();
       if (!drop) all.push_back(option);
@@ -142,6 +144,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats,
                                needs_of(asked.question.model, asked.question.layout));
   warn_of_assumptions(session, asked.question, pricing);
+  apply_costs(arguments, session.catalog(), cluster, pricing);
   pricing.kernels.host_bandwidth = asked.question.rates.host.rate().base();
   SimulateQuestion question{
       .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};
@@ -156,6 +159,9 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   } else {
     report.simulation = simulate(question, pricing.kernels, pricing.rates);
   }
+  report.rates = pricing.rates;
+  report.power = pricing.kernels.power;
+  report.api_usd_per_million = read_api_price(arguments);
   report.origins = asked.origins;
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;
@@ -210,6 +216,20 @@ std::vector<SimulateReport> compared(Session& session, const Arguments& argument
   return reports;
 }
 
+// One report for each load of a list of them.
+std::vector<SimulateReport> curve(Session& session, const Arguments& arguments, const std::string& list) {
+  if (arguments.has("compare")) throw_usage("compare", "it with several loads", "one of them");
+  const std::vector<Option> known = with_common_options(options());
+  std::vector<SimulateReport> reports;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const Arguments one = arguments.overridden(known, {"--concurrency", list.substr(begin, end - begin)});
+    reports.push_back(simulated(session, one, std::nullopt));
+    begin = end + 1;
+  }
+  return reports;
+}
+
 int run(const Arguments& arguments) {
   expect_positionals(arguments, "simulate MODEL --hardware NAME [OPTIONS]", 1, 1);
   Session session(arguments);
@@ -217,6 +237,16 @@ int run(const Arguments& arguments) {
     const std::vector<SimulateReport> reports = compared(session, arguments, *what);
     session.write({.document = [&reports] { return compare_simulations(reports); },
                    .rows = [&reports] { return compare_simulations(reports); },
+                   .json = [&reports] { return json_of_comparison(reports); }});
+    return std::all_of(reports.begin(), reports.end(), [](const SimulateReport& r) { return r.simulation.fits; })
+               ? kExitYes
+               : kExitNo;
+  }
+  const std::string loads = arguments.text("concurrency").value_or("");
+  if (loads.find(',') != std::string::npos) {
+    const std::vector<SimulateReport> reports = curve(session, arguments, loads);
+    session.write({.document = [&reports] { return describe_curve(reports); },
+                   .rows = [&reports] { return tabulate_curve(reports); },
                    .json = [&reports] { return json_of_comparison(reports); }});
     return std::all_of(reports.begin(), reports.end(), [](const SimulateReport& r) { return r.simulation.fits; })
                ? kExitYes

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "reports/bill.h"
 #include "reports/json_parts.h"
 #include "reports/simulate.h"
 #include "sim/base/json.h"
@@ -87,6 +88,15 @@ void write_step_rates(JsonWriter& out, const Simulation& s) {
   write_optional(out, "usd_per_million_tokens", s.bill.usd_per_million_tokens());
 }
 
+void write_bills(JsonWriter& out, const SimulateReport& report) {
+  const bool reads = !report.steady && report.simulation.question.load.phase == Phase::Prefill;
+  const Bill& bill = report.steady ? report.steady->bill : report.simulation.bill;
+  write_energy(out, bill, report.power, report.rates);
+  write_cost(out, bill, report.rates, reads ? "read" : "generated");
+  write_break_even(out, break_even(bill.stretch, report.power, report.rates, report.api_usd_per_million),
+                   report.api_usd_per_million);
+}
+
 void write_load(JsonWriter& out, const SimulateQuestion& q) {
   const SimulatedLoad& load = q.load;
   out.key("load").begin_object();
@@ -129,6 +139,7 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
     write_steady_rates(out, *report.steady);
   else
     write_step_rates(out, s);
+  write_bills(out, report);
   write_basis(out, report);
 }
 

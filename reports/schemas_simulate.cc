@@ -41,8 +41,11 @@ const std::string_view kSimulateSchema = R"(  "type": "object",
     "prefill_share": {"type": "number", "minimum": 0, "maximum": 1, "description": "steady load: of the time"},
     "mfu": {"$ref": "#/definitions/positive"},
     "mbu": {"$ref": "#/definitions/positive"},
-    "energy_j_per_token": {"type": ["number", "null"]},
-    "usd_per_million_tokens": {"type": ["number", "null"]},
+    "energy_j_per_token": {"type": ["number", "null"], "description": "at the meter: energy.facility_j_per_token"},
+    "usd_per_million_tokens": {"type": ["number", "null"], "description": "generated tokens; of a prefill, read ones"},
+    "energy": {"$ref": "#/definitions/energy"},
+    "cost": {"$ref": "#/definitions/cost"},
+    "break_even": {"$ref": "#/definitions/break_even"},
     "basis": {"$ref": "#/definitions/basis"}
   },
 )";
@@ -128,6 +131,65 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
         "time_s": {"$ref": "#/definitions/positive"},
         "bound": {"enum": ["launch", "memory", "cache", "compute", "link", "latency"]},
         "basis": {"$ref": "#/definitions/tier"}
+      }
+    },
+    "energy": {
+      "type": ["object", "null"],
+      "description": "averages over the whole deployment; null = the power of its boards is not known",
+      "required": ["board_j_per_token", "node_j_per_token", "facility_j_per_token", "board_w", "node_w", "facility_w",
+                   "tokens_per_s_per_mw_drawn", "tokens_per_s_per_mw_provisioned", "basis"],
+      "additionalProperties": false,
+      "properties": {
+        "board_j_per_token": {"$ref": "#/definitions/positive"},
+        "node_j_per_token": {"$ref": "#/definitions/positive", "description": "with hosts, adapters, fans, supplies"},
+        "facility_j_per_token": {"$ref": "#/definitions/positive"},
+        "facility_low_j_per_token": {"$ref": "#/definitions/positive", "description": "80 % band of the boards' power"},
+        "facility_high_j_per_token": {"$ref": "#/definitions/positive"},
+        "board_w": {"$ref": "#/definitions/positive"},
+        "node_w": {"$ref": "#/definitions/positive"},
+        "facility_w": {"$ref": "#/definitions/positive"},
+        "tokens_per_s_per_mw_drawn": {"$ref": "#/definitions/positive", "description": "of the power nodes draw"},
+        "tokens_per_s_per_mw_provisioned": {"type": ["number", "null"], "description": "of what was built, all in"},
+        "gco2_per_million_tokens": {"$ref": "#/definitions/positive"},
+        "board_limit_w": {"$ref": "#/definitions/positive"},
+        "pue": {"type": "number", "minimum": 1},
+        "site": {"type": "string"},
+        "basis": {"$ref": "#/definitions/tier"},
+        "fit": {"type": "string"},
+        "node_source": {"type": "string"}
+      }
+    },
+    "cost": {
+      "type": ["object", "null"],
+      "required": ["usd_per_million_tokens", "counts", "usd_per_million_tokens_with_prompts", "usd_per_hour", "tenure",
+                   "term", "usd_per_gpu_hour", "source", "as_of"],
+      "additionalProperties": false,
+      "properties": {
+        "usd_per_million_tokens": {"$ref": "#/definitions/positive"},
+        "counts": {"enum": ["generated", "read"]},
+        "usd_per_million_tokens_with_prompts": {"$ref": "#/definitions/positive"},
+        "usd_per_hour": {"$ref": "#/definitions/positive", "description": "of the deployment"},
+        "electricity_usd_per_hour": {"$ref": "#/definitions/positive", "description": "part of it when owned"},
+        "tenure": {"enum": ["rent", "own"]},
+        "term": {"type": "string"},
+        "usd_per_gpu_hour": {"$ref": "#/definitions/positive", "description": "owned: without electricity"},
+        "low_usd_per_gpu_hour": {"$ref": "#/definitions/positive"},
+        "high_usd_per_gpu_hour": {"$ref": "#/definitions/positive"},
+        "source": {"type": "string"},
+        "as_of": {"type": "string"}
+      }
+    },
+    "break_even": {
+      "type": "object",
+      "description": "shares of the hours under this load from which one is cheaper than the other; null = never",
+      "required": ["api_usd_per_million_tokens", "own_over_rent_utilisation", "own_over_api_utilisation",
+                   "rent_under_api_utilisation"],
+      "additionalProperties": false,
+      "properties": {
+        "api_usd_per_million_tokens": {"type": ["number", "null"]},
+        "own_over_rent_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "own_over_api_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "rent_under_api_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1}
       }
     },
     "traffic": {

@@ -16,6 +16,9 @@ namespace moeplan {
 struct SimulateReport {
   Simulation simulation;  // of a steady load: the decode step between prompts
   std::optional<SteadyState> steady;
+  Rates rates;       // its bills stand on
+  PowerModel power;  // of a board
+  std::optional<double> api_usd_per_million;
   FitOrigins origins;
   std::string hardware;                // as asked for
   std::string overlay;                 // "h200 of 2026-11-22"; "" = none
@@ -27,6 +30,9 @@ Document describe_simulation(const SimulateReport& report);
 Document tabulate_simulation(const SimulateReport& report);
 // Several side by side: the first is the base.
 Document compare_simulations(const std::vector<SimulateReport>& reports);
+// The same deployment under several steady loads.
+Document describe_curve(const std::vector<SimulateReport>& reports);
+Document tabulate_curve(const std::vector<SimulateReport>& reports);
 std::string json_of_simulation(const SimulateReport& report);
 std::string json_of_comparison(const std::vector<SimulateReport>& reports);
 

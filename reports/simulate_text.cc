@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "reports/bill.h"
 #include "reports/numbers.h"
 #include "reports/simulate.h"
 #include "reports/words.h"
@@ -172,9 +173,19 @@ std::string basis_text(const SimulateReport& report) {
   return text;
 }
 
-void add_costs(KeyValues& block, const std::optional<double>& joules, const std::optional<double>& usd) {
-  if (joules) block.entries.push_back({"energy", {fmt::format("{:.3g} J per token (+-25 %)", *joules)}});
-  if (usd) block.entries.push_back({"cost", {fmt::format("${:.3g} per million tokens", *usd)}});
+const Bill& bill_in(const SimulateReport& report) {
+  return report.steady ? report.steady->bill : report.simulation.bill;
+}
+
+BreakEven break_even_in(const SimulateReport& report) {
+  return break_even(bill_in(report).stretch, report.power, report.rates, report.api_usd_per_million);
+}
+
+void add_costs(KeyValues& block, const SimulateReport& report) {
+  const bool reads = !report.steady && report.simulation.question.load.phase == Phase::Prefill;
+  add_bill(block, bill_in(report), report.rates, reads ? "token read" : "generated token");
+  if (!reads && (report.api_usd_per_million || report.rates.asked_to_compare))
+    add_break_even(block, break_even_in(report), report.rates, report.api_usd_per_million);
 }
 
 void add_straggler(KeyValues& block, const ExpertLoad& load) {
@@ -194,19 +205,20 @@ KeyValues figures(const SimulateReport& report) {
   if (s.memory.max_sequences > 0)
     block.entries.push_back(
         {"largest batch", {fmt::format("{} of this length", counted(s.memory.max_sequences, "sequence"))}});
-  add_costs(block, s.bill.facility_joules_per_token(), s.bill.usd_per_million_tokens());
+  add_costs(block, report);
   block.entries.push_back({"basis", {basis_text(report)}});
   return block;
 }
 
-KeyValues latencies(const SteadyState& s) {
+KeyValues latencies(const SimulateReport& report) {
+  const SteadyState& s = *report.steady;
   KeyValues block;
   block.entries.push_back({"time per token",
                            {fmt::format("{}, of which {:.0f} % is reading prompts",
                                         banded(s.tpot, s.tpot_low, s.tpot_high), 100 * s.prefill_share)}});
   block.entries.push_back({"time to first token", {duration(s.ttft.base())}});
   block.entries.push_back({"most requests", {fmt::format("{} fit", grouped(s.limit))}});
-  add_costs(block, s.bill.facility_joules_per_token(), s.bill.usd_per_million_tokens());
+  add_costs(block, report);
   return block;
 }
 
@@ -255,7 +267,7 @@ Document describe_steady(const SimulateReport& report) {
   Document document;
   document.add(asked(report));
   document.add(Heading{headline(steady)});
-  document.add(latencies(steady));
+  document.add(latencies(report));
   document.add(Heading{fmt::format("decode step {} at a mean context of {} tokens", banded(s.time, s.low, s.high),
                                    grouped(s.question.load.context))});
   document.add(breakdown(s));
@@ -296,6 +308,84 @@ Document describe_simulation(const SimulateReport& report) {
 Document tabulate_simulation(const SimulateReport& report) {
   Document document;
   document.add(breakdown(report.simulation));
+  return document;
+}
+
+namespace {
+
+std::string three(const std::optional<double>& value) { return value ? fmt::format("{:.3g}", *value) : "-"; }
+
+Row curve_row(const SimulateReport& report) {
+  const SteadyState& s = *report.steady;
+  Row row{{{s.load.concurrency}}, Tone::Plain};
+  if (!s.fits) {
+    row.cells.push_back({fmt::format("at most {} fit", grouped(s.limit))});
+    row.cells.resize(10);
+    row.tone = Tone::Bad;
+    return row;
+  }
+  const std::optional<EnergyBill>& energy = s.bill.energy;
+  const std::optional<MoneyBill>& money = s.bill.money;
+  const BreakEven even = break_even_in(report);
+  row.cells.push_back({rate(s.output_tokens_per_s)});
+  row.cells.push_back({rate(s.output_tokens_per_s_per_user)});
+  row.cells.push_back({fmt::format("{:.3g}", s.tpot.base() * 1e3)});
+  row.cells.push_back({fmt::format("{:.3g}", s.ttft.base())});
+  row.cells.push_back({three(energy ? std::optional(energy->facility_joules) : std::nullopt)});
+  row.cells.push_back({energy ? rate(energy->tokens_per_s_per_mw) : std::string("-")});
+  row.cells.push_back({three(money ? std::optional(money->usd_per_million) : std::nullopt)});
+  row.cells.push_back({three(money ? std::optional(money->usd_per_million_all) : std::nullopt)});
+  row.cells.push_back({even.own_over_rent ? fmt::format("{:.0f}", 100 * *even.own_over_rent) : std::string("-")});
+  if (report.api_usd_per_million) {
+    const std::optional<double> own = even.own_over_api;
+    row.cells.push_back({own ? fmt::format("{:.0f}", 100 * *own) : std::string("-")});
+    row.cells.push_back({even.rent_under_api ? std::string("yes") : std::string("no")});
+  }
+  return row;
+}
+
+Table curve_table(const std::vector<SimulateReport>& reports) {
+  Table table;
+  table.columns = {{"concurrency", "requests", false, 0},
+                   {"output_tokens_per_s", "tok/s", false, 0},
+                   {"tokens_per_s_per_user", "tok/s/user", false, 2},
+                   {"tpot_ms", "TPOT ms", false, 0},
+                   {"ttft_s", "TTFT s", false, 2},
+                   {"facility_j_per_token", "J/tok", false, 0},
+                   {"tokens_per_s_per_mw_drawn", "tok/s/MW", false, 1},
+                   {"usd_per_million_tokens", "$/Mtok", false, 0},
+                   {"usd_per_million_tokens_with_prompts", "$/Mtok in+out", false, 1},
+                   {"own_over_rent_percent", "own<rent %", false, 1}};
+  if (reports.front().api_usd_per_million) {
+    table.columns.push_back({"own_over_api_percent", "own<API %", false, 1});
+    table.columns.push_back({"rent_under_api", "rent<API", false, 1});
+  }
+  for (const SimulateReport& report : reports) table.rows.push_back(curve_row(report));
+  return table;
+}
+
+}  // namespace
+
+Document tabulate_curve(const std::vector<SimulateReport>& reports) {
+  Document document;
+  document.add(curve_table(reports));
+  return document;
+}
+
+Document describe_curve(const std::vector<SimulateReport>& reports) {
+  const SimulateReport& first = reports.front();
+  Document document;
+  document.add(asked(first));
+  document.add(curve_table(reports));
+  document.add(Note{fmt::format(
+      "Tokens are generated ones, in+out counts those of the prompts too. J at the meter (PUE {:g}), tok/s/MW of IT "
+      "power drawn; $ {}.",
+      first.rates.site.pue, first.rates.price ? price_text(*first.rates.price) : "of no known price")});
+  if (first.rates.own)
+    document.add(
+        Note{fmt::format("own<rent %: share of the hours under this load from which owning ({}; {}, {}) costs "
+                         "less than renting for those hours alone.",
+                         first.rates.own->term, first.rates.own->source, first.rates.own->as_of)});
   return document;
 }
 

@@ -63,6 +63,14 @@ NodeDraw node_draw_of(const ClusterSpec& cluster) {
   return draw;
 }
 
+SiteRates site_rates(const SiteSpec& site) {
+  return {.pue = site.pue.value,
+          .usd_per_kwh = site.usd_per_kwh.value,
+          .gco2_per_kwh = site.gco2_per_kwh.value,
+          .name = site.id,
+          .source = site.usd_per_kwh.source + "; carbon: " + site.gco2_per_kwh.source};
+}
+
 std::optional<DevicePrice> owned(const PriceSpec& prices, const Ownership& ownership) {
   if (!prices.purchase) return std::nullopt;
   const double usd = prices.purchase->usd.value;
@@ -137,6 +145,7 @@ EnergyBill energy_bill(const Stretch& stretch, const PowerModel& power, const Ra
 
 Bill bill_of(const Stretch& stretch, const PowerModel& power, const Rates& rates) {
   Bill bill;
+  bill.stretch = stretch;
   if (stretch.tokens <= 0 || stretch.seconds <= 0) return bill;
   const bool has_energy = power.is_known() && stretch.board_joules > 0;
   if (has_energy) bill.energy = energy_bill(stretch, power, rates);

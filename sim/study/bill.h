@@ -47,6 +47,8 @@ struct SiteRates {
   std::string source;  // of the price of electricity and of carbon
 };
 
+SiteRates site_rates(const SiteSpec& site);
+
 enum class Tenure { Rent, Own };
 
 // Of one device.
@@ -90,6 +92,7 @@ struct Rates {
   std::optional<DevicePrice> own;     // the one to compare renting with
   std::optional<double> provisioned;  // watts per device, all in
   std::string provisioned_source;
+  bool asked_to_compare = false;  // owning with renting
 
   UsePerSecond use_per_second(double board_watts, double devices) const;
 };
@@ -126,6 +129,7 @@ struct MoneyBill {
 };
 
 struct Bill {
+  Stretch stretch;  // what it is of
   std::optional<EnergyBill> energy;
   std::optional<MoneyBill> money;
   std::optional<double> facility_joules_per_token() const;

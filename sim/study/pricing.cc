@@ -20,14 +20,7 @@ MeasuredDevice seen_as(const Catalog& catalog, const DeviceSpec& device, const O
 Rates rates_of(const ClusterSpec& cluster) {
   Rates rates;
   rates.node = node_draw_of(cluster);
-  if (cluster.site) {
-    const SiteSpec& site = *cluster.site;
-    rates.site = {.pue = site.pue.value,
-                  .usd_per_kwh = site.usd_per_kwh.value,
-                  .gco2_per_kwh = site.gco2_per_kwh.value,
-                  .name = site.id,
-                  .source = site.usd_per_kwh.source + "; carbon: " + site.gco2_per_kwh.source};
-  }
+  if (cluster.site) rates.site = site_rates(*cluster.site);
   if (cluster.prices.empty() || !cluster.prices.front()) return rates;
   const PriceSpec& prices = *cluster.prices.front();
   rates.rent = rented(prices);
