@@ -9,6 +9,7 @@
 #include "cli/deployment.h"
 #include "cli/exit_status.h"
 #include "cli/load_argument.h"
+#include "cli/offload_argument.h"
 #include "cli/routing_argument.h"
 #include "cli/verb.h"
 #include "reports/simulate.h"
@@ -20,7 +21,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 13> kOwnOptions = {{
+constexpr std::array<Option, 21> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -34,14 +35,22 @@ constexpr std::array<Option, 13> kOwnOptions = {{
      "halves of the batch side by side, one computing while the other's tokens travel"},
     {"routing", "KIND", "balanced, uniform, gini:0.15, zipf:0.4, power:1.2, hot:4:0.5, histogram:FILE"},
     {"seed", "N", "of drawn routing (default: 1)"},
+    {"offload", "HOW", "experts off the device: compute (default), stream (copied layer by layer) or page"},
+    {"host-sockets", "N", "of the host (default: the machine's, or one)"},
+    {"host-cores", "N", "of all its sockets"},
+    {"numa", "local|spread", "each socket reads its own memory, or the weights lie over all (default)"},
+    {"ssd-cached", "F", "with --ssd: share of the reads that the page cache answers (default: 0)"},
+    {"expert-cache", "POLICY", "experts off the device are kept on it: static, lru, lfu or oracle"},
+    {"cache-experts", "N", "of each layer (default: as many as fit)"},
+    {"repeat", "P", "probability that a token uses the experts of the one before it (default: 0)"},
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},
 }};
 
 // Options of `fit` that mean nothing here, that are asked in other words (--routing,
-// --draft-tokens), or whose time has no form yet (drives, a draft model beside the model).
-constexpr std::array<std::string_view, 11> kOfFitAlone = {
-    "strict-margin", "top",           "all", "min-tokens-per-s", "budget-gpus", "imbalance", "draft",
-    "draft-tokens",  "draft-weights", "ssd", "ssd-bandwidth"};
+// --draft-tokens), or whose time has no form yet (a draft model beside the model).
+constexpr std::array<std::string_view, 9> kOfFitAlone = {"strict-margin", "top",       "all",   "min-tokens-per-s",
+                                                         "budget-gpus",   "imbalance", "draft", "draft-tokens",
+                                                         "draft-weights"};
 
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan simulate deepseek-v3 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --batch 256 --context 4096",
@@ -145,12 +154,15 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
                                needs_of(asked.question.model, asked.question.layout));
   warn_of_assumptions(session, asked.question, pricing);
   apply_costs(arguments, session.catalog(), cluster, pricing);
-  pricing.kernels.host_bandwidth = asked.question.rates.host.rate().base();
+  const OffloadAnswers offload = read_offload(arguments, asked.question);
+  pricing.kernels.host = host_of_answers(session, offload, cluster, asked.question);
   SimulateQuestion question{
       .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};
   // A device that is given more than the whole reads it in turns: what must be resident is
   // the decoding sequences and the prompts.
   question.deployment.workload.sequences += question.load.mixed;
+  const std::optional<ExpertCache> cache = cache_of_answers(offload, question, steady);
+  if (cache) pricing.kernels.expert_cache = &*cache;
   SimulateReport report;
   if (steady) {
     report.steady = steady_state(question, *steady, pricing.kernels, pricing.rates);
@@ -162,6 +174,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   report.rates = pricing.rates;
   report.power = pricing.kernels.power;
   report.api_usd_per_million = read_api_price(arguments);
+  if (cache) report.cache = CacheFigures{.spec = cache->spec(), .misses = cache->decode()};
   report.origins = asked.origins;
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;

@@ -106,6 +106,12 @@ void write_load(JsonWriter& out, const SimulateQuestion& q) {
   out.member("tokens_per_sequence_and_step", load.accepted).end_object();
 }
 
+void write_cache(JsonWriter& out, const CacheFigures& cache) {
+  out.key("expert_cache").compact(true).begin_object().member("policy", word_of(cache.spec.policy));
+  out.member("experts_per_layer", cache.spec.capacity).member("repeat", cache.spec.repeat);
+  out.member("hit_rate", cache.misses.hit_rate()).member("any_miss", cache.misses.any).end_object().compact(false);
+}
+
 void write_body(JsonWriter& out, const SimulateReport& report) {
   const Simulation& s = report.simulation;
   const FitQuestion& d = s.question.deployment;
@@ -134,6 +140,7 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   out.member("bytes_read", s.step.work.weight_bytes + s.step.work.cache_bytes);
   out.member("distinct_experts_per_rank", s.step.load.distinct);
   out.member("straggler", s.step.load.mean_rows > 0 ? s.step.load.rows / s.step.load.mean_rows : 1.0);
+  if (report.cache) write_cache(out, *report.cache);
   out.member("mfu", s.mfu).member("mbu", s.mbu);
   if (report.steady)
     write_steady_rates(out, *report.steady);

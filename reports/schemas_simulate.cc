@@ -39,6 +39,7 @@ const std::string_view kSimulateSchema = R"(  "type": "object",
     "ttft_s": {"type": "number", "minimum": 0, "description": "one prompt of context_tokens alone; steady load: of a request"},
     "tpot_s": {"$ref": "#/definitions/time"},
     "prefill_share": {"type": "number", "minimum": 0, "maximum": 1, "description": "steady load: of the time"},
+    "expert_cache": {"$ref": "#/definitions/expert_cache"},
     "mfu": {"$ref": "#/definitions/positive"},
     "mbu": {"$ref": "#/definitions/positive"},
     "energy_j_per_token": {"type": ["number", "null"], "description": "at the meter: energy.facility_j_per_token"},
@@ -190,6 +191,19 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
         "own_over_rent_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "own_over_api_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "rent_under_api_utilisation": {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+      }
+    },
+    "expert_cache": {
+      "type": "object",
+      "description": "experts off the devices that are kept on them",
+      "required": ["policy", "experts_per_layer", "repeat", "hit_rate", "any_miss"],
+      "additionalProperties": false,
+      "properties": {
+        "policy": {"enum": ["static", "lru", "lfu", "oracle"]},
+        "experts_per_layer": {"$ref": "#/definitions/count"},
+        "repeat": {"type": "number", "minimum": 0, "maximum": 1, "description": "probability that a token uses the experts of the one before it"},
+        "hit_rate": {"type": "number", "minimum": 0, "maximum": 1, "description": "of the distinct experts of a decode step"},
+        "any_miss": {"type": "number", "minimum": 0, "maximum": 1, "description": "probability that a layer misses one"}
       }
     },
     "traffic": {

@@ -9,9 +9,16 @@
 
 #include "reports/document.h"
 #include "reports/fit.h"
+#include "sim/program/expert_cache.h"
 #include "sim/study/steady.h"
 
 namespace moeplan {
+
+// What an expert cache keeps and how often a decode step finds what it needs.
+struct CacheFigures {
+  ExpertCacheSpec spec;
+  CacheMisses misses;
+};
 
 struct SimulateReport {
   Simulation simulation;  // of a steady load: the decode step between prompts
@@ -22,6 +29,7 @@ struct SimulateReport {
   FitOrigins origins;
   std::string hardware;                // as asked for
   std::string overlay;                 // "h200 of 2026-11-22"; "" = none
+  std::optional<CacheFigures> cache;   // of experts off the devices, kept on them
   std::vector<std::string> kernels;    // fits the prices stand on
   std::vector<std::string> explained;  // a line per operator, with --explain
 };

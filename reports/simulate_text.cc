@@ -173,6 +173,15 @@ std::string basis_text(const SimulateReport& report) {
   return text;
 }
 
+void add_cache(KeyValues& block, const std::optional<CacheFigures>& cache) {
+  if (!cache) return;
+  std::string text =
+      fmt::format("{} of {} experts a layer: {:.1f} % of what a decode step needs is there",
+                  word_of(cache->spec.policy), grouped(cache->spec.capacity), 100 * cache->misses.hit_rate());
+  if (cache->spec.repeat > 0) text += fmt::format("; {:.0f} % repeat experts", 100 * cache->spec.repeat);
+  block.entries.push_back({"expert cache", {text}});
+}
+
 const Bill& bill_in(const SimulateReport& report) {
   return report.steady ? report.steady->bill : report.simulation.bill;
 }
@@ -198,6 +207,7 @@ KeyValues figures(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   KeyValues block;
   add_straggler(block, s.step.load);
+  add_cache(block, report.cache);
   block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
   block.entries.push_back({"time to first token",
                            {fmt::format("{} for one prompt of {} alone", duration(s.first_token.base()),
@@ -226,6 +236,7 @@ KeyValues steady_basis(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   KeyValues block;
   add_straggler(block, s.step.load);
+  add_cache(block, report.cache);
   block.entries.push_back({"use", {fmt::format("MFU {:.1f} %, MBU {:.1f} %", 100 * s.mfu, 100 * s.mbu)}});
   block.entries.push_back({"basis", {basis_text(report)}});
   return block;

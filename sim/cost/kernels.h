@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "sim/cost/cost_model.h"
+#include "sim/cost/host.h"
+#include "sim/program/expert_cache.h"
 #include "sim/spec/runtime.h"
 #include "sim/spec/weights.h"
 
@@ -38,8 +40,9 @@ struct Kernels {
   ResolvedKernel stream;
   PowerModel power;
   EpMode exchange = EpMode::LowLatency;
-  double host_bandwidth = 0;  // bytes per second the host's cores read; 0 = not known
-  double host_flops = 0;
+  HostMachine host;  // of experts that are not on the device
+  // Of the experts that lie off the device some are kept on it. Not owned; null = none are.
+  const ExpertCache* expert_cache = nullptr;
 };
 
 Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const FormatTable& formats,

@@ -77,23 +77,6 @@ OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, co
   return point;
 }
 
-OperatorPoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b) {
-  const ExpertLoad load = load_of(op, b);
-  MoePoint point;
-  point.format = planned.format;
-  point.weight_bytes = planned.weight_bytes;
-  point.gated = planned.gated;
-  point.tokens = static_cast<double>(b.group_tokens);
-  point.hidden = op.padded_k != 0 ? op.padded_k : op.k;
-  point.inter = planned.inter;
-  point.top_k = op.b;
-  point.experts = op.choices;
-  point.local_experts = op.a;
-  point.ranks = static_cast<double>(p.ep);
-  point.load = {.rows = load.rows, .distinct = load.distinct, .peak = load.peak};
-  return point;
-}
-
 // More new tokens than a draft has: a prefill kernel.
 constexpr Count kMostGenerated = 8;
 
@@ -220,19 +203,26 @@ Price combined(const Price& a, const Price& b) {
   return sum;
 }
 
-// What the cores of the host do with experts in its memory: reads bound it.
-Price host_price(const Work& work, const Kernels& kernels) {
-  // Where nothing is known of the host: two channels of DDR5-5600, 0.5 TFLOP/s (assumed).
-  const double bandwidth = kernels.host_bandwidth > 0 ? kernels.host_bandwidth : 89.6e9;
-  const double flops = kernels.host_flops > 0 ? kernels.host_flops : 0.5e12;
-  const double seconds = std::max(work.weight_bytes / bandwidth, work.flops / flops);
-  Price price;
-  price.time = picoseconds_of(seconds);
-  price.low = price.time;
-  price.high = picoseconds_of(seconds * std::exp(kDefaultBand.high));
-  price.bound = work.weight_bytes / bandwidth > work.flops / flops ? Bound::Memory : Bound::Compute;
-  price.tier = Tier::Default;
-  return price;
+// Experts of this load on the device.
+MoePoint moe_point_of(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b, double hidden,
+                      const ExpertLoad& load) {
+  MoePoint point;
+  point.format = planned.format;
+  point.weight_bytes = planned.weight_bytes;
+  point.gated = planned.gated;
+  point.tokens = static_cast<double>(b.group_tokens);
+  point.hidden = hidden;
+  point.inter = planned.inter;
+  point.top_k = op.b;
+  point.experts = op.choices;
+  point.local_experts = op.a;
+  point.ranks = static_cast<double>(p.ep);
+  point.load = {.rows = load.rows, .distinct = load.distinct, .peak = load.peak};
+  return point;
+}
+
+OperatorPoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b) {
+  return moe_point_of(planned, op, p, b, op.padded_k != 0 ? op.padded_k : op.k, load_of(op, b));
 }
 
 // A scan multiplies little by little: a third of the bf16 peak at best (assumed; chunked
@@ -251,6 +241,61 @@ Price scan_price(const PlannedOp& planned, const Op& op, const Work& work, const
   return price;
 }
 
+// What a step finds on the device of the experts that lie off it.
+CacheMisses misses_of(const Op& op, const ExpertLoad& load, const Binding& b, const ExpertCache* cache) {
+  if (cache == nullptr || cache->experts() != op.choices || cache->top_k() != op.b)
+    return {.distinct = load.distinct, .missed = load.distinct, .any = 1};
+  return cache->at(static_cast<double>(b.group_tokens));
+}
+
+ExpertLoad share_of_load(ExpertLoad load, double share) {
+  load.rows *= share;
+  load.distinct *= share;
+  load.peak *= share;
+  return load;
+}
+
+Price priced(const FormTime& form, double floor) {
+  Price price;
+  price.time = picoseconds_of(form.seconds);
+  price.low = picoseconds_of(std::max(floor, form.seconds * std::exp(kDefaultBand.low)));
+  price.high = picoseconds_of(form.seconds * std::exp(kDefaultBand.high));
+  price.bound = form.bound;
+  price.tier = Tier::Default;
+  return price;
+}
+
+// Experts off the device: those that are kept on it run there, beside the host's, or all run
+// there once copied.
+Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels, const Binding& b) {
+  HostMachine host = kernels.host;
+  const double tokens = static_cast<double>(b.group_tokens);
+  if (host.use == HostUse::Compute && host.stream_rows > 0 && tokens >= host.stream_rows) host.use = HostUse::Stream;
+  const ExpertLoad load = load_of(op, b);
+  const CacheMisses misses = misses_of(op, load, b, kernels.expert_cache);
+  const double missed = 1 - misses.hit_rate();
+  const Work work = work_of(op, p, b);
+  const double matrix = std::max(1.0, planned.hidden * planned.inter);
+  const auto device_seconds = [&](double share) {
+    if (share <= 0 || planned.handovers <= 0) return 0.0;
+    const OperatorPoint point = moe_point_of(planned, op, p, b, planned.hidden, share_of_load(load, share));
+    const ResolvedKernel& kernel = kernels.moe[static_cast<std::size_t>(planned.format)];
+    return planned.handovers * price_of(kernel, point, kernels.machine, PriceDetail::TimeOnly).time.seconds().base();
+  };
+  HostPoint point;
+  point.bytes = missed * work.weight_bytes;
+  point.drive_bytes = missed * touched_weights(op, p, b, Place::Ssd);
+  point.flops = missed * work.flops;
+  point.pieces = missed * load.distinct * std::max(1.0, std::round(static_cast<double>(op.n) * op.k / matrix));
+  point.handovers = planned.handovers * misses.any;
+  point.sent = point.handovers * 2 * tokens * planned.hidden * kActivationBytes;
+  point.ahead = p.phase == Phase::Prefill;
+  point.device = host.use == HostUse::Compute ? 0 : device_seconds(1);
+  FormTime form = host_time(point, host);
+  if (host.use == HostUse::Compute) form.seconds = std::max(form.seconds, device_seconds(1 - missed));
+  return priced(form, host_floor(point, host));
+}
+
 // The point of a segment, for kinds that are priced segment by segment.
 OperatorPoint segment_point(const PlannedOp& planned, const Op& op, const Segment& s) {
   if (op.name == OpName::IndexScores) return index_point(op, s);
@@ -258,6 +303,28 @@ OperatorPoint segment_point(const PlannedOp& planned, const Op& op, const Segmen
 }
 
 bool by_segment(const Op& op) { return op.kind == OpKind::Attention || op.kind == OpKind::Mla; }
+
+// The device's matrices of the same layers say how wide the experts are. Of two operators of
+// one layer (a placement may part gate and up from down) the first hands the layer over, the
+// second those that the first does not.
+void plan_host(PlannedOp& planned, const Program& p, std::size_t index, const Kernels& kernels) {
+  const std::span<const Op> ops = p.ops();
+  const Op& op = ops[index];
+  planned.family = Family::Stream;
+  const FormatId format = format_of(op, p, 0);
+  planned.format = kernels.format_of[format];
+  planned.weight_bytes = kernels.weight_bytes_of[format];
+  for (std::size_t i = index; i-- > 0;) {
+    if (ops[i].name == OpName::ExpertDown && planned.inter == 0) planned.inter = ops[i].k;
+    if (ops[i].name != OpName::ExpertGateUp) continue;
+    planned.hidden = ops[i].k;
+    planned.gated = ops[i].n > planned.inter;
+    break;
+  }
+  const bool second = index > 0 && ops[index - 1].kind == OpKind::Host;
+  const double before = second ? ops[index - 1].repeat : 0;
+  planned.handovers = op.repeat == 0 ? 0 : std::max(0.0, op.repeat - before) / op.repeat;
+}
 
 PlannedOp planned_of(const Program& p, std::size_t index, const Kernels& kernels, CacheWidth cache) {
   const Op& op = p.ops()[index];
@@ -294,8 +361,8 @@ PlannedOp planned_of(const Program& p, std::size_t index, const Kernels& kernels
     case OpKind::Scan:
     case OpKind::Elementwise:
     case OpKind::Gather:
-    case OpKind::Copy:
-    case OpKind::Host: planned.family = Family::Stream; break;
+    case OpKind::Copy: planned.family = Family::Stream; break;
+    case OpKind::Host: plan_host(planned, p, index, kernels); break;
   }
   return planned;
 }
@@ -366,6 +433,15 @@ Price powered(Price price, const Activity& activity, const PowerModel& power) {
   return price;
 }
 
+// Unified memory whose pages stay on the host: every kernel reads its weights from there.
+Price read_from_host(Price price, const Op& op, const Program& p, const Kernels& kernels, const Binding& b) {
+  if (kernels.host.use != HostUse::Page || op.weights_count == 0) return price;
+  const HostPoint point{.bytes = touched_weights(op, p, b, Place::Device)};
+  const FormTime form = host_time(point, kernels.host);
+  if (picoseconds_of(form.seconds) <= price.time) return price;
+  return powered(priced(form, host_floor(point, kernels.host)), {}, kernels.power);
+}
+
 Price point_price(const ResolvedKernel& kernel, const OperatorPoint& point, const Kernels& kernels,
                   PriceDetail detail) {
   const Price price = price_of(kernel, point, kernels.machine, detail);
@@ -386,14 +462,14 @@ Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernel
                PriceDetail detail) {
   const Op& op = p.op_array[planned.op];
   // The board waits for the host.
-  if (op.kind == OpKind::Host) return powered(host_price(work_of(op, p, b), kernels), {}, kernels.power);
+  if (op.kind == OpKind::Host) return powered(host_price(planned, op, p, kernels, b), {}, kernels.power);
   if (op.kind == OpKind::Scan) {
     const Work work = work_of(op, p, b);
     return powered(scan_price(planned, op, work, kernels), scan_activity(planned, op, work, kernels), kernels.power);
   }
   if (!by_segment(op)) {
     const OperatorPoint point = point_of(planned, p, kernels, b);
-    return point_price(kernel_of(planned, point, kernels), point, kernels, detail);
+    return read_from_host(point_price(kernel_of(planned, point, kernels), point, kernels, detail), op, p, kernels, b);
   }
   Price total;
   for (std::size_t i = 0; i < b.step.size; ++i) {

@@ -20,6 +20,8 @@ struct PlannedOp {
   bool absorbed = false;    // MLA in latent space
   double weight_bytes = 2;  // per element
   double inter = 0;         // expert width on this rank
+  double hidden = 0;        // experts off the device: width of a token
+  double handovers = 0;     // experts off the device: how often an execution hands a layer over
   double experts = 0;       // behind an exchange
   double top_k = 0;
   bool gated = true;

@@ -102,6 +102,16 @@ ExpertLoad loads_of(const Placement& p, std::span<const double> counts, Count ra
           .mean_distinct = std::accumulate(sums.distinct.begin(), sums.distinct.end(), 0.0) / n};
 }
 
+// Slope of a monotone cubic at a knot between two secants (Fritsch and Butland 1984).
+double monotone_slope(double before, double h0, double after, double h1) {
+  if (before * after <= 0) return 0;
+  const double w0 = 2 * h1 + h0;
+  const double w1 = h1 + 2 * h0;
+  return (w0 + w1) / (w0 / before + w1 / after);
+}
+
+}  // namespace
+
 Weights weights_of(const Routing& routing, const ExpertGroup& group) {
   switch (routing.skew) {
     case Skew::Gini: return gini_weights(group.choices, group.top_k, routing.parameter);
@@ -114,16 +124,6 @@ Weights weights_of(const Routing& routing, const ExpertGroup& group) {
   }
   return Weights(index(group.choices), 1.0);
 }
-
-// Slope of a monotone cubic at a knot between two secants (Fritsch and Butland 1984).
-double monotone_slope(double before, double h0, double after, double h1) {
-  if (before * after <= 0) return 0;
-  const double w0 = 2 * h1 + h0;
-  const double w1 = h1 + 2 * h0;
-  return (w0 + w1) / (w0 / before + w1 / after);
-}
-
-}  // namespace
 
 std::vector<std::string> violations(const Routing& r, const ExpertGroup& g) {
   std::vector<std::string> found;

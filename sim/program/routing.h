@@ -71,6 +71,10 @@ struct ExpertGroup {
 // What is wrong with asking for it; empty = nothing.
 std::vector<std::string> violations(const Routing& routing, const ExpertGroup& group);
 
+// How much tokens like each of the experts they choose from; equal where nothing is known
+// of single experts (balanced, uniform, power law).
+Weights weights_of(const Routing& routing, const ExpertGroup& group);
+
 // Distinct ranks and nodes of a token's experts, its own included.
 struct Destinations {
   double ranks = 0;
