@@ -21,7 +21,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 21> kOwnOptions = {{
+constexpr std::array<Option, 22> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -43,6 +43,8 @@ constexpr std::array<Option, 21> kOwnOptions = {{
     {"expert-cache", "POLICY", "experts off the device are kept on it: static, lru, lfu or oracle"},
     {"cache-experts", "N", "of each layer (default: as many as fit)"},
     {"repeat", "P", "probability that a token uses the experts of the one before it (default: 0)"},
+    {"prefill", "OPTIONS",
+     "a steady load: prompts are read by units of their own, as \"--gpus 4 --tp 4\" (disaggregated)"},
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},
 }};
 
@@ -199,19 +201,64 @@ std::vector<std::string> words_of_text(const std::string& text) {
 }
 
 // What --compare says in its own words, over what the command line says.
-Arguments other_deployment(const Arguments& arguments, const std::string& what) {
-  constexpr std::string_view kExpected = "dense, or options of another deployment, e.g. \"--hardware b200\"";
+Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what) {
+  const std::string expected =
+      fmt::format("{}options of another deployment, e.g. \"--hardware b200\"", option == "compare" ? "dense, or " : "");
   const std::vector<Option> known = with_common_options(options());
   const std::vector<std::string> words = words_of_text(what);
   const Arguments own(known, words);
-  if (words.empty() || own.positionals().size() > 1) throw_usage("compare", in_quotes(what), std::string(kExpected));
-  std::vector<std::string_view> of_the_answer = {"compare"};
-  for (const Option& option : common_options()) of_the_answer.push_back(option.name);
+  if (words.empty() || own.positionals().size() > 1) throw_usage(option, in_quotes(what), expected);
+  std::vector<std::string_view> of_the_answer = {"compare", "prefill"};
+  for (const Option& common : common_options()) of_the_answer.push_back(common.name);
   for (const std::string_view name : of_the_answer)
     if (own.has(name))
-      throw_usage("compare", fmt::format("--{} in {}", name, in_quotes(what)), std::string(kExpected),
-                  "one answer shows both");
+      throw_usage(option, fmt::format("--{} in {}", name, in_quotes(what)), expected, "one answer shows both");
   return arguments.overridden(known, words);
+}
+
+// What a unit of disaggregated serving is priced with; the question points at its kernels.
+struct Unit {
+  Asked asked;
+  Pricing pricing;
+  DisaggregatedUnit question;
+};
+
+void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load) {
+  unit.asked = ask_deployment(session, arguments, resident_load(load));
+  const FitQuestion& q = unit.asked.question;
+  refuse_untimed(q, arguments);
+  const Routing routing = read_routing(arguments);
+  check_routing(routing, q);
+  const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware);
+  unit.pricing = pricing_of(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
+  warn_of_assumptions(session, q, unit.pricing);
+  unit.question = {.question = {.deployment = q, .load = read_load(arguments, q), .routing = routing},
+                   .kernels = &unit.pricing.kernels,
+                   .rates = unit.pricing.rates};
+}
+
+int run_disaggregated(Session& session, const Arguments& arguments, const std::string& what) {
+  const std::optional<SteadyLoad> load = read_steady_load(arguments);
+  if (!load) throw_usage("prefill", "it without a steady load", "--isl N --osl N");
+  if (arguments.has("compare")) throw_usage("prefill", "it beside --compare", "one of them");
+  Unit decode;
+  read_unit(decode, session, arguments, *load);
+  Unit prefill;
+  SteadyLoad prompts = *load;
+  prompts.concurrency = 1;
+  read_unit(prefill, session, other_deployment(arguments, "prefill", what), prompts);
+  if (prefill.asked.question.model.id != decode.asked.question.model.id)
+    throw_usage("prefill", prefill.asked.question.model.id, decode.asked.question.model.id,
+                "both units serve one model");
+  const DisaggregatedReport report{.answer = disaggregate(prefill.question, decode.question, *load),
+                                   .prefill_hardware = prefill.asked.hardware.name,
+                                   .decode_hardware = decode.asked.hardware.name,
+                                   .prefill_overlay = prefill.pricing.overlay,
+                                   .decode_overlay = decode.pricing.overlay};
+  session.write({.document = [&report] { return describe_disaggregated(report); },
+                 .rows = [&report] { return describe_disaggregated(report); },
+                 .json = [&report] { return json_of_disaggregated(report); }});
+  return report.answer.fits ? kExitYes : kExitNo;
 }
 
 std::vector<SimulateReport> compared(Session& session, const Arguments& arguments, const std::string& what) {
@@ -225,7 +272,7 @@ std::vector<SimulateReport> compared(Session& session, const Arguments& argument
     reports.push_back(simulated(session, arguments, DenseEquivalent::SameTotal));
     return reports;
   }
-  reports.push_back(simulated(session, other_deployment(arguments, what), std::nullopt));
+  reports.push_back(simulated(session, other_deployment(arguments, "compare", what), std::nullopt));
   return reports;
 }
 
@@ -246,6 +293,8 @@ std::vector<SimulateReport> curve(Session& session, const Arguments& arguments, 
 int run(const Arguments& arguments) {
   expect_positionals(arguments, "simulate MODEL --hardware NAME [OPTIONS]", 1, 1);
   Session session(arguments);
+  if (const std::optional<std::string> what = arguments.text("prefill"))
+    return run_disaggregated(session, arguments, *what);
   if (const std::optional<std::string> what = arguments.text("compare")) {
     const std::vector<SimulateReport> reports = compared(session, arguments, *what);
     session.write({.document = [&reports] { return compare_simulations(reports); },

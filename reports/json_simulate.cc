@@ -150,12 +150,52 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   write_basis(out, report);
 }
 
+void write_unit(JsonWriter& out, std::string_view role, const Simulation& s, const std::string& hardware,
+                const std::string& overlay, double units) {
+  const FitQuestion& d = s.question.deployment;
+  out.begin_object().member("unit", role).member("units", units).member("hardware", hardware);
+  out.member("device", d.device.device).member("gpus", s.gpus).member("runtime", d.runtime.id);
+  out.member("weights", d.weights).member("kv", d.formats[s.memory.kv_format].id);
+  write_layout(out, d.layout);
+  out.member("overlay", overlay).member("batch", s.question.load.batch).member("fits", s.fits);
+  if (s.fits) {
+    write_band(out, "step_time_s", s.time, s.low, s.high);
+    out.member("tokens_per_s", s.tokens_per_s).member("tokens_per_s_per_gpu", s.tokens_per_s_per_gpu);
+    write_breakdown(out, s.step);
+  }
+  out.end_object();
+}
+
 }  // namespace
 
 std::string json_of_simulation(const SimulateReport& report) {
   JsonWriter out;
   out.begin_object().member("schema", "moeplan.simulate/1");
   write_body(out, report);
+  out.end_object();
+  return out.take();
+}
+
+std::string json_of_disaggregated(const DisaggregatedReport& report) {
+  const Disaggregated& s = report.answer;
+  JsonWriter out;
+  out.begin_object().member("schema", "moeplan.simulate.disaggregated/1");
+  out.key("load").begin_object().member("isl_tokens", s.load.isl).member("osl_tokens", s.load.osl);
+  out.member("concurrency", s.load.concurrency).member("max_concurrency", s.limit).end_object();
+  out.member("fits", s.fits);
+  out.key("units").begin_array();
+  write_unit(out, "prefill", s.prefill, report.prefill_hardware, report.prefill_overlay, s.prefill_units);
+  write_unit(out, "decode", s.decode, report.decode_hardware, report.decode_overlay, 1);
+  out.end_array();
+  if (s.fits) {
+    out.member("output_tokens_per_s_per_gpu", s.output_tokens_per_s_per_gpu);
+    out.member("output_tokens_per_s_per_user", s.output_tokens_per_s_per_user);
+    write_band(out, "tpot_s", s.tpot, s.tpot_low, s.tpot_high);
+    out.member("ttft_s", s.ttft.base()).member("handover_s", s.handover.base());
+    out.member("handover_bytes", s.cache_of_prompt.count());
+    write_optional(out, "energy_j_per_token", s.joules_per_token);
+    write_optional(out, "usd_per_million_tokens", s.usd_per_million_tokens);
+  }
   out.end_object();
   return out.take();
 }

@@ -69,6 +69,8 @@ std::vector<Schema> all_schemas() {
           make("fit.list", "fit", kFitListSchema, kFitDefinitions),
           make("simulate", "simulate MODEL", kSimulateSchema, kSimulateDefinitions),
           make("simulate.compare", "simulate MODEL --compare WHAT", kSimulateCompareSchema, kSimulateDefinitions),
+          make("simulate.disaggregated", "simulate MODEL --isl 4k --osl 1k --prefill OPTIONS",
+               kSimulateDisaggregatedSchema, kSimulateDefinitions),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),

@@ -72,6 +72,52 @@ const std::string_view kSimulateCompareSchema = R"(  "type": "object",
   },
 )";
 
+const std::string_view kSimulateDisaggregatedSchema = R"(  "type": "object",
+  "required": ["schema", "load", "fits", "units"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.simulate.disaggregated/1"},
+    "load": {"type": "object", "required": ["isl_tokens", "osl_tokens", "concurrency", "max_concurrency"], "properties": {
+      "isl_tokens": {"type": "integer", "minimum": 1},
+      "osl_tokens": {"type": "integer", "minimum": 2},
+      "concurrency": {"type": "integer", "minimum": 0, "description": "requests in flight in one decode unit"},
+      "max_concurrency": {"type": "integer", "minimum": 0}
+    }, "additionalProperties": false},
+    "fits": {"type": "boolean"},
+    "units": {"type": "array", "minItems": 2, "maxItems": 2, "items": {
+      "type": "object",
+      "required": ["unit", "units", "hardware", "device", "gpus", "runtime", "weights", "kv", "layout", "batch", "fits"],
+      "additionalProperties": false,
+      "properties": {
+        "unit": {"enum": ["prefill", "decode"]},
+        "units": {"type": "number", "minimum": 0, "description": "of this kind for one decode unit"},
+        "hardware": {"$ref": "#/definitions/text"},
+        "device": {"$ref": "#/definitions/text"},
+        "gpus": {"type": "integer", "minimum": 1, "description": "of one unit"},
+        "runtime": {"$ref": "#/definitions/text"},
+        "weights": {"$ref": "#/definitions/text"},
+        "kv": {"$ref": "#/definitions/text"},
+        "layout": {"type": "object"},
+        "overlay": {"type": "string"},
+        "batch": {"type": "integer", "minimum": 1, "description": "prompts read at once, or sequences that decode"},
+        "fits": {"type": "boolean"},
+        "step_time_s": {"$ref": "#/definitions/time"},
+        "tokens_per_s": {"$ref": "#/definitions/positive"},
+        "tokens_per_s_per_gpu": {"$ref": "#/definitions/positive"},
+        "breakdown": {"type": "array", "items": {"$ref": "#/definitions/share"}}
+      }
+    }},
+    "output_tokens_per_s_per_gpu": {"type": "number", "minimum": 0, "description": "over the devices of both kinds"},
+    "output_tokens_per_s_per_user": {"$ref": "#/definitions/positive"},
+    "tpot_s": {"$ref": "#/definitions/time"},
+    "ttft_s": {"$ref": "#/definitions/positive"},
+    "handover_s": {"type": "number", "minimum": 0, "description": "of the cache of a prompt between units"},
+    "handover_bytes": {"type": "integer", "minimum": 0},
+    "energy_j_per_token": {"type": ["number", "null"], "minimum": 0, "description": "per generated token, both units"},
+    "usd_per_million_tokens": {"type": ["number", "null"], "minimum": 0}
+  },
+)";
+
 const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "number", "minimum": 0},
     "tier": {"enum": ["measured", "structured", "transferred", "default"]},
     "load": {

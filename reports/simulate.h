@@ -10,7 +10,7 @@
 #include "reports/document.h"
 #include "reports/fit.h"
 #include "sim/program/expert_cache.h"
-#include "sim/study/steady.h"
+#include "sim/study/disaggregated.h"
 
 namespace moeplan {
 
@@ -33,6 +33,18 @@ struct SimulateReport {
   std::vector<std::string> kernels;    // fits the prices stand on
   std::vector<std::string> explained;  // a line per operator, with --explain
 };
+
+// Units that read prompts and units that generate.
+struct DisaggregatedReport {
+  Disaggregated answer;
+  std::string prefill_hardware;  // as asked for
+  std::string decode_hardware;
+  std::string prefill_overlay;  // "" = none
+  std::string decode_overlay;
+};
+
+Document describe_disaggregated(const DisaggregatedReport& report);
+std::string json_of_disaggregated(const DisaggregatedReport& report);
 
 Document describe_simulation(const SimulateReport& report);
 Document tabulate_simulation(const SimulateReport& report);

@@ -10,45 +10,12 @@
 #include "reports/bill.h"
 #include "reports/numbers.h"
 #include "reports/simulate.h"
+#include "reports/time_words.h"
 #include "reports/words.h"
 #include "sim/study/explain.h"
 
 namespace moeplan {
 namespace {
-
-struct TimeUnit {
-  double per_second;
-  std::string_view word;
-};
-
-TimeUnit unit_of(double seconds) {
-  if (seconds >= 1) return {1, "s"};
-  if (seconds >= 1e-3) return {1e3, "ms"};
-  return {1e6, "us"};
-}
-
-// Three digits with a unit people read: "34.6 ms", "812 us", "1.2 s".
-std::string duration(double seconds) {
-  const TimeUnit unit = unit_of(seconds);
-  return fmt::format("{:.3g} {}", seconds * unit.per_second, unit.word);
-}
-
-// "34.6 ms (31..39.2)": the band in the same unit.
-std::string banded(Seconds time, Seconds low, Seconds high) {
-  const TimeUnit unit = unit_of(time.base());
-  return fmt::format("{} ({:.3g}..{:.3g})", duration(time.base()), low.base() * unit.per_second,
-                     high.base() * unit.per_second);
-}
-
-std::string rate(double per_second) {
-  if (per_second >= 1000) return grouped(static_cast<Count>(std::llround(per_second)));
-  return fmt::format("{:.3g}", per_second);
-}
-
-// "1 sequence", "4,096 sequences"
-std::string counted(Count count, std::string_view one) {
-  return fmt::format("{} {}{}", grouped(count), one, count == 1 ? "" : "s");
-}
 
 std::string load_text(const SimulateQuestion& q) {
   const SimulatedLoad& load = q.load;

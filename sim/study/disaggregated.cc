@@ -79,6 +79,15 @@ Disaggregated disaggregate(const DisaggregatedUnit& prefill, const Disaggregated
   const double devices = static_cast<double>(s.decode.gpus) + s.prefill_units * static_cast<double>(s.prefill.gpus);
   s.output_tokens_per_s_per_gpu = requests_per_s * static_cast<double>(load.osl) / devices;
 
+  // Each answer has its prompt read once.
+  const double read_per_generated = static_cast<double>(load.isl) / static_cast<double>(load.osl);
+  const auto of_both = [&](std::optional<double> of_decode, std::optional<double> of_prefill) -> std::optional<double> {
+    if (!of_decode || !of_prefill) return std::nullopt;
+    return *of_decode + read_per_generated * *of_prefill;
+  };
+  s.joules_per_token = of_both(s.decode.bill.facility_joules_per_token(), s.prefill.bill.facility_joules_per_token());
+  s.usd_per_million_tokens = of_both(s.decode.bill.usd_per_million_tokens(), s.prefill.bill.usd_per_million_tokens());
+
   const FitQuestion& d = prefill.question.deployment;
   s.cache_of_prompt = report_model(d.model, d.formats, d.weights, d.kv, load.isl, 1).kv_at_context;
   const double rate = handover_rate(prefill, decode);

@@ -33,6 +33,8 @@ struct Disaggregated {
   double prefill_prompts_per_s = 0;        // of one prefill unit
   double output_tokens_per_s_per_gpu = 0;  // over the devices of both
   double output_tokens_per_s_per_user = 0;
+  std::optional<double> joules_per_token;  // generated; both units, at the meter of the facility
+  std::optional<double> usd_per_million_tokens;
   Simulation prefill;
   Simulation decode;
 };

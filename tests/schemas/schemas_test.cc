@@ -161,6 +161,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"runtimes show NAME", "runtimes show vllm"},
           {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
           {"--compare WHAT", "--compare dense"},
+          {"--prefill OPTIONS", "--prefill \"--gpus 2\""},
           {"--against FILE", "--against " + file_of_measurements("moeplan_schema_gemm.csv")},
           {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
       const std::size_t at = words.find(placeholder);
