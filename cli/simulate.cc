@@ -232,6 +232,8 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
   const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware);
   unit.pricing = pricing_of(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
   warn_of_assumptions(session, q, unit.pricing);
+  apply_costs(arguments, session.catalog(), cluster, unit.pricing);
+  unit.pricing.kernels.host = host_of_answers(session, read_offload(arguments, q), cluster, q);
   unit.question = {.question = {.deployment = q, .load = read_load(arguments, q), .routing = routing},
                    .kernels = &unit.pricing.kernels,
                    .rates = unit.pricing.rates};
