@@ -26,6 +26,12 @@ double stated_peak(const DeviceSpec& device, MathKind kind) {
   return peak == nullptr ? 0 : peak->rate.value.base();
 }
 
+// Where a profile states no links: devices of one box on PCIe 4.0 x16, boxes on one
+// 400 Gb/s adapter per device (assumed).
+constexpr double kAssumedBus = 25e9;
+constexpr double kAssumedBox = 8;
+constexpr double kAssumedNetwork = 50e9;
+
 }  // namespace
 
 Machine machine_of(const DeviceSpec& device) {
@@ -56,6 +62,7 @@ Machine machine_of(const DeviceSpec& device) {
 Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device) {
   Machine m = machine_of(device);
   LinkFacts& link = m.link;
+  link = {.bandwidth = kAssumedBus, .domain = kAssumedBox, .switched = false, .network_bandwidth = kAssumedNetwork};
   if (cluster.scaleup) {
     const ScaleupSpec& fabric = *cluster.scaleup;
     link.bandwidth = fabric.bandwidth.value.base();
@@ -65,7 +72,7 @@ Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device) {
     link.switched = fabric.kind == LinkKind::Switch;
   } else if (const LinkSpec* bus = host_link_of(cluster.node, device.id); bus != nullptr) {
     link.bandwidth = share_of(*bus).base();
-    link.domain = static_cast<double>(cluster.node.devices());
+    link.domain = std::max(kAssumedBox, static_cast<double>(cluster.node.devices()));
     link.switched = false;
   }
   if (cluster.scaleout) {
