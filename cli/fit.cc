@@ -32,7 +32,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 43> kOptions = {{
+constexpr std::array<Option, 44> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -74,6 +74,9 @@ constexpr std::array<Option, 43> kOptions = {{
     {"draft-weights", "FORMAT", "weights of the draft model (default: native)"},
     {"draft-tokens", "N", "tokens drafted in a row (default: the runtime's)"},
     {"flash-attn", "on|off", "off: attention scores lie in memory (llama.cpp; default: on)"},
+    {"exchange", "KIND",
+     "how tokens of --attention-dp reach their experts: all_gather, deep_ep, deep_ep_low_latency, deep_ep_normal, "
+     "nvlink_one_sided, nvlink_two_sided (default: by the runtime's rule)"},
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"engine-flags", "COMMAND",
      "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
@@ -389,6 +392,27 @@ void set_host_experts(Asked& asked, const Arguments& arguments, const Session& s
                 "CPU and GPU share one memory there: moving experts frees nothing");
 }
 
+// Needs the layout, as the next.
+void set_exchange(FitQuestion& q, const Arguments& arguments) {
+  const std::optional<std::string> asked = arguments.text("exchange");
+  if (!asked) return;
+  std::string known;
+  for (std::size_t i = 0; i < kDispatchKinds; ++i) {
+    const DispatchKind kind = static_cast<DispatchKind>(i);
+    if (has_dispatch(q.runtime, kind)) known += (known.empty() ? "" : ", ") + std::string(word_of(kind));
+  }
+  const std::optional<DispatchKind> kind = dispatch_named(*asked);
+  if (!kind || !has_dispatch(q.runtime, *kind))
+    throw_usage("exchange", in_quotes(*asked), fmt::format("what {} has: {}", q.runtime.id, known));
+  if (q.layout.dp == 1)
+    throw_usage("exchange", "it with the layout " + describe(q.layout), "a layout with --attention-dp above 1",
+                "without it every rank has all tokens and nothing is exchanged");
+  if (q.layout.moe_tp > 1 && *kind != DispatchKind::AllGather)
+    throw_usage("exchange", fmt::format("{} with experts cut {} ways", *asked, q.layout.moe_tp),
+                "all_gather, or a layout with whole experts (--ep)");
+  q.exchange = *kind;
+}
+
 // Needs the layout: only attention data parallelism exchanges tokens between experts.
 void set_dispatch(FitQuestion& q, const Arguments& arguments) {
   q.dispatch_tokens = arguments.count("dispatch-tokens", 1, kMostDispatchTokens).value_or(0);
@@ -468,6 +492,7 @@ Asked ask_deployment(Session& session, const Arguments& arguments, const std::op
   check_adapter(q);
   check_draft(q);
   warn_of_draft(q, session);
+  set_exchange(q, arguments);
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   asked.origins.chosen_placement = set_placement(q, placement);

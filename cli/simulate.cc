@@ -129,13 +129,27 @@ void check_routing(const Routing& routing, const FitQuestion& q) {
 void warn_of_assumptions(const Session& session, const FitQuestion& q, const Pricing& pricing) {
   if (q.adapter) session.warn("the memory of LoRA adapters counts, the time of their own small products does not");
   const double ranks = static_cast<double>(q.layout.ranks_per_stage() * q.layout.pp);
-  const LinkFacts& link = pricing.kernels.machine.link;
+  const Topology& link = pricing.kernels.machine.link;
   if (ranks > 1 && pricing.bus_assumed)
     session.warn(fmt::format("nothing is known of the link between {} in one box: taken as {:g} GB/s", q.device.device,
                              link.bandwidth / 1e9));
   if (ranks > link.domain && pricing.network_assumed)
     session.warn(fmt::format("nothing is known of the network between boxes of {}: taken as {:g} GB/s for each device",
                              q.device.device, link.network_bandwidth / 1e9));
+}
+
+// Low-latency kernels have room for so many tokens; more than that is another kernel's work.
+void warn_of_exchange(const Session& session, const FitQuestion& q, const SimulatedLoad& load) {
+  if (q.layout.dp == 1 || load.phase != Phase::Decode || !has_experts(q.model)) return;
+  const DispatchKind kind = exchange_of(q);
+  if (kind != DispatchKind::DeepEpLowLatency && kind != DispatchKind::DeepEp) return;
+  const Count room = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens;
+  const Count tokens = ceil_div(load.batch, q.layout.dp) * (1 + load.drafts);
+  if (tokens > room)
+    session.warn(
+        fmt::format("{} tokens a rank are more than the low-latency exchange has room for, {}: its memory is "
+                    "that of --dispatch-tokens {}",
+                    tokens, room, room));
 }
 
 // All that a steady load keeps on a replica at once; without a number, one request.
@@ -158,6 +172,8 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   apply_costs(arguments, session.catalog(), cluster, pricing);
   const OffloadAnswers offload = read_offload(arguments, asked.question);
   pricing.kernels.host = host_of_answers(session, offload, cluster, asked.question);
+  asked.question.device.fast_domain = static_cast<Count>(pricing.kernels.machine.link.domain);
+  warn_of_exchange(session, asked.question, read_load(arguments, asked.question));
   SimulateQuestion question{
       .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};
   // A device that is given more than the whole reads it in turns: what must be resident is

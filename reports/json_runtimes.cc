@@ -120,6 +120,8 @@ void write_runtime(JsonWriter& out, const RuntimeSpec& r) {
   write_adapters(out, r.adapters);
   write_drafts(out, r.drafts);
   out.member("flash_choice", r.flash_choice);
+  out.member("exchange", word_of(r.dispatch)).member("exchange_rack", word_of(r.dispatch_rack));
+  out.member("exchange_across", word_of(r.dispatch_across));
   out.member("dispatch_tokens", r.dispatch_tokens).member("vocab_multiple", r.vocab_multiple);
   out.member("vocab_per_rank", r.vocab_per_rank);
   out.member("command_line", r.command_line);

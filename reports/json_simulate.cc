@@ -27,10 +27,20 @@ void write_breakdown(JsonWriter& out, const StepResult& step) {
   out.end_array();
 }
 
+constexpr std::array<double TierBytes::*, 3> kTierMembers = {&TierBytes::fast, &TierBytes::network, &TierBytes::spine};
+constexpr std::array<std::string_view, 3> kTierKeys = {"fast_domain", "network", "spine"};
+
 void write_traffic(JsonWriter& out, const Traffic& t) {
-  out.key("traffic_bytes").compact(true).begin_object().member("dispatch", t.dispatch).member("combine", t.combine);
-  out.member("all_reduce", t.all_reduce).member("all_gather", t.all_gather).member("p2p", t.p2p);
-  out.end_object().compact(false);
+  out.key("traffic_bytes").begin_object();
+  for (std::size_t i = 0; i < kTraffic.size(); ++i) out.member(kTrafficWords[i], (t.*kTraffic[i]).total());
+  out.key("per_tier").begin_object();
+  for (std::size_t tier = 0; tier < kTierMembers.size(); ++tier) {
+    out.key(kTierKeys[tier]).compact(true).begin_object();
+    for (std::size_t i = 0; i < kTraffic.size(); ++i)
+      out.member(kTrafficWords[i], (t.*kTraffic[i]).*kTierMembers[tier]);
+    out.end_object().compact(false);
+  }
+  out.end_object().end_object();
 }
 
 void write_memory(JsonWriter& out, const FitResult& memory) {

@@ -127,9 +127,9 @@ Document describe_runtime(const RuntimeSpec& r) {
       r.sampler_source);
   add("activations", fmt::format("{} B per element, +-{}", r.activation_bytes, percent(r.activation_band)));
   add("expert exchange",
-      fmt::format("{}, {} tokens per rank",
-                  r.dispatch == DispatchKind::AllGather ? "gathers all tokens" : "DeepEP low latency",
-                  r.dispatch_tokens));
+      fmt::format("{}, in a rack {}, across fast domains {}; {} tokens per rank", word_of(r.dispatch),
+                  word_of(r.dispatch_rack), word_of(r.dispatch_across), r.dispatch_tokens),
+      r.dispatch_source);
   if (r.adapters.supported)
     add("LoRA adapters",
         fmt::format("{}, in {}", r.adapters.every_module ? "slots beside every module" : "beside their targets",

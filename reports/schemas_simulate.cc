@@ -255,6 +255,29 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
     "traffic": {
       "type": "object",
       "description": "bytes one rank of each stage sends, all stages added up",
+      "required": ["dispatch", "combine", "all_reduce", "all_gather", "p2p", "per_tier"],
+      "additionalProperties": false,
+      "properties": {
+        "dispatch": {"$ref": "#/definitions/positive"},
+        "combine": {"$ref": "#/definitions/positive"},
+        "all_reduce": {"$ref": "#/definitions/positive"},
+        "all_gather": {"$ref": "#/definitions/positive"},
+        "p2p": {"$ref": "#/definitions/positive"},
+        "per_tier": {
+          "type": "object",
+          "description": "inside a fast domain, over the network between domains, and of the latter beyond leaf switches",
+          "required": ["fast_domain", "network", "spine"],
+          "additionalProperties": false,
+          "properties": {
+            "fast_domain": {"$ref": "#/definitions/tier_traffic"},
+            "network": {"$ref": "#/definitions/tier_traffic"},
+            "spine": {"$ref": "#/definitions/tier_traffic"}
+          }
+        }
+      }
+    },
+    "tier_traffic": {
+      "type": "object",
       "required": ["dispatch", "combine", "all_reduce", "all_gather", "p2p"],
       "additionalProperties": false,
       "properties": {

@@ -58,6 +58,13 @@ bool has_experts(const ModelSpec& model) {
                      [](const Block& b) { return std::holds_alternative<MoeFfn>(b.kind); });
 }
 
+// ", tokens exchanged by deep_ep_low_latency"
+std::string exchange_text(const FitQuestion& q) {
+  if (q.layout.dp == 1 || !has_experts(q.model)) return "";
+  const DispatchKind kind = q.layout.moe_tp > 1 ? DispatchKind::AllGather : exchange_of(q);
+  return fmt::format(", tokens exchanged by {}", word_of(kind));
+}
+
 KeyValues asked(const SimulateReport& report) {
   const Simulation& s = report.simulation;
   const FitQuestion& d = s.question.deployment;
@@ -65,7 +72,7 @@ KeyValues asked(const SimulateReport& report) {
   block.entries.push_back(
       {"model", {fmt::format("{}, weights {}, kv {}", d.model.id, d.weights, d.formats[s.memory.kv_format].id)}});
   block.entries.push_back({"hardware", {fmt::format("{} x {}", d.layout.gpus(), d.device.device)}});
-  block.entries.push_back({"layout", {describe(d.layout)}});
+  block.entries.push_back({"layout", {describe(d.layout) + exchange_text(d)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
   block.entries.push_back({"load",
                            {(report.steady ? steady_text(*report.steady) : load_text(s.question)) +
@@ -93,6 +100,9 @@ std::string bound_text(const Simulation& s, StepShare share, const ShareTime& ti
     text += fmt::format(" ({:.1f} distinct experts per rank)", s.step.load.distinct);
   return text;
 }
+
+constexpr std::array<std::string_view, kTraffic.size()> kTrafficPeople = {
+    "dispatch", "combine", "all-reduce", "all-gather, reduce-scatter", "stage to stage"};
 
 Table breakdown(const Simulation& s) {
   Table table;
@@ -124,6 +134,28 @@ Table breakdown(const Simulation& s) {
                            {},
                            {std::string("two half-batches side by side")}},
                           Tone::Plain});
+  return table;
+}
+
+// What a rank sends, by collective and level.
+Table traffic(const StepResult& step) {
+  constexpr double kMega = 1e6;
+  const bool spine = step.traffic.total().spine > 0;
+  Table table;
+  table.columns = {{"collective", "a rank sends", true, 0},
+                   {"fast_domain_mb", "MB inside", false, 0},
+                   {"network_mb", "MB network", false, 0}};
+  if (spine) table.columns.push_back({"spine_mb", "beyond leaves", false, 1});
+  for (std::size_t i = 0; i < kTraffic.size(); ++i) {
+    const TierBytes& bytes = step.traffic.*kTraffic[i];
+    if (bytes.total() == 0) continue;
+    Row row{{{std::string(kTrafficPeople[i])},
+             {fmt::format("{:.2f}", bytes.fast / kMega)},
+             {fmt::format("{:.2f}", bytes.network / kMega)}},
+            Tone::Plain};
+    if (spine) row.cells.push_back({fmt::format("{:.2f}", bytes.spine / kMega)});
+    table.rows.push_back(std::move(row));
+  }
   return table;
 }
 
@@ -249,6 +281,7 @@ Document describe_steady(const SimulateReport& report) {
   document.add(Heading{fmt::format("decode step {} at a mean context of {} tokens", banded(s.time, s.low, s.high),
                                    grouped(s.question.load.context))});
   document.add(breakdown(s));
+  if (s.step.traffic.total().total() > 0) document.add(traffic(s.step));
   document.add(steady_basis(report));
   return document;
 }
@@ -268,6 +301,7 @@ Document describe_simulation(const SimulateReport& report) {
     }
     document.add(Heading{headline(s)});
     document.add(breakdown(s));
+    if (s.step.traffic.total().total() > 0) document.add(traffic(s.step));
     document.add(figures(report));
   }
   if (!report.explained.empty()) {

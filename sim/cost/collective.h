@@ -15,16 +15,28 @@
 // too, unmeasured). `least_s` is what the host takes where kernels are queued one by one;
 // 4th powers add.
 //
-// Across domains of d devices: every device's adapter carries what leaves its domain (rails:
-// 1/d of an all-reduce, a whole (r-d)/r of an all-to-all) while the links inside carry
-// theirs, and latencies add. kNetworkLatency and kNetworkShare are no fits: a wide band.
+// Across m domains with d ranks in each, the quickest of the ways that libraries have
+// (CollectiveWay; B as above, per rank; adapters work side by side, rails):
+//
+//   all-reduce      ring          2 (r-1)/r B/d over the adapter, 2 (m-1) steps
+//                   tree          2 B/d, 2 log2 m steps
+//                   hierarchical  sums inside, over the adapters, spreads inside: where
+//                                 switches add, 2 (m-1)/m B/d, 2 log2 m steps
+//   all-gather, reduce-scatter    ring, (m-1)/m B/d, m - 1 steps
+//   all-to-all      direct        (r-d)/r B, 1 + log2 m steps
+//   send, receive   direct        B, one step
+//
+// Inside, the links carry theirs meanwhile and latencies add. A step takes kNetworkStep;
+// kNetworkStep, kNetworkShare and kNetworkFill are no fits of the devices priced: a wide band.
 //
 // Exact: more bytes or less bandwidth is never faster. More ranks can be: two fill a switch
 // less than eight (measured). Kinks in bytes where protocols change, none of them upward.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "sim/cost/form.h"
 #include "sim/cost/machine.h"
@@ -60,13 +72,27 @@ inline constexpr std::array<FormConstant, CollectiveConstants> kCollectiveForm =
 }};
 
 // Between domains, t = latency + moving + fill sqrt(latency moving): messages of middle size
-// do not fill the pipeline. Latency: vidur's NCCL medians of 2 to 16 A100 across nodes exceed
-// those inside by 33 to 41 us with two nodes. Share: 37 GB/s of 50 in a 4-node all-reduce of
-// 16 GiB (stas00/ml-engineering, commit 744d01e); vidur's hosts reach the same of one 100 Gb/s
-// adapter. Fill: 2.4 to 4.5 in vidur's medians, 5 in the 6.2 GB/s of 16 MiB on four nodes.
-inline constexpr double kNetworkLatency = 18e-6;
+// do not fill the pipeline. Step and fill: vidur's NCCL medians of 2 to 16 A100 on two hosts
+// (send and receive 24 us across, 8 inside; a two-step all-reduce 33 to 41 us more than
+// inside; least error at fill 2). Share: 37 GB/s of 50 in a 4-node all-reduce of 16 GiB
+// (stas00/ml-engineering, commit 744d01e), where 16 MiB reach 6.2.
+inline constexpr double kNetworkStep = 16e-6;
 inline constexpr double kNetworkShare = 0.75;
-inline constexpr double kNetworkFill = 3;
+inline constexpr double kNetworkFill = 2;
+
+enum class CollectiveWay : std::uint8_t { OneShot, Ring, Tree, Hierarchical, InSwitch, Direct };
+inline constexpr std::size_t kCollectiveWays = 6;
+std::string_view word_of(CollectiveWay way);
+
+struct CollectiveChoice {
+  CollectiveWay way = CollectiveWay::Ring;
+  TierBytes sent;  // by one rank
+  FormTime time;
+};
+
+// The quickest way and what it takes.
+CollectiveChoice collective_choice(const CollectivePoint& point, const Machine& machine,
+                                   std::span<const double> constants);
 
 FormTime collective_time(const CollectivePoint& point, const Machine& machine, std::span<const double> constants);
 

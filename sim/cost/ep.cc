@@ -35,7 +35,9 @@ double soft_maximum(double a, double b, double sharpness) {
 double network_seconds(const EpPoint& point, const EpTraffic& traffic, const Machine& machine) {
   if (traffic.network_copies == 0) return 0;
   CHECK(machine.link.network_bandwidth > 0);
-  return point.tokens * traffic.network_copies * point.busiest * traffic.bytes / machine.link.network_bandwidth;
+  const double bytes = point.tokens * point.busiest * traffic.bytes;
+  return seconds_at_peak({.fast = 0, .network = bytes * traffic.network_copies, .spine = bytes * traffic.spine_copies},
+                         machine.link);
 }
 
 }  // namespace
@@ -61,7 +63,16 @@ EpTraffic traffic_of(const EpPoint& point) {
     traffic.network_copies = nodes > 1 ? reached * (1 - 1 / nodes) : 0;
   }
   traffic.leaving = 1 - 1 / inside;
+  if (point.ranks_per_leaf > 0 && point.ranks > inside)
+    traffic.spine_copies = traffic.network_copies * (point.ranks - point.ranks_per_leaf) / (point.ranks - inside);
   return traffic;
+}
+
+TierBytes exchange_bytes(const EpPoint& point, double bytes) {
+  if (point.ranks <= 1) return {};
+  const EpTraffic t = traffic_of(point);
+  return point.tokens * bytes *
+         TierBytes{.fast = t.copies * t.leaving, .network = t.network_copies, .spine = t.spine_copies};
 }
 
 FormTime ep_time(const EpPoint& point, const Machine& machine, std::span<const double> constants) {

@@ -19,9 +19,10 @@
 // The last term of t: tokens of a small message do not overlap perfectly. Destination ranks
 // and nodes come with the point (skewed or group-limited routing), else uniform routing:
 // groups (1 - C(E - E/groups, k) / C(E, k)). The busiest rank's share over the mean, `busiest`,
-// multiplies what it receives. Network: kEpNetworkShare and kEpNetworkLatency reproduce the
-// published DeepEP tables of EP16 to EP256 within 10 % (tests); rows of several nodes in
-// the measurements used here are unsound and no fit touches them.
+// multiplies what it receives. Network: kEpNetworkShare and kEpNetworkLatency are fitted to the
+// published low-latency rows of EP32 and EP128 and predict those of EP16, EP64 and EP256
+// (tests); rows of several nodes in the measurements used elsewhere are unsound and no fit
+// touches them.
 //
 // Exact: more tokens, hidden, top_k or less bandwidth is never faster; one rank costs nothing.
 // Smooth in tokens.
@@ -75,9 +76,13 @@ struct EpTraffic {
   double copies = 0;          // between devices of the fast links, the own included
   double leaving = 0;         // of them, share that leaves the rank
   double network_copies = 0;  // to other nodes
+  double spine_copies = 0;    // of them, beyond the leaf switches
   double bytes = 0;
 };
 EpTraffic traffic_of(const EpPoint& point);
+
+// What one rank sends when a copy takes `bytes`: mean over ranks, so it is what one receives.
+TierBytes exchange_bytes(const EpPoint& point, double bytes);
 
 FormTime ep_time(const EpPoint& point, const Machine& machine, std::span<const double> constants);
 

@@ -85,9 +85,39 @@ PowerModel board_power_of(const CostModel& model) {
   return power;
 }
 
+// The stacks whose exchanges were measured (ai-dynamo/aiconfigurator, commit 095f58a51).
+Kernels::Exchange exchange_kernels(const CostModel& model, EpMode mode, ExchangeWidth width) {
+  static constexpr std::array<std::string_view, kExchangeWidths> kTypes = {"bfloat16", "fp8", "nvfp4"};
+  std::string stack = "deepep";
+  std::string kernel;
+  switch (mode) {
+    case EpMode::Normal: kernel = "normal"; break;
+    case EpMode::LowLatency: kernel = "low_latency"; break;
+    case EpMode::NvlinkOneSided:
+      stack = "trtllm-1.2.0rc6-NVLinkOneSided";
+      kernel = "nvfp4";  // timed with it alone
+      break;
+    case EpMode::NvlinkTwoSided:
+      stack = "trtllm-1.2.0rc6-NVLinkTwoSided";
+      kernel = kTypes[static_cast<std::size_t>(width)];
+      break;
+  }
+  const auto resolve = [&](std::string_view op) {
+    return model.resolve(Family::Ep,
+                         {.family = {}, .stack = stack, .kernel = kernel + "/" + std::string(op), .format = {}});
+  };
+  Kernels::Exchange exchange{.prepare = {}, .dispatch = resolve("dispatch"), .combine = resolve("combine")};
+  if (mode == EpMode::NvlinkTwoSided) exchange.prepare = resolve("prepare");
+  return exchange;
+}
+
 constexpr std::string_view kCacheLabels[kCacheWidths] = {"bfloat16/bfloat16", "bfloat16/fp8"};
 
 }  // namespace
+
+ExchangeWidth width_of(double element_bytes) {
+  return element_bytes > 1 ? ExchangeWidth::Bits16 : element_bytes > 0.5 ? ExchangeWidth::Bits8 : ExchangeWidth::Bits4;
+}
 
 KernelFormat kernel_format_of(const QuantFormat& format, const Machine& machine, std::string_view architecture) {
   KernelFormat kernel = KernelFormat::WeightOnly;
@@ -151,10 +181,14 @@ Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const For
                                                          .kernel = std::string(kWords[i]),
                                                          .format = custom ? "bfloat16" : "half"});
   }
-  k.dispatch =
-      model.resolve(Family::Ep, {.family = {}, .stack = "deepep", .kernel = "low_latency/dispatch", .format = {}});
-  k.combine =
-      model.resolve(Family::Ep, {.family = {}, .stack = "deepep", .kernel = "low_latency/combine", .format = {}});
+  for (std::size_t mode = 0; mode < kEpModes; ++mode) {
+    auto& widths = k.exchange[mode];
+    const EpMode ep = static_cast<EpMode>(mode);
+    widths.fill(exchange_kernels(model, ep, ExchangeWidth::Bits16));
+    if (ep != EpMode::NvlinkTwoSided) continue;  // the others were timed with one width each
+    for (const ExchangeWidth width : {ExchangeWidth::Bits8, ExchangeWidth::Bits4})
+      widths[static_cast<std::size_t>(width)] = exchange_kernels(model, ep, width);
+  }
   k.stream = model.resolve(Family::Stream, {});
   k.power = board_power_of(model);
   return k;

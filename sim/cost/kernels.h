@@ -23,6 +23,11 @@ KernelFormat kernel_format_of(const QuantFormat& format, const Machine& machine,
 enum class CacheWidth : std::uint8_t { Bf16, Fp8 };
 inline constexpr std::size_t kCacheWidths = 2;
 
+// Bytes of an element on its way to experts.
+enum class ExchangeWidth : std::uint8_t { Bits16, Bits8, Bits4 };
+inline constexpr std::size_t kExchangeWidths = 3;
+ExchangeWidth width_of(double element_bytes);
+
 struct Kernels {
   Machine machine;
   std::array<KernelFormat, 256> format_of{};  // by FormatId
@@ -35,11 +40,16 @@ struct Kernels {
   std::array<ResolvedKernel, kCacheWidths> mla_context;
   std::array<ResolvedKernel, kCacheWidths> mla_generation;
   std::array<ResolvedKernel, kCollectiveOps> collective;
-  ResolvedKernel dispatch;
-  ResolvedKernel combine;
+  // Ways to exchange tokens, by what they send (ExchangeWidth); DeepEP's kernels were timed
+  // with one width each.
+  struct Exchange {
+    ResolvedKernel prepare;  // two-sided alone: counts before tokens
+    ResolvedKernel dispatch;
+    ResolvedKernel combine;
+  };
+  std::array<std::array<Exchange, kExchangeWidths>, kEpModes> exchange;
   ResolvedKernel stream;
   PowerModel power;
-  EpMode exchange = EpMode::LowLatency;
   HostMachine host;  // of experts that are not on the device
   // Of the experts that lie off the device some are kept on it. Not owned; null = none are.
   const ExpertCache* expert_cache = nullptr;

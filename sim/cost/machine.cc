@@ -26,12 +26,6 @@ double stated_peak(const DeviceSpec& device, MathKind kind) {
   return peak == nullptr ? 0 : peak->rate.value.base();
 }
 
-// Where a profile states no links: devices of one box on PCIe 4.0 x16, boxes on one
-// 400 Gb/s adapter per device (assumed).
-constexpr double kAssumedBus = 25e9;
-constexpr double kAssumedBox = 8;
-constexpr double kAssumedNetwork = 50e9;
-
 }  // namespace
 
 Machine machine_of(const DeviceSpec& device) {
@@ -61,24 +55,7 @@ Machine machine_of(const DeviceSpec& device) {
 
 Machine machine_of(const ClusterSpec& cluster, const DeviceSpec& device) {
   Machine m = machine_of(device);
-  LinkFacts& link = m.link;
-  link = {.bandwidth = kAssumedBus, .domain = kAssumedBox, .switched = false, .network_bandwidth = kAssumedNetwork};
-  if (cluster.scaleup) {
-    const ScaleupSpec& fabric = *cluster.scaleup;
-    link.bandwidth = fabric.bandwidth.value.base();
-    if (fabric.all_to_all_floor) link.latency = fabric.all_to_all_floor->value.base();
-    link.domain = static_cast<double>(fabric.domain);
-    link.reduces = fabric.reduces;
-    link.switched = fabric.kind == LinkKind::Switch;
-  } else if (const LinkSpec* bus = host_link_of(cluster.node, device.id); bus != nullptr) {
-    link.bandwidth = share_of(*bus).base();
-    link.domain = std::max(kAssumedBox, static_cast<double>(cluster.node.devices()));
-    link.switched = false;
-  }
-  if (cluster.scaleout) {
-    link.network_bandwidth = cluster.scaleout->per_device().base();
-    if (cluster.scaleout->small_message) link.network_latency = cluster.scaleout->small_message->value.base();
-  }
+  m.link = topology_of(cluster, device);
   return m;
 }
 

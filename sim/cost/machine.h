@@ -6,20 +6,10 @@
 #include <array>
 
 #include "sim/cost/kernel_format.h"
+#include "sim/cost/topology.h"
 #include "sim/spec/cluster.h"
 
 namespace moeplan {
-
-// How a device reaches the others. Rates are bytes per second, per device and direction.
-struct LinkFacts {
-  double bandwidth = 0;          // inside the fast domain (or over PCIe)
-  double latency = 0;            // seconds, smallest message there; 0 = none stated
-  double domain = 1;             // devices that reach each other at it
-  bool reduces = false;          // its switches add
-  bool switched = true;          // every pair at full rate
-  double network_bandwidth = 0;  // between domains
-  double network_latency = 0;
-};
 
 struct Machine {
   double bandwidth = 0;  // bytes per second, peak
@@ -32,7 +22,7 @@ struct Machine {
   double clock_headroom = 1.1;            // highest clock over the rated one
   double launch_stream = 0;               // seconds per kernel, queued
   double launch_graph = 0;                // seconds per kernel, recorded
-  LinkFacts link;
+  Topology link;
   double power = 0;          // watts, rated; 0 = none stated
   double idle_power = 0;     // watts; 0 = none stated
   bool small_units = false;  // not a data-centre part: floors of laptops and CPUs differ

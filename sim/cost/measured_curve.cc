@@ -26,9 +26,15 @@ struct PlaceOf {
   }
   Answer operator()(const AttentionPoint&) const { return std::nullopt; }
   Answer operator()(const MlaPoint&) const { return std::nullopt; }
-  Answer operator()(const CollectivePoint& p) const { return place(p.bytes, p.ranks); }
+  Answer operator()(const CollectivePoint& p) const {
+    if (p.near > 0 && p.near < p.ranks) return std::nullopt;  // measured inside one domain
+    return place(p.bytes, p.ranks);
+  }
   Answer operator()(const EpPoint& p) const {
     if (p.destinations != 0 || p.nodes != 0 || p.busiest != 1) return std::nullopt;
+    // DeepEP's dispatch was measured in fp8.
+    const bool deepep = p.mode == EpMode::Normal || p.mode == EpMode::LowLatency;
+    if (deepep && p.op == EpOp::Dispatch && p.element_bytes != 1) return std::nullopt;
     return place(p.tokens, static_cast<int>(p.mode), static_cast<int>(p.op), p.ranks, p.ranks_per_node, p.hidden,
                  p.top_k, p.experts, p.comm_units);
   }

@@ -6,6 +6,8 @@
 #include <variant>
 
 #include "sim/base/error.h"
+#include "sim/cost/ep.h"
+#include "sim/program/routing.h"
 
 namespace moeplan {
 namespace {
@@ -44,17 +46,6 @@ const Op& down_of(const Program& p, std::size_t index) {
     if (p.ops()[i].name == OpName::ExpertDown) return p.ops()[i];
   }
   return p.ops()[index];
-}
-
-// A program has one expert layer or two alike; the exchange before one serves it.
-const Op* experts_after(const Program& p, std::size_t index) {
-  const Op* last = nullptr;
-  for (std::size_t i = 0; i < p.ops().size(); ++i) {
-    if (p.ops()[i].name != OpName::ExpertGateUp) continue;
-    last = &p.ops()[i];
-    if (i > index) break;
-  }
-  return last;
 }
 
 CacheWidth cache_width(const Program& p, const FormatTable& formats) {
@@ -139,15 +130,17 @@ OperatorPoint index_point(const Op& op, const Segment& s) {
   return point;
 }
 
-OperatorPoint collective_point(const Op& op, double rows, const Kernels& kernels) {
+OperatorPoint collective_point(const PlannedOp& planned, const Op& op, double rows) {
   CollectivePoint point;
   point.ranks = op.a;
+  point.near = planned.span.near;
+  point.leaf = planned.span.leaf;
   point.bytes = rows * op.n;
   switch (op.collective) {
     case CollectiveKind::AllReduce: {
       // Engines sum small messages in one kernel of their own, inside a fast domain.
       constexpr double kLargestCustom = 8.0 * 1024 * 1024;
-      const bool custom = point.bytes <= kLargestCustom && point.ranks <= kernels.machine.link.domain;
+      const bool custom = point.bytes <= kLargestCustom && point.ranks <= point.near;
       point.op = custom ? CollectiveOp::AllReduceCustom : CollectiveOp::AllReduce;
       break;
     }
@@ -166,19 +159,39 @@ OperatorPoint collective_point(const Op& op, double rows, const Kernels& kernels
   return point;
 }
 
-OperatorPoint exchange_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels) {
-  constexpr double kScaled = 1 + 4.0 / 128;  // fp8 with a scale per 128 values
+EpMode mode_of(DispatchKind kind) {
+  switch (kind) {
+    case DispatchKind::DeepEpNormal: return EpMode::Normal;
+    case DispatchKind::NvlinkOneSided: return EpMode::NvlinkOneSided;
+    case DispatchKind::NvlinkTwoSided: return EpMode::NvlinkTwoSided;
+    case DispatchKind::AllGather:
+    case DispatchKind::DeepEp:
+    case DispatchKind::DeepEpLowLatency: return EpMode::LowLatency;
+  }
+  return EpMode::LowLatency;
+}
+
+OperatorPoint exchange_point(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b) {
   EpPoint point;
-  const bool dispatch = op.collective == CollectiveKind::Dispatch;
-  point.mode = kernels.exchange;
-  point.op = dispatch ? EpOp::Dispatch : EpOp::Combine;
+  const double width = static_cast<double>(op.n) / op.k;  // with scales
+  point.mode = mode_of(op.exchange);
+  point.op = op.collective == CollectiveKind::Dispatch ? EpOp::Dispatch : EpOp::Combine;
   point.ranks = op.a;
-  point.ranks_per_node = std::min<double>(op.a, kernels.machine.link.domain);
-  point.hidden = dispatch ? op.n / kScaled : op.n / kActivationBytes;
+  point.ranks_per_node = planned.span.near;
+  point.ranks_per_leaf = planned.span.leaf;
+  point.hidden = op.k;
   point.top_k = op.b;
-  point.experts = planned.experts;
-  point.tokens = rows;
-  point.element_bytes = dispatch ? 1 : kActivationBytes;
+  point.experts = op.choices;
+  // Ranks that cut one attention layer have the same tokens and share the sending.
+  point.tokens = rows_of(op, b) / static_cast<double>(p.tp);
+  point.element_bytes = width >= 2 ? 2 : width >= 1 ? 1 : 0.5;
+  if (const LoadTable* table = b.loads == nullptr ? nullptr : b.loads->find(op.choices, op.b); table != nullptr) {
+    const Destinations reached = table->destinations();
+    point.destinations = reached.ranks;
+    point.nodes = reached.nodes;
+    const ExpertLoad load = table->at(rows_of(op, b) * static_cast<double>(p.dp));
+    if (load.mean_rows > 0) point.busiest = std::max(1.0, load.rows / load.mean_rows);
+  }
   return point;
 }
 
@@ -218,6 +231,12 @@ MoePoint moe_point_of(const PlannedOp& planned, const Op& op, const Program& p, 
   point.local_experts = op.a;
   point.ranks = static_cast<double>(p.ep);
   point.load = {.rows = load.rows, .distinct = load.distinct, .peak = load.peak};
+  if (op.exchange != DispatchKind::AllGather) {
+    // Only the rank's own pairs arrive: kernels see no tokens and no buffers of other ranks.
+    point.tokens = load.rows / point.top_k;
+    point.experts = point.local_experts;
+    point.ranks = 1;
+  }
   return point;
 }
 
@@ -354,8 +373,7 @@ PlannedOp planned_of(const Program& p, std::size_t index, const Kernels& kernels
     case OpKind::Collective: {
       const bool exchange = op.collective == CollectiveKind::Dispatch || op.collective == CollectiveKind::Combine;
       planned.family = exchange ? Family::Ep : Family::Collective;
-      const Op* experts = exchange ? experts_after(p, index) : nullptr;
-      if (experts != nullptr) planned.experts = experts->choices;
+      planned.span = span_of(op.group, p, kernels.machine.link);
       break;
     }
     case OpKind::Scan:
@@ -386,11 +404,28 @@ OperatorPoint point_of(const PlannedOp& planned, const Program& p, const Kernels
   switch (planned.family) {
     case Family::Gemm: return gemm_point(planned, op, rows_of(op, b), kernels);
     case Family::Moe: return moe_point(planned, op, p, b);
-    case Family::Collective: return collective_point(op, rows_of(op, b), kernels);
-    case Family::Ep: return exchange_point(planned, op, rows_of(op, b), kernels);
+    case Family::Collective: return collective_point(planned, op, rows_of(op, b));
+    case Family::Ep: return exchange_point(planned, op, p, b);
     default: return stream_point(op, work_of(op, p, b));
   }
 }
+
+namespace {
+
+const ResolvedKernel& exchange_kernel_of(const EpPoint& point, const Kernels& k) {
+  // What comes back is 16 bits wide whatever went there; the engine's kernels are one pair.
+  const Kernels::Exchange& pair =
+      k.exchange[static_cast<std::size_t>(point.mode)][static_cast<std::size_t>(width_of(point.element_bytes))];
+  switch (point.op) {
+    case EpOp::Prepare: return pair.prepare;
+    case EpOp::Dispatch: return pair.dispatch;
+    case EpOp::Combine:
+    case EpOp::CombineLowPrecision: return pair.combine;
+  }
+  return pair.combine;
+}
+
+}  // namespace
 
 const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& point, const Kernels& k) {
   const std::size_t format = static_cast<std::size_t>(planned.format);
@@ -401,8 +436,7 @@ const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& p
     return mla->context ? k.mla_context[cache] : k.mla_generation[cache];
   if (const auto* message = std::get_if<CollectivePoint>(&point))
     return k.collective[static_cast<std::size_t>(message->op)];
-  if (const auto* exchange = std::get_if<EpPoint>(&point))
-    return exchange->op == EpOp::Dispatch ? k.dispatch : k.combine;
+  if (const auto* exchange = std::get_if<EpPoint>(&point)) return exchange_kernel_of(*exchange, k);
   if (std::holds_alternative<GemmPoint>(point)) return k.gemm[format];
   if (std::holds_alternative<MoePoint>(point)) return k.moe[format];
   return k.stream;
@@ -456,7 +490,30 @@ Activity scan_activity(const PlannedOp& planned, const Op& op, const Work& work,
   return activity;
 }
 
+// Two-sided: ranks tell each other how many tokens come before they do.
+Price exchange_price(const EpPoint& point, const Kernels& k, PriceDetail detail) {
+  const Price price = point_price(exchange_kernel_of(point, k), point, k, detail);
+  if (point.mode != EpMode::NvlinkTwoSided || point.op != EpOp::Dispatch) return price;
+  EpPoint prepare = point;
+  prepare.op = EpOp::Prepare;
+  return combined(price, point_price(exchange_kernel_of(prepare, k), prepare, k, detail));
+}
+
 }  // namespace
+
+TierBytes sent_bytes(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b) {
+  const Op& op = p.op_array[planned.op];
+  if (op.kind != OpKind::Collective) return {};
+  const OperatorPoint point = point_of(planned, p, kernels, b);
+  // The payload: headers that a library adds are priced, not counted.
+  if (const auto* exchange = std::get_if<EpPoint>(&point)) return exchange_bytes(*exchange, op.n);
+  return choice_of(std::get<CollectivePoint>(point), kernels).sent;
+}
+
+CollectiveChoice choice_of(const CollectivePoint& point, const Kernels& k) {
+  const ResolvedKernel& kernel = k.collective[static_cast<std::size_t>(point.op)];
+  return collective_choice(point, k.machine, std::span(kernel.constants).first(kernel.family->constants.size()));
+}
 
 Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b,
                PriceDetail detail) {
@@ -469,6 +526,7 @@ Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernel
   }
   if (!by_segment(op)) {
     const OperatorPoint point = point_of(planned, p, kernels, b);
+    if (const auto* exchange = std::get_if<EpPoint>(&point)) return exchange_price(*exchange, kernels, detail);
     return read_from_host(point_price(kernel_of(planned, point, kernels), point, kernels, detail), op, p, kernels, b);
   }
   Price total;

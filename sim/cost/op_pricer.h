@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "sim/cost/collective.h"
 #include "sim/cost/kernels.h"
 #include "sim/program/work.h"
 
@@ -22,8 +23,7 @@ struct PlannedOp {
   double inter = 0;         // expert width on this rank
   double hidden = 0;        // experts off the device: width of a token
   double handovers = 0;     // experts off the device: how often an execution hands a layer over
-  double experts = 0;       // behind an exchange
-  double top_k = 0;
+  RankSpan span;            // of a collective's ranks
   bool gated = true;
 };
 
@@ -42,6 +42,12 @@ Price price_op(const PlannedOp& planned, const Program& program, const Kernels& 
 // The point that is priced, for explanations and probes; attention: of the first segment.
 OperatorPoint point_of(const PlannedOp& planned, const Program& program, const Kernels& kernels,
                        const Binding& binding);
+
+// What one rank sends in one execution, by level. Other operators send nothing.
+TierBytes sent_bytes(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding);
+
+// The way a collective is done.
+CollectiveChoice choice_of(const CollectivePoint& point, const Kernels& kernels);
 
 const ResolvedKernel& kernel_of(const PlannedOp& planned, const OperatorPoint& point, const Kernels& kernels);
 

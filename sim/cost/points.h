@@ -91,9 +91,12 @@ struct CollectivePoint {
   CollectiveOp op = CollectiveOp::AllReduce;
   double bytes = 0;
   double ranks = 2;
+  double near = 0;  // of them in one fast domain; 0 = as many as it holds
+  double leaf = 0;  // below one set of leaf switches; 0 = as many as they serve
 };
 
 enum class EpMode : std::uint8_t { Normal, LowLatency, NvlinkOneSided, NvlinkTwoSided };
+inline constexpr std::size_t kEpModes = 4;
 enum class EpOp : std::uint8_t { Prepare, Dispatch, Combine, CombineLowPrecision };
 
 struct EpPoint {
@@ -101,6 +104,7 @@ struct EpPoint {
   EpOp op = EpOp::Dispatch;
   double ranks = 8;
   double ranks_per_node = 8;  // that the fast links join
+  double ranks_per_leaf = 0;  // below one set of leaf switches; 0 = all
   double hidden = 0;
   double top_k = 0;
   double experts = 0;

@@ -44,7 +44,7 @@ StepShare share_of(const Op& op) {
   return StepShare::Other;
 }
 
-void add_traffic(Traffic& traffic, const Op& op, double bytes) {
+void add_traffic(Traffic& traffic, const Op& op, const TierBytes& bytes) {
   switch (op.collective) {
     case CollectiveKind::Dispatch: traffic.dispatch += bytes; return;
     case CollectiveKind::Combine: traffic.combine += bytes; return;
@@ -117,7 +117,7 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
     result.by_tier[static_cast<std::size_t>(price.tier)] += time;
     result.joules += price.joules * op.repeat;
     if (op.kind == OpKind::Collective)
-      add_traffic(result.traffic, op, work_of(op, model.program, binding).sent_bytes * op.repeat);
+      add_traffic(result.traffic, op, op.repeat * sent_bytes(planned, model.program, *kernels_, binding));
     if (op.kind == OpKind::Moe) {
       const ExpertLoad load = load_of(op, binding);
       if (load.distinct > result.load.distinct) result.load = load;

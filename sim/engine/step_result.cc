@@ -26,6 +26,12 @@ constexpr std::array<Words, kStepShares> kWords = {{{"expert GEMMs", "experts"},
 std::string_view word_of(StepShare share) { return kWords[static_cast<std::size_t>(share)].people; }
 std::string_view key_of(StepShare share) { return kWords[static_cast<std::size_t>(share)].scripts; }
 
+TierBytes Traffic::total() const {
+  TierBytes sum;
+  for (TierBytes Traffic::*collective : kTraffic) sum += this->*collective;
+  return sum;
+}
+
 void add(StepResult& sum, const StepResult& step, Count times) {
   sum.time += step.time * times;
   sum.low += step.low * times;
@@ -39,11 +45,7 @@ void add(StepResult& sum, const StepResult& step, Count times) {
   for (std::size_t i = 0; i < kTiers; ++i) sum.by_tier[i] += step.by_tier[i] * times;
   for (Count i = 0; i < times; ++i) sum.work += step.work;
   const double n = static_cast<double>(times);
-  sum.traffic.dispatch += n * step.traffic.dispatch;
-  sum.traffic.combine += n * step.traffic.combine;
-  sum.traffic.all_reduce += n * step.traffic.all_reduce;
-  sum.traffic.all_gather += n * step.traffic.all_gather;
-  sum.traffic.p2p += n * step.traffic.p2p;
+  for (TierBytes Traffic::*collective : kTraffic) sum.traffic.*collective += n * step.traffic.*collective;
   if (step.load.distinct > sum.load.distinct) sum.load = step.load;
   sum.joules += n * step.joules;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sim/cost/price.h"
+#include "sim/cost/topology.h"
 #include "sim/program/work.h"
 
 namespace moeplan {
@@ -36,15 +37,19 @@ struct ShareTime {
   Picoseconds largest;
 };
 
-// Bytes one rank sends in a step.
+// Bytes one rank sends in a step, by collective and level.
 struct Traffic {
-  double dispatch = 0;
-  double combine = 0;
-  double all_reduce = 0;
-  double all_gather = 0;  // and reduce-scatter
-  double p2p = 0;
-  double total() const { return dispatch + combine + all_reduce + all_gather + p2p; }
+  TierBytes dispatch;
+  TierBytes combine;
+  TierBytes all_reduce;
+  TierBytes all_gather;  // and reduce-scatter
+  TierBytes p2p;
+  TierBytes total() const;
 };
+inline constexpr std::array kTraffic = {&Traffic::dispatch, &Traffic::combine, &Traffic::all_reduce,
+                                        &Traffic::all_gather, &Traffic::p2p};
+inline constexpr std::array<std::string_view, kTraffic.size()> kTrafficWords = {"dispatch", "combine", "all_reduce",
+                                                                                "all_gather", "p2p"};
 
 struct StepResult {
   Picoseconds time;

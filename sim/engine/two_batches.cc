@@ -42,9 +42,15 @@ Count exchanging_layers(const StepModel& model) {
   return most;
 }
 
-double units_share_of(const Kernels& kernels) {
-  if (kernels.exchange == EpMode::LowLatency || kernels.machine.units <= 0) return 0;
-  return std::min(1.0, kExchangeUnits / kernels.machine.units);
+// Low-latency kernels hand messages to the adapters and let go; gathers are treated alike.
+double units_share_of(const StepModel& model) {
+  const double units = model.kernels().machine.units;
+  for (const StepModel::RankModel& rank : model.rank_models())
+    for (const Op& op : rank.program.ops())
+      if (op.name == OpName::Dispatch && op.exchange != DispatchKind::DeepEpLowLatency &&
+          op.exchange != DispatchKind::AllGather && units > 0)
+        return std::min(1.0, kExchangeUnits / units);
+  return 0;
 }
 
 }  // namespace
@@ -75,7 +81,7 @@ StepResult step_with(const StepModel& model, const Step& step, Overlap overlap) 
   const std::optional<Step> half = overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
   const Count layers = half ? exchanging_layers(model) : 0;
   if (layers == 0) return model.step(step);
-  const StepResult two = two_batches(model.step(*half), layers, units_share_of(model.kernels()));
+  const StepResult two = two_batches(model.step(*half), layers, units_share_of(model));
   if (overlap == Overlap::TwoBatches) return two;
   const StepResult one = model.step(step);
   return two.time < one.time ? two : one;

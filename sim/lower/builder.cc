@@ -485,8 +485,8 @@ std::uint16_t Builder::elementwise(OpName name, Part part, Count read, Count wri
   return add(op);
 }
 
-std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, Count ranks,
-                                  Count fan_out, Rows rows) {
+std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, RankGroup group,
+                                  Rows rows) {
   Op op;
   op.kind = OpKind::Collective;
   op.lane = Lane::Comm;
@@ -495,9 +495,32 @@ std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, C
   op.part = part;
   op.rows = rows;
   op.n = dim(bytes_per_row);
-  op.a = dim(ranks);
-  op.b = dim(fan_out);
+  op.group = group;
+  op.a = dim(size_of(group));
+  op.b = 1;
   return add(op);
+}
+
+Count Builder::size_of(RankGroup group) const {
+  switch (group) {
+    case RankGroup::Tensor: return layout.tp;
+    case RankGroup::Data: return layout.dp;
+    case RankGroup::Stage: return layout.ranks_per_stage();
+    case RankGroup::NextStage: return 2;
+  }
+  return 1;
+}
+
+std::string_view Builder::format_of(const WeightRange& w) const {
+  return w.empty() ? "bf16" : std::string_view(plan.formats[program_.tensor_array[w.first].format].id);
+}
+
+DispatchKind Builder::exchange() const {
+  // Nobody's kernels copy a token to the several ranks that cut one expert.
+  if (layout.moe_tp > 1) return DispatchKind::AllGather;
+  const DispatchKind kind = options.exchange.value_or(runtime.dispatch);
+  if (kind != DispatchKind::DeepEp) return kind;
+  return phase == Phase::Decode ? DispatchKind::DeepEpLowLatency : DispatchKind::DeepEpNormal;
 }
 
 void Builder::output_projection(OpName name, Roles roles, std::uint16_t since) {
@@ -505,7 +528,7 @@ void Builder::output_projection(OpName name, Roles roles, std::uint16_t since) {
   const std::uint16_t out = gemm(name, Part::Attention, range);
   activation(range.cols, since, out);
   if (layout.tp > 1)
-    collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * hidden(), layout.tp, 1);
+    collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * hidden(), RankGroup::Tensor);
   activation(hidden(), out, last_op());
   other_weights();
 }

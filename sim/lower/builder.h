@@ -86,8 +86,13 @@ class Builder {
   // Ops are chained: each follows the one before. Returns its index.
   std::uint16_t gemm(OpName name, Part part, const WeightRange& w, Rows rows = Rows::Tokens);
   std::uint16_t elementwise(OpName name, Part part, Count read, Count written, Rows rows = Rows::Tokens);
-  std::uint16_t collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, Count ranks, Count fan_out,
+  std::uint16_t collective(CollectiveKind kind, OpName name, Part part, Count bytes_per_row, RankGroup group,
                            Rows rows = Rows::Tokens);
+  Count size_of(RankGroup group) const;
+  // The id of the format these weights are stored in: "fp8_block".
+  std::string_view format_of(const WeightRange& w) const;
+  // How tokens reach their experts in this step.
+  DispatchKind exchange() const;
   std::uint16_t add(Op op);
   std::uint16_t last_op() const { return static_cast<std::uint16_t>(program_.op_count - 1); }
 

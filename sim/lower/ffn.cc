@@ -17,11 +17,11 @@ constexpr Roles kRouter{MatrixRole::Router};
 constexpr Roles kLatentDown{MatrixRole::LatentDown};
 constexpr Roles kLatentUp{MatrixRole::LatentUp};
 
-constexpr Count kCombineBytes = 2;     // bf16 on the way back
 constexpr Count kFp8ScaleGroup = 128;  // one F32 scale per 128 values (DeepEP)
+constexpr Count kFp4ScaleGroup = 16;   // one FP8 scale per 16 values (nvfp4)
 
-void all_reduce(Builder& b, Part part, Count ranks) {
-  if (ranks > 1) b.collective(CollectiveKind::AllReduce, OpName::AllReduce, part, 2 * b.hidden(), ranks, 1);
+void all_reduce(Builder& b, Part part, RankGroup group) {
+  if (b.size_of(group) > 1) b.collective(CollectiveKind::AllReduce, OpName::AllReduce, part, 2 * b.hidden(), group);
 }
 
 struct FfnNames {
@@ -44,59 +44,79 @@ void lower_mlp(Builder& b, Part part, Roles in_roles, Roles out_roles, const Ffn
 }
 
 void gather_tokens(Builder& b, Part part) {
-  b.collective(CollectiveKind::AllGather, OpName::AllGather, part, 2 * b.hidden(), b.layout.dp, 1);
+  b.collective(CollectiveKind::AllGather, OpName::AllGather, part, 2 * b.hidden(), RankGroup::Data);
 }
 
 // Partial results of the gathered tokens back to the ranks the tokens belong to.
 void scatter_results(Builder& b, Part part) {
-  b.collective(CollectiveKind::ReduceScatter, OpName::Combine, part, 2 * b.hidden(), b.layout.dp, 1);
+  b.collective(CollectiveKind::ReduceScatter, OpName::Combine, part, 2 * b.hidden(), RankGroup::Data);
 }
 
 std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w) {
   const std::uint16_t index = b.gemm(name, Part::Experts, w, Rows::Routed);
   b.op(index).kind = OpKind::Moe;
+  if (b.layout.dp > 1) b.op(index).exchange = b.exchange();
   return index;
 }
 
-// Tokens to the ranks of their experts: a copy per expert in FP8 with scales, or every
-// token to every rank in bf16.
-void dispatch(Builder& b, const MoeFfn& f, Count width) {
-  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
-    b.collective(CollectiveKind::Dispatch, OpName::Dispatch, Part::Experts, width + width / kFp8ScaleGroup * 4,
-                 b.layout.ranks_per_stage(), f.top_k);
-  } else {
-    b.collective(CollectiveKind::AllGather, OpName::Dispatch, Part::Experts, width * 2, b.layout.dp, 1);
-  }
+// One token as it is sent to experts.
+struct Payload {
+  Count elements = 0;
+  Count bytes = 0;
+};
+
+// DeepEP quantises to FP8 where the experts multiply in it, TensorRT-LLM's NVLink kernels to
+// whatever the experts take; other experts receive 16 bits.
+Payload payload_of(const Builder& b, Count width, const WeightRange& experts) {
+  const std::string_view format = b.format_of(experts);
+  const DispatchKind kind = b.exchange();
+  const bool nvlink = kind == DispatchKind::NvlinkOneSided || kind == DispatchKind::NvlinkTwoSided;
+  if (nvlink && format == "nvfp4") return {width, width / 2 + width / kFp4ScaleGroup};
+  if (nvlink && format.starts_with("fp8")) return {width, width};
+  if (!nvlink && format.starts_with("fp8")) return {width, width + width / kFp8ScaleGroup * 4};
+  return {width, width * 2};
 }
 
-// And their results back.
-void combine(Builder& b, const MoeFfn& f, Count width) {
-  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
-    b.collective(CollectiveKind::Combine, OpName::Combine, Part::Experts, width * kCombineBytes,
-                 b.layout.ranks_per_stage(), f.top_k);
-  } else {
-    b.collective(CollectiveKind::ReduceScatter, OpName::Combine, Part::Experts, width * kCombineBytes, b.layout.dp, 1);
+void exchange_tokens(Builder& b, const MoeFfn& f, CollectiveKind kind, OpName name, const Payload& payload) {
+  if (b.exchange() == DispatchKind::AllGather) {
+    const bool there = kind == CollectiveKind::Dispatch;
+    b.collective(there ? CollectiveKind::AllGather : CollectiveKind::ReduceScatter, name, Part::Experts,
+                 payload.elements * 2, RankGroup::Data);
+    return;
   }
+  Op& op = b.op(b.collective(kind, name, Part::Experts, payload.bytes, RankGroup::Stage));
+  op.exchange = b.exchange();
+  op.b = dim(f.top_k);
+  op.k = dim(payload.elements);
+  op.choices = dim(f.experts + f.zero_experts);
 }
 
-// The exchange is sized for its worst case: so are the outputs of the masked grouped
-// GEMMs behind the low-latency kind ([local experts, ranks x tokens] rows).
+// Buffers for the worst case; so are the outputs of the masked grouped GEMMs behind the
+// low-latency kind ([local experts, ranks x tokens] rows).
 void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
+  const Count tokens = b.options.dispatch_tokens;
+  const Count ranks = b.layout.ranks_per_stage();
+  const DispatchKind kind =
+      b.layout.moe_tp > 1 ? DispatchKind::AllGather : b.options.exchange.value_or(b.runtime.dispatch);
+  const bool low_latency = kind == DispatchKind::DeepEpLowLatency || kind == DispatchKind::DeepEp;
+  const bool normal = kind == DispatchKind::DeepEpNormal || kind == DispatchKind::DeepEp;
   Tensor t;
   t.cls = TensorClass::Comm;
   t.part = Part::Experts;
-  if (b.runtime.dispatch == DispatchKind::DeepEpLowLatency) {
-    t.fixed = deepep_low_latency_bytes(f.experts, b.options.dispatch_tokens, b.hidden()).count();
+  if (low_latency) {
+    t.fixed = deepep_low_latency_bytes(f.experts, tokens, b.hidden()).count();
     Tensor masked = t;
     masked.cls = TensorClass::Workspace;
-    const Count rows =
-        saturating_product(b.local_experts(f.experts) * b.layout.ranks_per_stage(), b.options.dispatch_tokens);
+    const Count rows = saturating_product(b.local_experts(f.experts) * ranks, tokens);
     masked.fixed = saturating_product(rows, (in_rows + b.hidden()) * 2);
     b.add(masked);
-  } else {
-    // Gathered tokens of every data-parallel rank, in and out, bf16.
-    t.fixed = saturating_product(b.layout.dp * b.options.dispatch_tokens, b.hidden() * 2 * 2);
   }
+  if (normal) t.fixed += deepep_normal_bytes(ranks, b.hidden()).count();
+  if (kind == DispatchKind::NvlinkOneSided)
+    t.fixed = nvlink_one_sided_bytes(ranks, tokens, f.top_k, b.hidden()).count();
+  if (kind == DispatchKind::NvlinkTwoSided) t.fixed = nvlink_two_sided_bytes(ranks).count();
+  // Gathered tokens of every data-parallel rank, in and out, bf16.
+  if (kind == DispatchKind::AllGather) t.fixed = saturating_product(b.layout.dp * tokens, b.hidden() * 2 * 2);
   b.add(t);
 }
 
@@ -116,7 +136,7 @@ void lower_block(Builder& b, const DenseFfn&) {
   lower_mlp(b, Part::Dense, kDenseIn, kDenseOut, {OpName::GateUp, OpName::Activation, OpName::Down});
   if (b.gathers(Part::Dense)) scatter_results(b, Part::Dense);
   b.activation(b.hidden(), norm, static_cast<std::uint16_t>(norm + 1));
-  all_reduce(b, Part::Dense, b.layout.tp);
+  all_reduce(b, Part::Dense, RankGroup::Tensor);
   b.other_weights();
 }
 
@@ -132,10 +152,9 @@ void lower_block(Builder& b, const MoeFfn& f) {
   b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k);
   const WeightRange latent_down = b.weights(kLatentDown);
   if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down);
-  if (exchange) dispatch(b, f, width);
-
   const WeightRange in_range = b.weights(kExpertIn);
   const WeightRange out_range = b.weights(kExpertOut);
+  if (exchange) exchange_tokens(b, f, CollectiveKind::Dispatch, OpName::Dispatch, payload_of(b, width, in_range));
   const std::uint16_t permute = b.elementwise(OpName::Permute, Part::Experts, width, width, Rows::Routed);
   const std::uint16_t in = expert_gemm(b, OpName::ExpertGateUp, in_range);
   const std::uint16_t act =
@@ -145,7 +164,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   b.split_to_host({in, act, out});
   b.split_by_placement(in, act, out);
 
-  if (exchange) combine(b, f, width);
+  if (exchange) exchange_tokens(b, f, CollectiveKind::Combine, OpName::Combine, {width, width * 2});
   const WeightRange latent_up = b.weights(kLatentUp);
   if (!latent_up.empty()) b.gemm(OpName::LatentUp, Part::Experts, latent_up);
   b.routed_activation(width, permute, in);
@@ -155,8 +174,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   b.activation(b.hidden(), norm, unpermute);
   if (f.shared_width > 0) {
     // A gather for the experts serves the shared ones too.
-    const bool own_gather =
-        b.gathers(Part::Shared) && (b.runtime.dispatch != DispatchKind::AllGather || width != b.hidden());
+    const bool own_gather = b.gathers(Part::Shared) && (b.exchange() != DispatchKind::AllGather || width != b.hidden());
     if (own_gather) gather_tokens(b, Part::Shared);
     lower_mlp(b, Part::Shared, kSharedIn, kSharedOut,
               {OpName::SharedGateUp, OpName::SharedActivation, OpName::SharedDown});
@@ -166,7 +184,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
     b.elementwise(OpName::Add, Part::Shared, 2 * b.hidden(), b.hidden());
   }
   b.activation(b.hidden(), unpermute, b.last_op());
-  all_reduce(b, Part::Experts, exchange ? b.layout.tp : b.layout.ranks_per_stage());
+  all_reduce(b, Part::Experts, exchange ? RankGroup::Tensor : RankGroup::Stage);
   b.other_weights();
   if (exchange && !b.dispatch_buffer_added) {
     add_dispatch_buffer(b, f, in_range.rows);

@@ -37,7 +37,7 @@ void lower_scan(Builder& b, const ScanShape& s) {
     const WeightRange step_in = b.weights(kStepIn);
     b.gemm(OpName::LinearIn, Part::Attention, step_in);
     if (b.layout.tp > 1)
-      b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * step_in.rows, b.layout.tp, 1);
+      b.collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * step_in.rows, RankGroup::Tensor);
     b.gemm(OpName::LinearIn, Part::Attention, b.weights(kStep));
   }
   Op scan;

@@ -73,12 +73,12 @@ WeightRange lower_head(Builder& b) {
   const bool gathered = !tied && b.gathers(Part::Head);
   const Rows rows = gathered ? Rows::GatheredSequences : Rows::Sequences;
   if (gathered)
-    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * b.hidden(), b.layout.dp, 1,
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * b.hidden(), RankGroup::Data,
                  Rows::Sequences);
   b.gemm(OpName::Head, Part::Head, range, rows);
-  const Count sharers = gathered ? b.ranks_of(Part::Head) : b.layout.tp;
-  if (sharers > 1)
-    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, sharers, 1, rows);
+  const RankGroup sharers = gathered ? RankGroup::Stage : RankGroup::Tensor;
+  if (b.size_of(sharers) > 1)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, sharers, rows);
   const std::uint16_t sampler = b.elementwise(OpName::Sampler, Part::Head, model.vocab, 1, Rows::Sequences);
   b.sampler_workspace(sampler);
   return range;
@@ -254,6 +254,8 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   p.ep = options.layout.ep;
   p.moe_tp = options.layout.moe_tp;
   p.stage_ranks = options.layout.ranks_per_stage();
+  p.pp = options.layout.pp;
+  p.order = runtime.sharding.order;
   p.vocab_overhang = ceil_div(plan.model.vocab, p.tp) * p.tp - plan.model.vocab;
 
   Builder b(p, plan, runtime, options, rank_class);
@@ -267,7 +269,8 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   lower_blocks(b, span_of(plan, rank_class));
   b.begin_single();
   if (!rank_class.last)
-    b.collective(CollectiveKind::SendRecv, OpName::StageSend, Part::Attention, 2 * plan.model.hidden, 2, 1);
+    b.collective(CollectiveKind::SendRecv, OpName::StageSend, Part::Attention, 2 * plan.model.hidden,
+                 RankGroup::NextStage);
   if (rank_class.last) {
     const WeightRange head = lower_head(b);
     if (options.load_mtp) lower_mtp(b, head);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sim/spec/matrices.h"
+#include "sim/spec/runtime.h"
 
 namespace moeplan {
 
@@ -27,6 +28,14 @@ enum class Rows : std::uint8_t {
 };
 
 enum class CollectiveKind : std::uint8_t { AllReduce, AllGather, ReduceScatter, Dispatch, Combine, SendRecv };
+
+// The ranks of a replica that take part in a collective.
+enum class RankGroup : std::uint8_t {
+  Tensor,    // those that cut one attention layer
+  Data,      // one of each tensor group: their tokens differ
+  Stage,     // all of a pipeline stage
+  NextStage  // a rank and its like in the next stage
+};
 
 enum class OpName : std::uint8_t {
   Embedding,
@@ -91,7 +100,8 @@ inline constexpr std::uint16_t kNone = 0xFFFF;
 //   Scan        n = state elements per sequence, k = FLOPs per state element and token
 //   Elementwise n = elements read per row, k = elements written per row
 //   Gather      k = elements per row
-//   Collective  n = bytes per row, a = ranks in the group, b = fan-out (top-k)
+//   Collective  n = bytes per row, a = ranks in the group, b = fan-out (top-k); an exchange of
+//               tokens also k = elements per row, choices = experts a token chooses from
 struct Op {
   OpKind kind = OpKind::Elementwise;
   Lane lane = Lane::Compute;
@@ -107,6 +117,8 @@ struct Op {
   std::uint16_t weights_first = 0;  // tensors [first, first + count) are read
   std::uint16_t weights_count = 0;
   std::uint16_t replicas = 1;  // without weights: ranks of the stage that do this very work
+  RankGroup group = RankGroup::Tensor;
+  DispatchKind exchange = DispatchKind::AllGather;  // of Dispatch and Combine; never DeepEp
   std::int32_t n = 0;
   std::int32_t k = 0;
   std::int32_t a = 0;

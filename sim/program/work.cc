@@ -70,8 +70,15 @@ void add_attention(Work& w, const Op& op, const Binding& b) {
   w.activation_bytes += static_cast<double>(b.tokens) * op.a * (static_cast<double>(op.n) + op.k) * kActivationBytes;
 }
 
-// Bytes one row moves off the rank.
-double sent_per_row(const Op& op) {
+// Ranks a token's copies go to.
+double copies_of(const Op& op, const Binding& b) {
+  if (op.exchange == DispatchKind::DeepEpLowLatency) return op.b;
+  const LoadTable* table = b.loads == nullptr ? nullptr : b.loads->find(op.choices, op.b);
+  return table != nullptr ? table->destinations().ranks : free_destinations(op.choices, op.b, op.a);
+}
+
+// Bytes one row moves off the rank by the shortest way.
+double sent_per_row(const Op& op, const Program& p, const Binding& b) {
   const double bytes = op.n;
   const double others = (op.a - 1.0) / op.a;
   switch (op.collective) {
@@ -79,7 +86,7 @@ double sent_per_row(const Op& op) {
     case CollectiveKind::AllGather:
     case CollectiveKind::ReduceScatter: return bytes * (op.a - 1.0);
     case CollectiveKind::Dispatch:
-    case CollectiveKind::Combine: return bytes * op.b * others;
+    case CollectiveKind::Combine: return bytes * copies_of(op, b) * others / static_cast<double>(p.tp);
     case CollectiveKind::SendRecv: return bytes;
   }
   return 0;
@@ -198,7 +205,7 @@ Work work_of(const Op& op, const Program& program, const Binding& b) {
       w.weight_bytes = rows * k * kActivationBytes;
       w.activation_bytes = rows * k * kActivationBytes;
       break;
-    case OpKind::Collective: w.sent_bytes = rows * sent_per_row(op); break;
+    case OpKind::Collective: w.sent_bytes = rows * sent_per_row(op, program, b); break;
   }
   w.executed_flops = w.flops;
   return w;

@@ -59,7 +59,7 @@ struct Work {
   double weight_bytes = 0;      // touched
   double cache_bytes = 0;       // KV or state read
   double activation_bytes = 0;  // read and written
-  double sent_bytes = 0;        // leaves the rank
+  double sent_bytes = 0;        // leaves the rank if it goes straight to where it is needed
   Work& operator+=(const Work& other);
 };
 

@@ -124,6 +124,23 @@ std::vector<std::string> format_violations(const RuntimeSpec& runtime, const For
   return out;
 }
 
+constexpr std::array<std::string_view, kDispatchKinds> kDispatchWords = {
+    "all_gather", "deep_ep_low_latency", "deep_ep_normal", "deep_ep", "nvlink_one_sided", "nvlink_two_sided"};
+
+std::string_view word_of(DispatchKind kind) { return kDispatchWords[static_cast<std::size_t>(kind)]; }
+
+std::optional<DispatchKind> dispatch_named(std::string_view word) {
+  for (std::size_t i = 0; i < kDispatchKinds; ++i)
+    if (kDispatchWords[i] == word) return static_cast<DispatchKind>(i);
+  return std::nullopt;
+}
+
+bool has_dispatch(const RuntimeSpec& runtime, DispatchKind kind) {
+  const std::vector<DispatchKind>& others = runtime.dispatch_others;
+  return kind == runtime.dispatch || kind == runtime.dispatch_rack || kind == runtime.dispatch_across ||
+         std::find(others.begin(), others.end(), kind) != others.end();
+}
+
 std::vector<std::string> violations(const RuntimeSpec& runtime) {
   Sentences out;
   check_text(out, "id", runtime.id);

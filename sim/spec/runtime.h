@@ -4,6 +4,8 @@
 // (hw_profiles/runtimes/*.json), one file per engine.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +17,22 @@ namespace moeplan {
 struct FormatTable;  // sim/spec/weights.h
 
 // How MoE layers exchange tokens when attention is data parallel.
-enum class DispatchKind {
-  AllGather,        // gather all tokens, reduce-scatter the results
-  DeepEpLowLatency  // per-expert buffers for the maximum number of tokens
+enum class DispatchKind : std::uint8_t {
+  AllGather,         // gather all tokens, reduce-scatter the results
+  DeepEpLowLatency,  // a copy per expert into buffers for the maximum number of tokens
+  DeepEpNormal,      // a copy per rank; across nodes one per node, which hands it on
+  DeepEp,            // low latency in decode steps, normal in prefill steps
+  NvlinkOneSided,    // a copy per rank, written straight into the peer's memory
+  NvlinkTwoSided     // the same through queues that the peer empties
+};
+inline constexpr std::size_t kDispatchKinds = 6;
+std::string_view word_of(DispatchKind kind);  // "deep_ep_low_latency"
+std::optional<DispatchKind> dispatch_named(std::string_view word);
+
+// The order of ranks over devices, innermost first.
+enum class RankOrder {
+  TensorDataStage,  // pipeline stages are outermost (SGLang, TensorRT-LLM, Megatron)
+  TensorStageData   // data-parallel ranks are (vLLM)
 };
 
 // Which layouts can be expressed.
@@ -53,6 +68,7 @@ struct ShardingRules {
   Spread dense = Spread::Attention;   // dense feed-forward layers
   Spread shared = Spread::Attention;  // shared experts
   Spread head = Spread::Attention;    // an output head of its own; a tied one is the input table
+  RankOrder order = RankOrder::TensorDataStage;
   std::string source;
   friend bool operator==(const ShardingRules&, const ShardingRules&) = default;
 };
@@ -176,6 +192,12 @@ struct RuntimeSpec {
   double activation_band = 0.25;
   bool flash_choice = false;  // attention can run without flash attention, with its scores in memory
   DispatchKind dispatch = DispatchKind::AllGather;
+  // What its operators switch on instead: in a rack whose devices all reach each other, and
+  // across fast domains. The same as `dispatch` where nothing is stated.
+  DispatchKind dispatch_rack = DispatchKind::AllGather;
+  DispatchKind dispatch_across = DispatchKind::AllGather;
+  std::vector<DispatchKind> dispatch_others;  // it has besides
+  std::string dispatch_source;
   Count dispatch_tokens = 128;  // capacity per rank, tokens
   // MLA prefill runs expanded and keeps room for up to this many cached tokens that a
   // chunk expands again; 0 = always absorbed (llama.cpp).
@@ -197,6 +219,9 @@ struct RuntimeSpec {
 };
 
 std::vector<std::string> violations(const RuntimeSpec& runtime);
+
+// Whether the engine has this way to exchange tokens.
+bool has_dispatch(const RuntimeSpec& runtime, DispatchKind kind);
 
 // The tier of a device; one of small_devices gets the first whatever it has.
 const AdmissionTier& tier_of(const RuntimeSpec& runtime, std::string_view device, Bytes memory);

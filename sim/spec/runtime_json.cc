@@ -2,6 +2,8 @@
 // Runtime documents (schema: hw_profiles/README.md).
 #include <array>
 
+#include <fmt/format.h>
+
 #include "sim/base/json.h"
 #include "sim/base/unit_text.h"
 #include "sim/spec/catalog.h"
@@ -14,12 +16,10 @@ constexpr CountRange kPositive{1, Count{1} << 30};
 
 constexpr std::array<std::string_view, 3> kFormatsWords = {"any", "gguf", "tensors"};
 
-// Indexed by DispatchKind.
-constexpr std::array<std::string_view, 2> kDispatchWords = {"all_gather", "deep_ep_low_latency"};
-
 // Indexed by StageSplit, Spread and ReserveKind.
 constexpr std::array<std::string_view, 5> kStageWords = {"before_last", "last", "first", "with_head", "equal"};
 constexpr std::array<std::string_view, 2> kSpreadWords = {"attention", "stage"};
+constexpr std::array<std::string_view, 2> kOrderWords = {"tp_dp_pp", "tp_pp_dp"};
 constexpr std::array<std::string_view, 3> kReserveWords = {"total", "static", "free"};
 
 template <class Enum, std::size_t N>
@@ -52,6 +52,7 @@ ShardingRules read_sharding(ObjectReader reader) {
   rules.dense = choice_or_first<Spread>(reader, "dense", kSpreadWords);
   rules.shared = choice_or_first<Spread>(reader, "shared", kSpreadWords);
   rules.head = choice_or_first<Spread>(reader, "head", kSpreadWords);
+  rules.order = choice_or_first<RankOrder>(reader, "order", kOrderWords);
   rules.source = reader.text("source");
   reader.finish();
   return rules;
@@ -150,8 +151,25 @@ void read_activations(ObjectReader reader, RuntimeSpec& runtime) {
   reader.finish();
 }
 
+std::vector<std::string> dispatch_words() {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < kDispatchKinds; ++i) words.emplace_back(word_of(static_cast<DispatchKind>(i)));
+  return words;
+}
+
 void read_dispatch(ObjectReader reader, RuntimeSpec& runtime) {
-  runtime.dispatch = static_cast<DispatchKind>(reader.choice("kind", {kDispatchWords.begin(), kDispatchWords.end()}));
+  const std::vector<std::string> words = dispatch_words();
+  const std::size_t kind = reader.choice("kind", words);
+  runtime.dispatch = static_cast<DispatchKind>(kind);
+  runtime.dispatch_rack = static_cast<DispatchKind>(reader.choice_or("rack", words, kind));
+  runtime.dispatch_across = static_cast<DispatchKind>(reader.choice_or("across", words, kind));
+  for (const std::string& other : reader.texts_or_empty("others")) {
+    if (const std::optional<DispatchKind> known = dispatch_named(other))
+      runtime.dispatch_others.push_back(*known);
+    else
+      reader.complain("others", fmt::format("names of ways to exchange tokens: {}", fmt::join(words, ", ")));
+  }
+  runtime.dispatch_source = reader.text_or("source", "");
   runtime.dispatch_tokens = reader.count("tokens", kPositive);
   reader.finish();
 }
@@ -252,6 +270,7 @@ void write_sharding(JsonWriter& out, const ShardingRules& rules) {
   out.key("sharding").begin_object();
   out.member("stages", word(rules.stages, kStageWords)).member("dense", word(rules.dense, kSpreadWords));
   out.member("shared", word(rules.shared, kSpreadWords)).member("head", word(rules.head, kSpreadWords));
+  if (rules.order != RankOrder::TensorDataStage) out.member("order", word(rules.order, kOrderWords));
   out.member("source", rules.source).end_object();
 }
 
@@ -404,8 +423,17 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   if (runtime.mla_workspace_tokens != 0) out.member("mla_workspace_tokens", runtime.mla_workspace_tokens);
   out.end_object();
   out.key("dispatch").begin_object();
-  out.member("kind", kDispatchWords[static_cast<std::size_t>(runtime.dispatch)]);
-  out.member("tokens", runtime.dispatch_tokens).end_object();
+  out.member("kind", word_of(runtime.dispatch));
+  if (runtime.dispatch_rack != runtime.dispatch) out.member("rack", word_of(runtime.dispatch_rack));
+  if (runtime.dispatch_across != runtime.dispatch) out.member("across", word_of(runtime.dispatch_across));
+  if (!runtime.dispatch_others.empty()) {
+    out.key("others").compact(true).begin_array();
+    for (const DispatchKind kind : runtime.dispatch_others) out.value(word_of(kind));
+    out.end_array().compact(false);
+  }
+  out.member("tokens", runtime.dispatch_tokens);
+  if (!runtime.dispatch_source.empty()) out.member("source", runtime.dispatch_source);
+  out.end_object();
   write_rules(out, runtime);
   out.member("vocab_multiple", runtime.vocab_multiple);
   if (runtime.vocab_per_rank) out.member("vocab_per_rank", true);

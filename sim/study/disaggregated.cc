@@ -42,8 +42,8 @@ Count admitted(const SimulateQuestion& one) {
 // Bytes per second at which a prompt's cache leaves its ranks: tensor-parallel ranks of
 // grouped attention hold different heads, those of MLA the same latent.
 double handover_rate(const DisaggregatedUnit& prefill, const DisaggregatedUnit& decode) {
-  const LinkFacts& out = prefill.kernels->machine.link;
-  const LinkFacts& in = decode.kernels->machine.link;
+  const Topology& out = prefill.kernels->machine.link;
+  const Topology& in = decode.kernels->machine.link;
   const FitQuestion& d = prefill.question.deployment;
   const bool is_latent = std::any_of(d.model.blocks.begin(), d.model.blocks.end(), [](const Block& block) {
     return std::holds_alternative<LatentAttention>(block.kind);

@@ -41,6 +41,7 @@ struct EngineDeployment {
   std::optional<Draft> draft;
   std::optional<Count> draft_tokens;
   std::optional<bool> flash_attention;
+  std::optional<DispatchKind> exchange;
   std::optional<Count> adapter_files;  // llama.cpp: adapters whose shape their files say
   std::vector<std::string> ignored;    // flags without a say in memory, as they stood
 };

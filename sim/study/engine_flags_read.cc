@@ -263,11 +263,13 @@ class Reader {
     ignore(*g);
   }
 
-  void read_exchange(std::initializer_list<std::string_view> followed) {
+  using ExchangeWord = std::pair<std::string_view, DispatchKind>;
+  void read_exchange(std::initializer_list<ExchangeWord> followed) {
     const Given* g = given(EngineSetting::Exchange);
     if (g == nullptr) return;
-    if (std::find(followed.begin(), followed.end(), g->value) == followed.end()) return refuse(*g);
-    ignore(*g);
+    for (const ExchangeWord& word : followed)
+      if (word.first == g->value) d_.exchange = word.second;
+    if (!d_.exchange) refuse(*g);
   }
 
   // Of a checkpoint that is quantised already the flag only says how to read it.
@@ -308,7 +310,13 @@ class Reader {
 
   void read_vllm() {
     read_common();
-    read_exchange({"allgather_reducescatter", "naive"});
+    read_exchange({{"allgather_reducescatter", DispatchKind::AllGather},
+                   {"naive", DispatchKind::AllGather},
+                   {"deepep_high_throughput", DispatchKind::DeepEpNormal},
+                   {"deepep_low_latency", DispatchKind::DeepEpLowLatency},
+                   {"flashinfer_nvlink_one_sided", DispatchKind::NvlinkOneSided},
+                   {"flashinfer_nvlink_two_sided", DispatchKind::NvlinkTwoSided},
+                   {"flashinfer_all2allv", DispatchKind::NvlinkTwoSided}});
     d_.tp = count(EngineSetting::Tp).value_or(1);
     d_.pp = count(EngineSetting::Pp).value_or(1);
     const Count dp = count(EngineSetting::Dp).value_or(1);
@@ -387,7 +395,7 @@ class Reader {
 
   void read_sglang() {
     read_common();
-    read_exchange({"none"});
+    read_exchange({{"none", DispatchKind::AllGather}, {"deepep", DispatchKind::DeepEp}});
     const Count ranks = count(EngineSetting::Tp).value_or(1);
     const Count dp = count(EngineSetting::Dp).value_or(1);
     const bool attention = given(EngineSetting::AttentionDp) != nullptr;
@@ -592,6 +600,7 @@ void apply(const EngineDeployment& d, FitQuestion& q) {
   if (d.admitted) q.admitted = *d.admitted;
   if (d.dense) q.runtime.sharding.dense = *d.dense;
   if (d.head) q.runtime.sharding.head = *d.head;
+  if (d.exchange) q.exchange = d.exchange;
   q.load_mtp = q.load_mtp || d.load_mtp;
 }
 

@@ -50,9 +50,7 @@ PointFrame frame_of(const SimulateQuestion& q) {
 
 Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Kernels& kernels, const Rates& rates,
                      Count most_tokens)
-    : loads_(load_tables(
-          plan.model, q.routing, q.deployment.layout,
-          ceil_div(q.deployment.layout.ranks_per_stage(), std::max<Count>(1, q.deployment.device.fast_domain)))),
+    : loads_(load_tables(plan.model, q.routing, q.deployment.layout, domains_of(q.deployment.layout, kernels))),
       prefill_model_(step_model_of(q, plan, kernels, loads_, Phase::Prefill)),
       decode_model_(step_model_of(q, plan, kernels, loads_, Phase::Decode)),
       prefill_(prefill_model_, most_tokens),

@@ -111,6 +111,18 @@ Explanation explain_weights(const FitQuestion& q, const RankResult& r, const Led
   return {"file", weights + " in " + times(tensors, "tensor") + " of " + file_name(q.model.stored->file), ""};
 }
 
+std::string buffer_source(DispatchKind kind, const RuntimeSpec& runtime) {
+  switch (kind) {
+    case DispatchKind::AllGather: return runtime.source;
+    case DispatchKind::DeepEpLowLatency:
+    case DispatchKind::DeepEpNormal:
+    case DispatchKind::DeepEp: return "deepseek-ai/DeepEP csrc/config.hpp";
+    case DispatchKind::NvlinkOneSided:
+    case DispatchKind::NvlinkTwoSided: return "NVIDIA/TensorRT-LLM tensorrt_llm/_torch/modules/fused_moe/communication";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string grouped(Count value) {
@@ -139,8 +151,7 @@ Explanation explain_line(const FitResult& f, const RankResult& r, const LedgerLi
     }
     case TensorClass::Workspace: return {"formula", cache_formula(f, r, line), runtime.source};
     case TensorClass::Comm: {
-      const bool deepep = runtime.dispatch == DispatchKind::DeepEpLowLatency;
-      return {"capacity", cache_formula(f, r, line), deepep ? "deepseek-ai/DeepEP csrc/config.hpp" : runtime.source};
+      return {"capacity", cache_formula(f, r, line), buffer_source(exchange_of(f.question), runtime)};
     }
     case TensorClass::Runtime: return {"profile", "context of " + runtime.name, runtime.context_source};
     case TensorClass::Gradient:

@@ -30,11 +30,12 @@ struct Sizes {
                        p.context ? "expanded" : "absorbed");
   }
   std::string operator()(const CollectivePoint& p) const {
-    return fmt::format("{:.0f} B over {:g} ranks", p.bytes, p.ranks);
+    return fmt::format("{:.0f} B over {:g} ranks, {:g} in a fast domain", p.bytes, p.ranks, p.near);
   }
   std::string operator()(const EpPoint& p) const {
-    return fmt::format("{:g} tokens a rank, top-{:g} of {:g} experts, {:g} values each, {:g} ranks", p.tokens, p.top_k,
-                       p.experts, p.hidden, p.ranks);
+    return fmt::format(
+        "{:g} tokens a rank, top-{:g} of {:g} experts, {:g} values each, {:g} ranks, {:g} in a fast domain", p.tokens,
+        p.top_k, p.experts, p.hidden, p.ranks, p.ranks_per_node);
   }
   std::string operator()(const StreamPoint& p) const { return fmt::format("{:.0f} B", p.bytes); }
   std::string operator()(const PowerReading& p) const {
@@ -46,10 +47,28 @@ struct Sizes {
 
 std::string sizes_of(const OperatorPoint& point) { return std::visit(Sizes{}, point); }
 
+namespace {
+
+// How a message is sent and what of it goes where; "" for what sends nothing.
+std::string sending_of(const PlannedOp& planned, const OperatorPoint& point, const Program& program,
+                       const Kernels& kernels, const Binding& binding) {
+  const Op& op = program.op_array[planned.op];
+  if (op.kind != OpKind::Collective || op.a <= 1) return "";
+  std::string way(word_of(op.exchange));
+  if (const auto* message = std::get_if<CollectivePoint>(&point)) way = word_of(choice_of(*message, kernels).way);
+  const TierBytes sent = sent_bytes(planned, program, kernels, binding);
+  std::string text = fmt::format("; {}: {:.0f} B inside", way, sent.fast);
+  if (sent.network > 0) text += fmt::format(", {:.0f} B over the network", sent.network);
+  if (sent.spine > 0) text += fmt::format(", of them {:.0f} B beyond leaf switches", sent.spine);
+  return text;
+}
+
+}  // namespace
+
 std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& kernels) {
   const FitQuestion& d = q.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
-  const LoadTables loads = load_tables(d.model, q.routing, d.layout, 1);
+  const LoadTables loads = load_tables(d.model, q.routing, d.layout, domains_of(d.layout, kernels));
   const StepModel model = step_model_of(q, plan, kernels, loads, q.load.phase);
   const Step step = first_step_of(q, model);
   const StepModel::RankModel& rank = model.rank_models().front();
@@ -65,7 +84,7 @@ std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& 
                          .seconds = price.time.seconds().base(),
                          .bound = price.bound,
                          .tier = price.tier,
-                         .sizes = sizes_of(point),
+                         .sizes = sizes_of(point) + sending_of(planned, point, rank.program, kernels, binding),
                          .kernel = kernel_of(planned, point, kernels).from});
   }
   return explained;

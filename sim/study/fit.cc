@@ -200,12 +200,22 @@ Count score_tokens_of(const FitQuestion& q) {
   return chunk == 0 ? q.workload.context : std::min(chunk, std::max<Count>(all, 1));
 }
 
+DispatchKind exchange_of(const FitQuestion& q) {
+  constexpr Count kNodeDevices = 8;  // a fast domain of more is a rack
+  if (q.exchange) return *q.exchange;
+  // Devices of a box without a fast fabric share its bus.
+  const Count near = q.device.fast_domain > 1 ? q.device.fast_domain : q.device.node_devices;
+  if (q.layout.ranks_per_stage() > near) return q.runtime.dispatch_across;
+  return q.device.fast_domain > kNodeDevices ? q.runtime.dispatch_rack : q.runtime.dispatch;
+}
+
 LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
   return {.layout = q.layout,
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
           .load_mtp = q.load_mtp,
           .host_expert_layers = q.host_expert_layers,
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
+          .exchange = exchange_of(q),
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
           .imbalance = q.imbalance,
           .score_tokens = q.flash_attention ? 0 : score_tokens_of(q),

@@ -64,10 +64,11 @@ struct FitQuestion {
   std::optional<DraftModel> draft;     // speculative decoding by a second model
   Count draft_tokens = 0;              // drafted in a row; 0 = the runtime's with a draft, else none
   bool flash_attention = true;
-  Count host_expert_layers = 0;  // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
-  Count dispatch_tokens = 0;     // 0 = the runtime's
-  double imbalance = 1.0;        // routed rows of the busiest rank over the mean, at least 1
-  TierRates rates;               // for the bound on decode speed; not part of the verdict
+  Count host_expert_layers = 0;          // experts of layers 0..n-1 (llama.cpp --n-cpu-moe)
+  std::optional<DispatchKind> exchange;  // how tokens reach their experts; none = by the runtime's rule
+  Count dispatch_tokens = 0;             // 0 = the runtime's
+  double imbalance = 1.0;                // routed rows of the busiest rank over the mean, at least 1
+  TierRates rates;                       // for the bound on decode speed; not part of the verdict
   // The engine's own word for how much it takes (--gpu-memory-utilization and kin).
   std::optional<double> memory_fraction;
   Count chunk_tokens = 0;     // prefill chunk; 0 = the runtime's
@@ -75,6 +76,10 @@ struct FitQuestion {
   Count graph_sequences = 0;  // of the largest decode graph; 0 = the runtime's
   Count admitted = 0;         // sequences a data-parallel rank is ready for; 0 = the runtime's
 };
+
+// How tokens reach their experts: as asked, else as the runtime does inside a node, in a
+// rack that is one fast domain, or across domains.
+DispatchKind exchange_of(const FitQuestion& question);
 
 enum class Verdict { Yes, Tight, No };
 std::string_view word_of(Verdict verdict);

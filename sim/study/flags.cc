@@ -221,6 +221,24 @@ void say_adapters(Values& values, const FitQuestion& q) {
   values.emplace_back(EngineSetting::LoraModules, modules);
 }
 
+// How tokens reach their experts, where the engine would not do so by itself.
+void say_exchange(Values& values, const FitQuestion& q) {
+  const DispatchKind kind = exchange_of(q);
+  if (q.layout.dp == 1 || q.layout.moe_tp > 1 || kind == q.runtime.dispatch) return;
+  const bool vllm = q.runtime.command_line == "vllm";
+  std::string_view word;
+  switch (kind) {
+    case DispatchKind::AllGather: word = vllm ? "allgather_reducescatter" : "none"; break;
+    case DispatchKind::DeepEpLowLatency: word = vllm ? "deepep_low_latency" : "deepep"; break;
+    case DispatchKind::DeepEpNormal: word = vllm ? "deepep_high_throughput" : "deepep"; break;
+    // A decode server's; one that reads prompts takes deepep_high_throughput.
+    case DispatchKind::DeepEp: word = vllm ? "deepep_low_latency" : "deepep"; break;
+    case DispatchKind::NvlinkOneSided: word = "flashinfer_nvlink_one_sided"; break;
+    case DispatchKind::NvlinkTwoSided: word = "flashinfer_nvlink_two_sided"; break;
+  }
+  values.emplace_back(EngineSetting::Exchange, std::string(word));
+}
+
 Values vllm_values(const FitResult& f) {
   const FitQuestion& q = f.question;
   Values v;
@@ -229,6 +247,7 @@ Values vllm_values(const FitResult& f) {
   say_degree(v, EngineSetting::Dp, q.layout.dp);
   say_degree(v, EngineSetting::Pp, q.layout.pp);
   say_if(v, EngineSetting::ExpertParallel, q.layout.ep > 1);
+  say_exchange(v, q);
   if (q.weights == "fp8") v.emplace_back(EngineSetting::Quantization, "fp8");
   const std::string kv = cache_word(f);
   if (names_cache(f)) v.emplace_back(EngineSetting::Kv, kv == "bf16" ? "bfloat16" : kv == "fp16" ? "float16" : kv);
@@ -257,6 +276,7 @@ Values sglang_values(const FitResult& f) {
   say_if(v, EngineSetting::AttentionDp, dp);
   if (dp && q.runtime.sharding.dense == Spread::Attention) v.emplace_back(EngineSetting::DenseTp, "1");
   say_if(v, EngineSetting::DpHead, dp && q.runtime.sharding.head == Spread::Attention);
+  say_exchange(v, q);
   say_degree(v, EngineSetting::Ep, q.layout.ep);
   say_degree(v, EngineSetting::Pp, q.layout.pp);
   if (q.weights == "fp8") v.emplace_back(EngineSetting::Quantization, "fp8");

@@ -50,7 +50,7 @@ bool has_default(const Kernels& k, const KernelNeeds& needs) {
          (needs.latent_attention && std::any_of(k.mla_generation.begin(), k.mla_generation.end(), is_default)) ||
          std::any_of(k.attention_generation.begin(), k.attention_generation.end(), is_default) ||
          std::any_of(k.collective.begin(), k.collective.end(), is_default) ||
-         (needs.exchange && is_default(k.dispatch));
+         (needs.exchange && is_default(k.exchange[static_cast<std::size_t>(EpMode::LowLatency)][0].dispatch));
 }
 
 }  // namespace

@@ -200,14 +200,19 @@ std::vector<std::string> routing_violations(const ModelSpec& model, const Routin
 
 LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes) {
   LoadTables tables;
-  if (is_even(routing)) return tables;
   for (const Block& block : model.blocks) {
     const auto* moe = std::get_if<MoeFfn>(&block.kind);
     if (moe == nullptr || tables.find(moe->experts + moe->zero_experts, moe->top_k) != nullptr) continue;
     const RoutedLayer layer = routed_layer(*moe, routing, layout, nodes);
+    // Even loads have closed forms; of groups only how many nodes a token visits has none.
+    if (is_even(routing) && (layer.routing.groups == 0 || layer.group.nodes == 1)) continue;
     tables.add(LoadTable(layer.routing, layer.group));
   }
   return tables;
+}
+
+Count domains_of(const Layout& layout, const Kernels& kernels) {
+  return ceil_div(layout.ranks_per_stage(), std::max<Count>(1, static_cast<Count>(kernels.machine.link.domain)));
 }
 
 StepModel step_model_of(const SimulateQuestion& q, const ModelPlan& plan, const Kernels& kernels,
@@ -233,8 +238,7 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   s.gpus = question.deployment.layout.gpus();
   const FitQuestion& d = question.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
-  const Count nodes = ceil_div(d.layout.ranks_per_stage(), std::max<Count>(1, d.device.fast_domain));
-  const LoadTables loads = load_tables(d.model, question.routing, d.layout, nodes);
+  const LoadTables loads = load_tables(d.model, question.routing, d.layout, domains_of(d.layout, kernels));
   const StepModel prefill = step_model_of(question, plan, kernels, loads, Phase::Prefill);
   const SimulatedLoad& load = question.load;
   const Count chunk = chunk_of(question);

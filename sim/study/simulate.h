@@ -71,7 +71,10 @@ ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind);
 
 // Why the experts of this model cannot be routed like that, as sentences; empty = they can.
 std::vector<std::string> routing_violations(const ModelSpec& model, const Routing& routing, const Layout& layout);
-// Load tables of every expert layer of a model under this routing; balanced: none.
+// Fast domains that the ranks of a stage fill.
+Count domains_of(const Layout& layout, const Kernels& kernels);
+// Load tables of every expert layer of a model under this routing; balanced: none, but where
+// the model limits tokens to groups of experts and these lie in several domains.
 LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
 
 // The engine that answers this question; everything given must outlive it.

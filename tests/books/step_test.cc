@@ -207,14 +207,14 @@ TEST(StepTraffic, LowLatencyDispatchFollowsItsClosedForm) {
   s.question.load.batch = 256;
   const Simulation result = s.run();
   // 58 layers x 32 tokens x 8 copies x (7168 + 224 B) x 7/8
-  EXPECT_DOUBLE_EQ(result.step.traffic.dispatch, 58.0 * 32 * 8 * (7168 + 224) * 7 / 8);
+  EXPECT_DOUBLE_EQ(result.step.traffic.dispatch.total(), 58.0 * 32 * 8 * (7168 + 224) * 7 / 8);
   // and back in bf16
-  EXPECT_DOUBLE_EQ(result.step.traffic.combine, 58.0 * 32 * 8 * 7168 * 2 * 7 / 8);
+  EXPECT_DOUBLE_EQ(result.step.traffic.combine.total(), 58.0 * 32 * 8 * 7168 * 2 * 7 / 8);
 }
 
 TEST(StepTraffic, B7OneDeviceSendsNothing) {
   const Simulation result = Deployment("mixtral-8x7b", "h200", {}).run();
-  EXPECT_EQ(result.step.traffic.total(), 0);
+  EXPECT_EQ(result.step.traffic.total().total(), 0);
   EXPECT_EQ(result.step.shares[static_cast<std::size_t>(StepShare::Exchange)].time, Picoseconds(0));
 }
 

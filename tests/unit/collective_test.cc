@@ -68,13 +68,74 @@ TEST(Collective, TheQuickestProtocolIsUsed) {
 double filled(double latency, double moving) { return latency + moving + kNetworkFill * std::sqrt(latency * moving); }
 
 TEST(Collective, AdaptersCarryWhatLeavesADomain) {
-  // 16 ranks in two domains of 8: half of an all-to-all crosses; of an all-reduce twice a
-  // half of each rail's eighth.
-  const double latency = kNetworkLatency * 2;
+  // 16 ranks in two domains of 8: half of an all-to-all crosses in 1 + log2 2 steps; of a
+  // ring's all-reduce 2 x 15/16 of each rail's eighth in 2 (2 - 1).
+  const double latency = 2 * kNetworkStep;
   EXPECT_NEAR(seconds(CollectiveOp::AllToAll, 80e6, 16, switched(), ideal()),
               filled(latency, 40e6 / (10e9 * kNetworkShare)), 1e-9);
   EXPECT_NEAR(seconds(CollectiveOp::AllReduce, 800e6, 16, switched(), ideal()),
-              filled(latency, 100e6 / (10e9 * kNetworkShare)), 1e-9);
+              filled(latency, 2 * 15.0 / 16 * 100e6 / (10e9 * kNetworkShare)), 1e-9);
+}
+
+CollectiveChoice chosen(CollectiveOp op, double bytes, double ranks, const Machine& m) {
+  return collective_choice({.op = op, .bytes = bytes, .ranks = ranks}, m, ideal());
+}
+
+TEST(Collective, SmallSumsTakeATreeAndLargeOnesARing) {
+  // 16 domains: 2 x 15 steps of a ring against 2 log2 16 of a tree, which sends 2 B/d instead
+  // of 2 x 127/128 B/d.
+  EXPECT_EQ(chosen(CollectiveOp::AllReduce, 1e3, 128, switched()).way, CollectiveWay::Tree);
+  EXPECT_EQ(chosen(CollectiveOp::AllReduce, 1e12, 128, switched()).way, CollectiveWay::Ring);
+}
+
+TEST(Collective, SwitchesThatAddSumInsideFirst) {
+  Machine m = switched();
+  m.link.reduces = true;
+  const CollectiveChoice choice = chosen(CollectiveOp::AllReduce, 800e6, 32, m);
+  EXPECT_EQ(choice.way, CollectiveWay::Hierarchical);
+  // Four domains: 2 x 3/4 of a rail's 100 MB; inside the sum is spread and gathered.
+  EXPECT_DOUBLE_EQ(choice.sent.network, 150e6);
+  EXPECT_DOUBLE_EQ(choice.sent.fast, 2 * 800e6 * 7 / 8);
+}
+
+TEST(Collective, SwitchesAddLargeMessagesOfEnoughRanks) {
+  Machine m = switched();
+  m.link.reduces = true;
+  std::vector<double> c = ideal();
+  c[CollectiveShare1] = c[CollectiveShare2] = 0.1;
+  const auto way = [&](double ranks) {
+    return collective_choice({.op = CollectiveOp::AllReduce, .bytes = 800e6, .ranks = ranks}, m, c);
+  };
+  EXPECT_EQ(way(8).way, CollectiveWay::InSwitch);
+  EXPECT_DOUBLE_EQ(way(8).sent.fast, 800e6);  // once to the switch
+  EXPECT_EQ(way(4).way, CollectiveWay::Ring);
+}
+
+TEST(Collective, OneShotSendsToEveryoneAtOnce) {
+  std::vector<double> c = ideal();
+  c[CollectiveLatency] = 1e-6;
+  c[CollectiveSecond] = 4e-6;
+  const CollectivePoint p{.op = CollectiveOp::AllReduceCustom, .bytes = 1e3, .ranks = 8};
+  const CollectiveChoice choice = collective_choice(p, switched(), c);
+  EXPECT_EQ(choice.way, CollectiveWay::OneShot);
+  EXPECT_DOUBLE_EQ(choice.sent.fast, 7e3);
+}
+
+TEST(Collective, GathersAlongARingMoveEachPartOnce) {
+  // 32 ranks of 8: of 32 MB gathered three quarters of a rail's eighth come from elsewhere.
+  const CollectiveChoice choice = chosen(CollectiveOp::AllGather, 32e6, 32, switched());
+  EXPECT_DOUBLE_EQ(choice.sent.network, 3e6);
+  EXPECT_DOUBLE_EQ(choice.sent.fast, 28e6);
+  // B3: every rank receives the 31 parts of the others, and sends as many.
+  EXPECT_DOUBLE_EQ(choice.sent.total(), 31e6);
+}
+
+TEST(Collective, RanksFarApartUseTheNetwork) {
+  // The same eight ranks, one in each domain.
+  const CollectivePoint p{.op = CollectiveOp::AllGather, .bytes = 8e6, .ranks = 8, .near = 1};
+  const CollectiveChoice choice = collective_choice(p, switched(), ideal());
+  EXPECT_EQ(choice.sent.fast, 0);
+  EXPECT_DOUBLE_EQ(choice.sent.network, 7e6);
 }
 
 TEST(Collective, MoreBytesOrLessBandwidthIsNeverFaster) {
@@ -87,7 +148,7 @@ TEST(Collective, MoreBytesOrLessBandwidthIsNeverFaster) {
       c.push_back(k.logarithmic ? k.low * std::pow(k.high / k.low, x) : k.low + (k.high - k.low) * x);
     }
     Machine m = switched();
-    m.link.switched = i % 2 == 0;
+    m.link.fabric = i % 2 == 0 ? Fabric::Switch : Fabric::Bus;
     m.link.reduces = i % 3 == 0;
     CollectivePoint p{.op = static_cast<CollectiveOp>(random() % kCollectiveOps),
                       .bytes = std::exp2(8 + 22 * share(random)),
@@ -97,7 +158,7 @@ TEST(Collective, MoreBytesOrLessBandwidthIsNeverFaster) {
     m.link.bandwidth *= 1.3;
     ASSERT_LE(collective_time(p, m, c).seconds, before * (1 + 1e-12)) << i;
     m = switched();
-    m.link.switched = i % 2 == 0;
+    m.link.fabric = i % 2 == 0 ? Fabric::Switch : Fabric::Bus;
     m.link.reduces = i % 3 == 0;
     p.bytes *= 1 + share(random);
     ASSERT_GE(collective_time(p, m, c).seconds, before * (1 - 1e-12)) << i;

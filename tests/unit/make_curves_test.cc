@@ -16,7 +16,7 @@ struct Measured {
     machine.peak.fill(1e15);
     fit.family = Family::Collective;
     fit.group.key = {.family = "collective", .stack = "nccl", .kernel = "all_gather", .format = "half"};
-    machine.link = {.bandwidth = 1e11, .latency = 1e-6, .domain = 8, .reduces = false, .switched = true};
+    machine.link = {.bandwidth = 1e11, .latency = 1e-6, .domain = 8};
     for (const FormConstant& constant : facts_of(fit.family)->constants) fit.constants.push_back(constant.start);
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       OperatorRow row;

@@ -27,7 +27,8 @@ RuntimeSpec sound_runtime() {
   r.window_slack_tokens = 512;
   r.layouts.source = "a document";
   r.layouts.partial_attention_dp = false;
-  r.sharding = {StageSplit::First, Spread::Stage, Spread::Attention, Spread::Stage, "a document"};
+  r.sharding = {StageSplit::First,          Spread::Stage, Spread::Attention, Spread::Stage,
+                RankOrder::TensorStageData, "a document"};
   r.cache_formats = {"bf16", "fp8"};
   r.kv_source = "a document";
   r.tiers = {{.min_memory = Bytes(0), .sequences = 256, .chunk_tokens = 2048},
@@ -47,6 +48,10 @@ RuntimeSpec sound_runtime() {
   r.sampler_bytes = 38.23;
   r.sampler_source = "a document";
   r.dispatch = DispatchKind::DeepEpLowLatency;
+  r.dispatch_rack = DispatchKind::NvlinkOneSided;
+  r.dispatch_across = DispatchKind::DeepEp;
+  r.dispatch_others = {DispatchKind::DeepEpNormal, DispatchKind::AllGather};
+  r.dispatch_source = "a document";
   r.padding = {{"mxfp4", 256, "a document"}};
   r.vocab_multiple = 64;
   r.formats = "gguf";
