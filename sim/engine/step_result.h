@@ -59,7 +59,7 @@ struct StepResult {
   std::array<Picoseconds, kTiers> by_tier{};
   Picoseconds slowest_stage;
   Picoseconds hidden;  // of the shares: runs beside others (two-batch overlap)
-  Work work;  // of the ranks the step waits for, all stages
+  Work work;           // of the ranks the step waits for, all stages
   Traffic traffic;
   ExpertLoad load;    // of the layers with the most experts drawn
   double joules = 0;  // of one board of each stage; 0 = its power is not known

@@ -212,6 +212,71 @@ TEST(StepTraffic, LowLatencyDispatchFollowsItsClosedForm) {
   EXPECT_DOUBLE_EQ(result.step.traffic.combine.total(), 58.0 * 32 * 8 * 7168 * 2 * 7 / 8);
 }
 
+// 32 ranks in four nodes: a quarter of the copies stays in the node, of it 7/8 leave the rank.
+TEST(StepTraffic, LowLatencyDispatchSplitsByLevel) {
+  Deployment s("deepseek-v3", "h200", experts_over(32), "generic");
+  s.question.load.batch = 32 * 32;
+  const TierBytes sent = s.run().step.traffic.dispatch;
+  const double copies = 58.0 * 32 * 8 * (7168 + 224);
+  EXPECT_DOUBLE_EQ(sent.fast, copies / 4 * 7 / 8);
+  EXPECT_DOUBLE_EQ(sent.network, copies * 3 / 4);
+  EXPECT_DOUBLE_EQ(sent.total(), copies * 31 / 32);
+}
+
+// Two hops: a copy for every other node a token reaches, and from there one for every rank.
+TEST(StepTraffic, NormalDispatchSendsOneCopyPerNode) {
+  Deployment s("deepseek-v3", "h200", experts_over(64), "generic");
+  s.question.load.batch = 64 * 32;
+  s.question.deployment.exchange = DispatchKind::DeepEpNormal;
+  const TierBytes sent = s.run().step.traffic.dispatch;
+  // Half of the eight groups of experts: 3.95 nodes a token.
+  const double copy = 58.0 * 32 * (7168 + 224);
+  EXPECT_NEAR(sent.network / (copy * 7 / 8), 3.95, 0.02);
+  EXPECT_LT(sent.fast, copy * 8 * 7 / 8);
+  Deployment low = s;
+  low.question.deployment.exchange = DispatchKind::DeepEpLowLatency;
+  EXPECT_LT(sent.network, low.run().step.traffic.dispatch.network);
+}
+
+TEST(StepTraffic, StagesOfOneNodeDoNotUseTheNetwork) {
+  Layout layout = tensor_over(4);
+  layout.pp = 2;
+  const TierBytes near = Deployment("qwen3-235b-a22b", "h200", layout).run().step.traffic.p2p;
+  EXPECT_EQ(near.network, 0);
+  EXPECT_GT(near.fast, 0);
+  layout = tensor_over(8);
+  layout.pp = 2;
+  const TierBytes far = Deployment("qwen3-235b-a22b", "h200", layout).run().step.traffic.p2p;
+  EXPECT_EQ(far.fast, 0);
+  EXPECT_GT(far.network, 0);
+}
+
+TEST(StepTraffic, B6AWiderNetworkIsNeverSlower) {
+  for (const DispatchKind kind :
+       {DispatchKind::AllGather, DispatchKind::DeepEpLowLatency, DispatchKind::DeepEpNormal}) {
+    Deployment s("deepseek-v3", "h200", experts_over(32), "generic");
+    s.question.load.batch = 2048;
+    s.question.deployment.exchange = kind;
+    const double before = s.seconds();
+    s.cluster.scaleout->nic_rate.value = s.cluster.scaleout->nic_rate.value * 2;
+    s.price(s.cluster);
+    EXPECT_LT(s.seconds(), before) << word_of(kind);
+  }
+}
+
+TEST(StepTraffic, ExpertsFurtherApartWaitLongerForTheNetwork) {
+  // Published of InfiniBand: wider expert parallelism is slower at equal load per device.
+  double last = 0;
+  for (const Count ranks : {16, 32, 64, 128}) {
+    Deployment s("deepseek-v3", "h200", experts_over(ranks), "generic");
+    s.question.load.batch = 256 * ranks;
+    const Simulation result = s.run();
+    const double exchange = result.step.shares[static_cast<std::size_t>(StepShare::Exchange)].time.seconds().base();
+    EXPECT_GT(exchange, last) << ranks;
+    last = exchange;
+  }
+}
+
 TEST(StepTraffic, B7OneDeviceSendsNothing) {
   const Simulation result = Deployment("mixtral-8x7b", "h200", {}).run();
   EXPECT_EQ(result.step.traffic.total().total(), 0);

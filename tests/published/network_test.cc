@@ -42,8 +42,8 @@ class H800 : public ::testing::Test {
  protected:
   double seconds(const EpPoint& point) const {
     const Kernels::Exchange& pair =
-        pricing_.kernels.exchange[static_cast<std::size_t>(point.mode)]
-                                 [static_cast<std::size_t>(width_of(point.element_bytes))];
+        pricing_.kernels
+            .exchange[static_cast<std::size_t>(point.mode)][static_cast<std::size_t>(width_of(point.element_bytes))];
     const ResolvedKernel& kernel = point.op == EpOp::Dispatch ? pair.dispatch : pair.combine;
     return time_of(kernel, point, pricing_.kernels.machine).seconds;
   }
@@ -52,11 +52,11 @@ class H800 : public ::testing::Test {
 };
 
 TEST_F(H800, LowLatencyExchangesOfWidthsThatWereNotFitted) {
-  // kEpNetworkShare and kEpNetworkLatency stand on EP32 and EP128.
+  // kEpNetworkShare and kEpNetworkLatency stand on EP32 and EP128; EP8 stays inside a node,
+  // where the kernels of today, which the constants are of, take half the time of this table.
   for (const LowLatencyRow& row : kLowLatency) {
     const double dispatch = seconds(deepseek(EpMode::LowLatency, EpOp::Dispatch, row.ranks, 128)) * 1e6;
     const double combine = seconds(deepseek(EpMode::LowLatency, EpOp::Combine, row.ranks, 128)) * 1e6;
-    std::printf("EP%g dispatch %.1f (%.0f) combine %.1f (%.0f)\n", row.ranks, dispatch, row.dispatch, combine, row.combine);
     if (row.ranks != 16 && row.ranks != 64 && row.ranks != 256) continue;
     EXPECT_NEAR(dispatch / row.dispatch, 1, 0.15) << row.ranks;
     EXPECT_NEAR(combine / row.combine, 1, 0.15) << row.ranks;
@@ -78,9 +78,8 @@ TEST_F(H800, NormalExchangesAcrossNodes) {
       p.destinations = table.destinations().ranks;
       p.nodes = table.destinations().nodes;
       const double bytes = 4096 * p.nodes * (op == EpOp::Dispatch ? 7168 * (1 + 4.0 / 128) : 2 * 7168);
-      std::printf("EP%d nodes %.3f ranks %.3f %s %.1f GB/s (%.0f)\n", static_cast<int>(row.ranks), p.nodes, p.destinations,
-                  op == EpOp::Dispatch ? "dispatch" : "combine", bytes / seconds(p) / 1e9,
-                  op == EpOp::Dispatch ? row.dispatch : row.combine);
+      const double published = op == EpOp::Dispatch ? row.dispatch : row.combine;
+      EXPECT_NEAR(bytes / seconds(p) / 1e9 / published, 1, 0.2) << row.ranks;
     }
   }
 }
