@@ -245,8 +245,8 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   const double replicas = static_cast<double>(replicas_of(question));
 
   const Count prompt = std::max<Count>(1, load.context - (load.phase == Phase::Prefill ? load.prefix : 0));
-  const Prefill alone = read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {},
-                                      load.overlap);
+  const Prefill alone =
+      read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {}, load.overlap);
   s.first_token = alone.sum.time.seconds();
 
   if (load.phase == Phase::Prefill) {
