@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <utility>
 
 #include "cli/cost_argument.h"
 #include "cli/deployment.h"
@@ -72,12 +74,22 @@ const std::vector<Option>& options() {
   return kAll;
 }
 
-ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware) {
+// What one device of a machine of unlike ones stands in. Nobody rents out such a machine.
+ClusterSpec cluster_around(const Catalog& catalog, const HardwareChoice& hardware, const DeviceSpec& device) {
+  ClusterSpec cluster;
+  if (hardware.node) cluster = catalog.cluster_of(*hardware.node, hardware.mixed);
+  cluster.devices = {device};
+  cluster.prices.clear();
+  return cluster;
+}
+
+ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware, const FitQuestion& q) {
   if (!hardware.device)
     throw_usage("hardware", "nothing", "a device whose speed is known", "--memory alone says nothing about time");
-  if (!hardware.mixed.empty())
+  if (!hardware.mixed.empty() && q.mixed.empty())
     throw_usage("hardware", "unlike devices, " + hardware.name, "devices of one kind",
-                "steps are timed for like devices; moeplan fit places layers on unlike ones");
+                q.runtime.id + " gives every device the same share; --runtime llama.cpp deals layers");
+  if (!hardware.mixed.empty()) return cluster_around(catalog, hardware, hardware.mixed.front());
   if (hardware.node) return catalog.cluster_of(*hardware.node, {*hardware.device});
   if (catalog.knows_device(hardware.device->id)) {
     ClusterSpec cluster = usual_cluster(catalog, hardware.device->id);
@@ -158,13 +170,27 @@ std::optional<Workload> resident_load(const std::optional<SteadyLoad>& load) {
   return Workload{.context = load->isl + load->osl, .sequences = std::max<Count>(1, load->concurrency)};
 }
 
+// Of unlike devices each stage has its own kernels; they share the host.
+void price_stages(Pricing& pricing, const Catalog& catalog, const HardwareChoice& hardware, const FitQuestion& q) {
+  if (q.mixed.empty()) return;
+  std::vector<Kernels> stages;
+  for (const DeviceSpec& device : hardware.mixed) {
+    const ClusterSpec around = cluster_around(catalog, hardware, device);
+    stages.push_back(pricing_of(catalog, around, q.runtime, q.formats, needs_of(q.model, q.layout)).kernels);
+    stages.back().host = pricing.kernels.host;
+    stages.back().expert_cache = pricing.kernels.expert_cache;
+    if (const LinkSpec* link = host_link_of(around.node, device.id)) stages.back().host.link = share_of(*link).base();
+  }
+  pricing.kernels.by_stage = std::make_shared<const std::vector<Kernels>>(std::move(stages));
+}
+
 SimulateReport simulated(Session& session, const Arguments& arguments, std::optional<DenseEquivalent> dense) {
   const std::optional<SteadyLoad> steady = read_steady_load(arguments);
   const Routing routing = read_routing(arguments);
   Asked asked = ask_deployment(session, arguments, resident_load(steady));
   refuse_untimed(asked.question, arguments);
   check_routing(routing, asked.question);
-  const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware);
+  const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware, asked.question);
   if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats,
                                needs_of(asked.question.model, asked.question.layout));
@@ -181,6 +207,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   question.deployment.workload.sequences += question.load.mixed;
   const std::optional<ExpertCache> cache = cache_of_answers(offload, question, steady);
   if (cache) pricing.kernels.expert_cache = &*cache;
+  price_stages(pricing, session.catalog(), asked.hardware, asked.question);
   SimulateReport report;
   if (steady) {
     report.steady = steady_state(question, *steady, pricing.kernels, pricing.rates);
@@ -245,11 +272,12 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
   refuse_untimed(q, arguments);
   const Routing routing = read_routing(arguments);
   check_routing(routing, q);
-  const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware);
+  const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware, q);
   unit.pricing = pricing_of(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
   warn_of_assumptions(session, q, unit.pricing);
   apply_costs(arguments, session.catalog(), cluster, unit.pricing);
   unit.pricing.kernels.host = host_of_answers(session, read_offload(arguments, q), cluster, q);
+  price_stages(unit.pricing, session.catalog(), unit.asked.hardware, q);
   unit.question = {.question = {.deployment = q, .load = read_load(arguments, q), .routing = routing},
                    .kernels = &unit.pricing.kernels,
                    .rates = unit.pricing.rates};

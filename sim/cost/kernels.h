@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,11 @@ struct Kernels {
   HostMachine host;  // of experts that are not on the device
   // Of the experts that lie off the device some are kept on it. Not owned; null = none are.
   const ExpertCache* expert_cache = nullptr;
+  // Of a machine whose devices differ, those of each pipeline stage; null = all are like this.
+  std::shared_ptr<const std::vector<Kernels>> by_stage;
+  const Kernels& of_stage(Count stage) const {
+    return by_stage == nullptr ? *this : (*by_stage)[static_cast<std::size_t>(stage) % by_stage->size()];
+  }
 };
 
 Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const FormatTable& formats,

@@ -114,7 +114,7 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_
         binding.tokens = binding.group_tokens = binding.sequences = binding.group_sequences = rows;
         RowTable::Cost sum;
         for (const PlannedOp* planned : by[static_cast<std::size_t>(depends)])
-          sum = sum + cost_of(rank, *planned, model.kernels(), binding);
+          sum = sum + cost_of(rank, *planned, *rank.kernels, binding);
         return sum;
       });
     };
@@ -134,7 +134,7 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
                        prepared.by_group_tokens.at(static_cast<double>(binding.group_tokens)) +
                        prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
                        prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
-  for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], model_->kernels(), binding);
+  for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], *rank.kernels, binding);
   return {.seconds = sum.seconds, .slowest_stage = sum.seconds, .joules = sum.joules};
 }
 

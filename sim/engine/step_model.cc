@@ -78,6 +78,26 @@ class Band {
 
 }  // namespace
 
+namespace {
+
+// Stages that hold the same on devices that differ.
+std::vector<RankClass> by_single_stage(const std::vector<RankClass>& classes) {
+  std::vector<RankClass> single;
+  for (const RankClass& c : classes) {
+    for (Count stage = 0; stage < c.stages; ++stage) {
+      RankClass one = c;
+      one.first_stage += stage;
+      one.first_layer += stage * c.layers;
+      one.stages = 1;
+      one.ranks = c.ranks / c.stages;
+      single.push_back(one);
+    }
+  }
+  return single;
+}
+
+}  // namespace
+
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                      const Kernels& kernels, Phase phase, const LoadTables* loads)
     : kernels_(&kernels),
@@ -85,9 +105,11 @@ StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const Lo
       stages_(options.layout.pp),
       ranks_(options.layout.ranks_per_stage()),
       dp_(options.layout.dp) {
-  const std::vector<RankClass> classes = rank_classes(plan, options.layout, runtime.sharding.stages, options.placement);
+  std::vector<RankClass> classes = rank_classes(plan, options.layout, runtime.sharding.stages, options.placement);
+  if (kernels.by_stage != nullptr) classes = by_single_stage(classes);
   models_.reserve(classes.size());
-  for (const RankClass& c : classes) models_.emplace_back(plan, runtime, options, c, phase, kernels);
+  for (const RankClass& c : classes)
+    models_.emplace_back(plan, runtime, options, c, phase, kernels.of_stage(c.first_stage));
 }
 
 Binding StepModel::bind_step(const RankModel& model, const Step& step) const {
@@ -103,7 +125,7 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
-    const Price price = price_op(planned, model.program, *kernels_, binding);
+    const Price price = price_op(planned, model.program, *model.kernels, binding);
     const Picoseconds time = price.time * op.repeat;
     result.time += time;
     band.add(planned.family, price, op.repeat);
@@ -156,7 +178,7 @@ StepCost StepModel::cost(const Step& step) const {
     for (std::size_t i = 0; i < model.ops.count; ++i) {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
-      const Price price = price_op(planned, model.program, *kernels_, binding, PriceDetail::TimeOnly);
+      const Price price = price_op(planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
       cost.seconds += price.time.seconds().base() * op.repeat;
       cost.joules += price.joules * op.repeat;
     }

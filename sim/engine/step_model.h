@@ -37,10 +37,12 @@ class StepModel {
   // One class of ranks: for explanations.
   struct RankModel {
     RankModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options, const RankClass& c,
-              Phase phase, const Kernels& kernels)
-        : rank_class(c),
+              Phase phase, const Kernels& kernels_of_stage)
+        : kernels(&kernels_of_stage),
+          rank_class(c),
           program(lower(plan, runtime, options, c, phase)),
-          ops(plan_ops(program, kernels, plan.formats)) {}
+          ops(plan_ops(program, kernels_of_stage, plan.formats)) {}
+    const Kernels* kernels;  // of its device
     RankClass rank_class;
     Program program;
     OpPlan ops;
