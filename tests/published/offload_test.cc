@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "sim/program/expert_load.h"
 #include "sim/spec/catalog.h"
 #include "sim/study/fit.h"
 #include "sim/study/offload.h"
@@ -39,7 +40,7 @@ struct Deployed {
   Layout layout = {};
 };
 
-double tokens_per_s(const Deployed& run, const std::optional<ExpertCacheSpec>& kept = {}) {
+double tokens_per_s(const Deployed& run, const std::optional<ExpertCacheSpec>& kept = {}, const Routing& routing = {}) {
   FitQuestion q;
   q.model = catalog().model(run.model);
   q.formats = catalog().formats();
@@ -61,9 +62,9 @@ double tokens_per_s(const Deployed& run, const std::optional<ExpertCacheSpec>& k
                                   .own_memory = run.host.own_memory})
                              .machine;
   std::optional<ExpertCache> cache;
-  if (kept) cache.emplace(expert_cache_of(q.model, {}, *kept));
+  if (kept) cache.emplace(expert_cache_of(q.model, routing, *kept));
   if (cache) pricing.kernels.expert_cache = &*cache;
-  SimulateQuestion question{.deployment = q, .load = {}, .routing = {}};
+  SimulateQuestion question{.deployment = q, .load = {}, .routing = routing};
   question.load.context = run.context;
   return simulate(question, pricing.kernels, pricing.rates).tokens_per_s_per_user;
 }
@@ -153,12 +154,14 @@ constexpr double kAllResident = 112.61;
 constexpr Residency kResidency[] = {{0, 53.01},   {0.1, 56.63}, {0.2, 58.75}, {0.3, 62.86}, {0.4, 66.81},
                                     {0.5, 70.38}, {0.6, 71.33}, {0.7, 74.40}, {0.8, 79.71}, {0.9, 88.82}};
 
-double resident_tokens_per_s(double share) {
+double resident_tokens_per_s(double share, const Routing& routing = {}) {
   const Deployed run{"qwen3-next-80b-a3b",  "fp8", "generic", "rtx-4090-desktop", 1024, kAll, kTwoXeons,
                      {.tp = 4, .moe_tp = 4}};
   const Count experts = most_experts(catalog().model(run.model));
-  return tokens_per_s(run, ExpertCacheSpec{.policy = CachePolicy::Static,
-                                           .capacity = std::llround(share * static_cast<double>(experts))});
+  return tokens_per_s(
+      run,
+      ExpertCacheSpec{.policy = CachePolicy::Static, .capacity = std::llround(share * static_cast<double>(experts))},
+      routing);
 }
 
 // Qwen3-Next-80B FP8, 4 x RTX 4090, Xeon Gold 6454S: the relative curve within 15 points.
@@ -178,6 +181,22 @@ TEST(Offload, TheLastTenthOfResidencyIsWorthMost) {
   const double first = resident_tokens_per_s(0.1) / resident_tokens_per_s(0);
   EXPECT_GT(last, 1.08);
   EXPECT_GT(last - 1, 2 * (first - 1));
+}
+
+// Forwards of n tokens of Qwen3-30B on Strix Halo (HIP): 61.9, 62.06, 75.17, 70, 104.21 and
+// 237.93 tokens/s at n = 1, 2, 4, 8, 16 and 64. Up to there the time of a forward grows as the
+// distinct experts its tokens draw, 128 (1 - (1 - 8/128)^n), and hardly anything else counts.
+TEST(UnionOfExperts, ExplainsTheTimeOfSmallForwards) {
+  struct Forward {
+    Count tokens;
+    double per_second;
+  };
+  const auto distinct = [](Count tokens) { return balanced_load(128, 8, 128, tokens).distinct; };
+  for (const Forward& f :
+       {Forward{2, 62.06}, Forward{4, 75.17}, Forward{8, 70}, Forward{16, 104.21}, Forward{64, 237.93}}) {
+    const double longer = static_cast<double>(f.tokens) / f.per_second * 61.9;
+    EXPECT_NEAR(distinct(f.tokens) / distinct(1) / longer, 1, 0.15) << f.tokens;
+  }
 }
 
 }  // namespace
