@@ -13,6 +13,7 @@
 #include "cli/load_argument.h"
 #include "cli/offload_argument.h"
 #include "cli/routing_argument.h"
+#include "cli/simulate_parts.h"
 #include "cli/verb.h"
 #include "reports/simulate.h"
 #include "sim/base/error.h"
@@ -23,7 +24,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 22> kOwnOptions = {{
+constexpr std::array<Option, 26> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -47,6 +48,10 @@ constexpr std::array<Option, 22> kOwnOptions = {{
     {"repeat", "P", "probability that a token uses the experts of the one before it (default: 0)"},
     {"prefill", "OPTIONS",
      "a steady load: prompts are read by units of their own, as \"--gpus 4 --tp 4\" (disaggregated)"},
+    {"frontier", "", "with --isl and --osl: the best of all layouts and loads at each speed for a user"},
+    {"at", "N", "with --frontier: at this many tokens per second for a user alone"},
+    {"claim", "RATIO", "with --frontier and --compare: does it hold? e.g. 10x, with --axis and --at"},
+    {"axis", "WHAT", "of --claim: tok/s/GPU, tok/s/MW (drawn), tok/s/MW-provisioned or usd/Mtok"},
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},
 }};
 
@@ -243,7 +248,8 @@ std::vector<std::string> words_of_text(const std::string& text) {
   return words;
 }
 
-// What --compare says in its own words, over what the command line says.
+}  // namespace
+
 Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what) {
   const std::string expected =
       fmt::format("{}options of another deployment, e.g. \"--hardware b200\"", option == "compare" ? "dense, or " : "");
@@ -251,20 +257,13 @@ Arguments other_deployment(const Arguments& arguments, std::string_view option, 
   const std::vector<std::string> words = words_of_text(what);
   const Arguments own(known, words);
   if (words.empty() || own.positionals().size() > 1) throw_usage(option, in_quotes(what), expected);
-  std::vector<std::string_view> of_the_answer = {"compare", "prefill"};
+  std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "at", "claim", "axis"};
   for (const Option& common : common_options()) of_the_answer.push_back(common.name);
   for (const std::string_view name : of_the_answer)
     if (own.has(name))
       throw_usage(option, fmt::format("--{} in {}", name, in_quotes(what)), expected, "one answer shows both");
   return arguments.overridden(known, words);
 }
-
-// What a unit of disaggregated serving is priced with; the question points at its kernels.
-struct Unit {
-  Asked asked;
-  Pricing pricing;
-  DisaggregatedUnit question;
-};
 
 void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load) {
   unit.asked = ask_deployment(session, arguments, resident_load(load));
@@ -282,6 +281,8 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
                    .kernels = &unit.pricing.kernels,
                    .rates = unit.pricing.rates};
 }
+
+namespace {
 
 int run_disaggregated(Session& session, const Arguments& arguments, const std::string& what) {
   const std::optional<SteadyLoad> load = read_steady_load(arguments);
@@ -339,6 +340,9 @@ std::vector<SimulateReport> curve(Session& session, const Arguments& arguments, 
 int run(const Arguments& arguments) {
   expect_positionals(arguments, "simulate MODEL --hardware NAME [OPTIONS]", 1, 1);
   Session session(arguments);
+  if (arguments.has("frontier")) return run_frontier(session, arguments);
+  for (const std::string_view option : {"at", "claim", "axis"})
+    if (arguments.has(option)) throw_usage(option, "it alone", "--frontier with it");
   if (const std::optional<std::string> what = arguments.text("prefill"))
     return run_disaggregated(session, arguments, *what);
   if (const std::optional<std::string> what = arguments.text("compare")) {

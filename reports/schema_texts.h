@@ -13,6 +13,7 @@ extern const std::string_view kFitDefinitions;
 extern const std::string_view kSimulateSchema;
 extern const std::string_view kSimulateCompareSchema;
 extern const std::string_view kSimulateDisaggregatedSchema;
+extern const std::string_view kSimulateFrontierSchema;
 extern const std::string_view kSimulateDefinitions;
 extern const std::string_view kValidateSchema;
 extern const std::string_view kValidateDefinitions;

@@ -71,6 +71,7 @@ std::vector<Schema> all_schemas() {
           make("simulate.compare", "simulate MODEL --compare WHAT", kSimulateCompareSchema, kSimulateDefinitions),
           make("simulate.disaggregated", "simulate MODEL --isl 4k --osl 1k --prefill OPTIONS",
                kSimulateDisaggregatedSchema, kSimulateDefinitions),
+          make("simulate.frontier", "simulate MODEL --isl 1k --osl 1k --frontier", kSimulateFrontierSchema, ""),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),

@@ -118,6 +118,54 @@ const std::string_view kSimulateDisaggregatedSchema = R"(  "type": "object",
   },
 )";
 
+const std::string_view kSimulateFrontierSchema = R"(  "type": "object",
+  "required": ["schema", "load", "sides"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.simulate.frontier/1"},
+    "load": {"type": "object", "required": ["isl_tokens", "osl_tokens"], "properties": {
+      "isl_tokens": {"type": "integer", "minimum": 1},
+      "osl_tokens": {"type": "integer", "minimum": 2}
+    }, "additionalProperties": false},
+    "sides": {"type": "array", "minItems": 1, "maxItems": 2, "items": {
+      "type": "object",
+      "required": ["model", "hardware", "weights", "runtime", "overlay", "draft_tokens", "frontier"],
+      "additionalProperties": false,
+      "properties": {
+        "model": {"$ref": "#/definitions/text"},
+        "hardware": {"$ref": "#/definitions/text"},
+        "weights": {"$ref": "#/definitions/text"},
+        "runtime": {"$ref": "#/definitions/text"},
+        "overlay": {"type": "string"},
+        "draft_tokens": {"type": "integer", "minimum": 0},
+        "frontier": {"type": "array", "description": "tokens per second for a user rise, those of a device fall", "items": {
+          "type": "object",
+          "required": ["layout", "concurrency", "tokens_per_s_per_user", "tokens_per_s_per_gpu", "ttft_s"],
+          "additionalProperties": false,
+          "properties": {
+            "layout": {"type": "object"},
+            "concurrency": {"type": "integer", "minimum": 1},
+            "tokens_per_s_per_user": {"type": "number", "minimum": 0},
+            "tokens_per_s_per_gpu": {"type": "number", "minimum": 0},
+            "ttft_s": {"type": "number", "minimum": 0},
+            "tokens_per_s_per_mw": {"type": ["number", "null"], "minimum": 0, "description": "of IT power drawn"},
+            "tokens_per_s_per_provisioned_mw": {"type": ["number", "null"], "minimum": 0},
+            "usd_per_million_tokens": {"type": ["number", "null"], "minimum": 0}
+          }
+        }}
+      }
+    }},
+    "claim": {"type": "object", "required": ["ratio", "axis", "tokens_per_s_per_user", "predicted", "holds"],
+      "additionalProperties": false, "properties": {
+      "ratio": {"type": "number", "minimum": 0},
+      "axis": {"enum": ["tok/s/GPU", "tok/s/MW", "tok/s/MW-provisioned", "usd/Mtok"]},
+      "tokens_per_s_per_user": {"type": "number", "minimum": 0},
+      "predicted": {"type": ["number", "null"]},
+      "holds": {"type": "boolean"}
+    }}
+  },
+)";
+
 const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "number", "minimum": 0},
     "tier": {"enum": ["measured", "structured", "transferred", "default"]},
     "load": {

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the ways of `simulate` share: a deployment read and priced.
+#pragma once
+
+#include "cli/deployment.h"
+#include "cli/session.h"
+#include "sim/study/disaggregated.h"
+#include "sim/study/pricing.h"
+
+namespace moeplan {
+
+// A deployment that serves a steady load; the question points at the kernels, so it stays
+// where it is.
+struct Unit {
+  Unit() = default;
+  Unit(const Unit&) = delete;
+  Unit& operator=(const Unit&) = delete;
+  Asked asked;
+  Pricing pricing;
+  DisaggregatedUnit question;
+};
+
+// Throws InputError.
+void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load);
+
+// What --compare or --prefill says in its own words, over what the command line says.
+Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what);
+
+// `simulate --frontier`.
+int run_frontier(Session& session, const Arguments& arguments);
+
+}  // namespace moeplan
