@@ -71,7 +71,8 @@ KeyValues asked(const SimulateReport& report) {
   KeyValues block;
   block.entries.push_back(
       {"model", {fmt::format("{}, weights {}, kv {}", d.model.id, d.weights, d.formats[s.memory.kv_format].id)}});
-  block.entries.push_back({"hardware", {fmt::format("{} x {}", d.layout.gpus(), d.device.device)}});
+  block.entries.push_back(
+      {"hardware", {d.mixed.empty() ? fmt::format("{} x {}", d.layout.gpus(), d.device.device) : report.hardware}});
   block.entries.push_back({"layout", {describe(d.layout) + exchange_text(d)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
   block.entries.push_back({"load",
