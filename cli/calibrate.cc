@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "cli/calibrate_engines.h"
 #include "cli/exit_status.h"
 #include "cli/fit_progress.h"
 #include "cli/session.h"
@@ -20,13 +21,14 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 7> kOptions = {{
+constexpr std::array<Option, 8> kOptions = {{
     {"from", "FILE", "measurements to fit: CSV; further files may follow"},
     {"out", "DIR", "write DIR/hw_profiles/{overlays/<device>.json,curves/<device>.txt}: use them with --data-dir DIR"},
     {"gpu", "NAME", "rows of this device only"},
     {"source", "TEXT", "where the measurements come from, kept in the overlay"},
     {"as-of", "DATE", "date of the fit, 2026-11-22; default today"},
     {"keep-constants", "", "fit nothing: only measured curves, by the constants that are known"},
+    {"versions", "TEXT", "of the serving engine of measured runs, kept in its profile: \"0.11 to 0.12\""},
     {"new", "", "start from nothing, not from the overlay that is known"},
 }};
 
@@ -150,6 +152,12 @@ void write_curves_of(const std::string& device, const std::vector<KernelCurves>&
 int run(const Arguments& arguments) {
   const Plan plan = plan_of(arguments);
   Session session(arguments);
+  if (are_runs(plan.files))
+    return calibrate_engines(session, {.files = plan.files,
+                                       .versions = arguments.text("versions").value_or("all"),
+                                       .as_of = plan.as_of,
+                                       .source = plan.source,
+                                       .directory = arguments.text("out").value_or("")});
   const bool keep = arguments.has("keep-constants");
   Scorer scorer(keep ? "each size predicted by the curve through the other sizes of its shape"
                      : "each shape predicted by constants fitted to the other shapes of its stack, kernel and format");

@@ -24,7 +24,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 26> kOwnOptions = {{
+constexpr std::array<Option, 28> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -52,6 +52,8 @@ constexpr std::array<Option, 26> kOwnOptions = {{
     {"at", "N", "with --frontier: at this many tokens per second for a user alone"},
     {"claim", "RATIO", "with --frontier and --compare: does it hold? e.g. 10x, with --axis and --at"},
     {"axis", "WHAT", "of --claim: tok/s/GPU, tok/s/MW (drawn), tok/s/MW-provisioned or usd/Mtok"},
+    {"operators-only", "", "leave out what the serving engine adds: host time, gaps between kernels"},
+    {"engine-of-others", "", "what the engine adds as fitted without runs of this model: what validate scores"},
     {"compare", "WHAT", "dense, or options of another deployment in quotes: \"--hardware b200 --weights nvfp4\""},
 }};
 
@@ -109,6 +111,8 @@ ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware, c
 // One line per operator: sizes, time, what bounds it, which constants.
 std::vector<std::string> explain(const SimulateQuestion& q, const Pricing& pricing) {
   std::vector<std::string> lines;
+  if (pricing.engine)
+    for (const std::string& constant : explain(*pricing.engine)) lines.push_back("engine: " + constant);
   for (const ExplainedOp& op : explain_step(q, pricing.kernels))
     lines.push_back(fmt::format("{} x{}: {:.4g} us each, {} ({}); {}; {}", op.name, op.repeat, op.seconds * 1e6,
                                 word_of(op.bound), word_of(op.tier), op.sizes, op.kernel));
@@ -183,10 +187,18 @@ void price_stages(Pricing& pricing, const Catalog& catalog, const HardwareChoice
     const ClusterSpec around = cluster_around(catalog, hardware, device);
     stages.push_back(pricing_of(catalog, around, q.runtime, q.formats, needs_of(q.model, q.layout)).kernels);
     stages.back().host = pricing.kernels.host;
+    stages.back().engine = pricing.kernels.engine;
     stages.back().expert_cache = pricing.kernels.expert_cache;
     if (const LinkSpec* link = host_link_of(around.node, device.id)) stages.back().host.link = share_of(*link).base();
   }
   pricing.kernels.by_stage = std::make_shared<const std::vector<Kernels>>(std::move(stages));
+}
+
+void set_engine(const Arguments& arguments, const std::string& model, Pricing& pricing) {
+  if (arguments.has("operators-only") && arguments.has("engine-of-others"))
+    throw_usage("engine-of-others", "it with --operators-only", "one of them");
+  if (arguments.has("operators-only")) drop_engine(pricing);
+  if (arguments.has("engine-of-others")) use_engine_of_others(pricing, model);
 }
 
 SimulateReport simulated(Session& session, const Arguments& arguments, std::optional<DenseEquivalent> dense) {
@@ -199,6 +211,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats,
                                needs_of(asked.question.model, asked.question.layout));
+  set_engine(arguments, asked.question.model.id, pricing);
   warn_of_assumptions(session, asked.question, pricing);
   apply_costs(arguments, session.catalog(), cluster, pricing);
   const OffloadAnswers offload = read_offload(arguments, asked.question);
@@ -228,6 +241,7 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   report.origins = asked.origins;
   report.hardware = asked.hardware.name;
   report.overlay = pricing.overlay;
+  if (pricing.engine) report.engine = describe(*pricing.engine, asked.question.runtime.id);
   report.kernels = sources_of(explain_step(report.simulation.question, pricing.kernels));
   if (session.explain()) report.explained = explain(report.simulation.question, pricing);
   return report;

@@ -9,21 +9,27 @@
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/accuracy.h"
+#include "reports/e2e_accuracy.h"
+#include "sim/base/json.h"
 #include "validate/accuracy.h"
+#include "validate/e2e_fit.h"
 #include "validate/make_curves.h"
 
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 7> kOptions = {{
+constexpr std::array<Option, 8> kOptions = {{
     {"against", "FILE", "measurements to score: CSV; further files may follow"},
     {"leave-out", "", "predict each shape by constants fitted to the other shapes of its group"},
     {"leave-sizes-out", "", "predict each size by the measured curve through the other sizes of its shape"},
     {"in-sample", "", "score rows of shapes that the constants were fitted to as well"},
     {"transfer", "DEVICE", "constants of this device for the rows of every other, with their own peaks"},
     {"gpu", "NAME", "rows of this device only"},
+    {"operators-only", "", "end-to-end runs: leave out what the serving engine adds to its operators"},
     {"rows", "FILE", "write every row again with its prediction, band and basis"},
 }};
+
+constexpr Bytes kLargestE2eFile = 256 * kMiB;
 
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan validate --against gemm.csv", "moeplan validate --leave-out --against moe.csv --rows out.csv",
@@ -69,6 +75,58 @@ void check_ways(const Arguments& arguments) {
   }
 }
 
+// Files of whole runs, told by their columns.
+std::vector<CsvTable> e2e_files(const std::vector<std::string>& files) {
+  std::vector<CsvTable> tables;
+  for (const std::string& file : files) {
+    CsvTable csv(read_text_file(file, kLargestE2eFile), file);
+    if (is_e2e(csv)) tables.push_back(std::move(csv));
+  }
+  return tables;
+}
+
+std::string how_of_runs(const Arguments& arguments) {
+  if (arguments.has("leave-out")) return "each model predicted by engine profiles fitted to the others";
+  if (arguments.has("operators-only")) return "predicted by operators alone";
+  return arguments.has("in-sample") ? "predicted as simulate does, runs that engine profiles were fitted to included"
+                                    : "predicted as simulate does, by engine profiles fitted to other models";
+}
+
+int run_e2e(const Arguments& arguments, std::vector<CsvTable> tables) {
+  for (const std::string_view option : {"transfer", "gpu"})
+    if (arguments.has(option))
+      throw_usage(option, "it with end-to-end runs", "measurements of operators",
+                  "runs are predicted as simulate would");
+  const std::optional<std::string> rows_path = arguments.text("rows");
+  std::optional<OutputTarget> rows_out;
+  if (rows_path) rows_out.emplace(*rows_path);
+  Session session(arguments);
+  const EngineUse engine = arguments.has("operators-only") ? EngineUse::None
+                           : arguments.has("in-sample")    ? EngineUse::Profile
+                                                           : EngineUse::OfOthers;
+  if (engine == EngineUse::None && arguments.has("leave-out"))
+    throw_usage("operators-only", "it with --leave-out", "one of them", "nothing is fitted to leave out");
+  std::vector<E2eTable> runs;
+  for (CsvTable& csv : tables) runs.push_back(read_e2e_rows(std::move(csv)));
+  std::vector<std::vector<E2ePrediction>> predictions;
+  if (arguments.has("leave-out")) {
+    const std::vector<FittedEngine> engines = fit_engines(session.catalog(), rows_of(runs), {});
+    predictions = left_out_predictions(session.catalog(), runs, engines);
+  } else {
+    for (const E2eTable& table : runs) predictions.push_back(predict_e2e(session.catalog(), table.rows, engine));
+  }
+  std::vector<E2eFile> files;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    files.push_back(score_e2e(runs[i], predictions[i]));
+    if (rows_out) rows_out->write(rows_with_predictions(runs[i], predictions[i]));
+  }
+  const E2eAccuracy accuracy = accuracy_of(std::move(files), how_of_runs(arguments));
+  session.write({.document = [&accuracy] { return describe_e2e(accuracy); },
+                 .rows = [&accuracy] { return e2e_rows(accuracy); },
+                 .json = [&accuracy] { return json_of_e2e(accuracy); }});
+  return kExitYes;
+}
+
 int run(const Arguments& arguments) {
   const std::optional<std::string> first = arguments.text("against");
   if (!first) throw_usage("against", "nothing", "a file of measurements", "moeplan help validate");
@@ -77,6 +135,12 @@ int run(const Arguments& arguments) {
   const std::optional<std::string> rows_path = arguments.text("rows");
   if (rows_path && files.size() > 1) throw_usage("rows", "several files", "one file with --rows");
   check_ways(arguments);
+  if (std::vector<CsvTable> runs = e2e_files(files); !runs.empty()) {
+    if (runs.size() < files.size())
+      throw_usage("against", "runs beside measurements of operators", "files of one kind",
+                  "score them one after the other");
+    return run_e2e(arguments, std::move(runs));
+  }
   std::optional<OutputTarget> rows_out;
   if (rows_path) rows_out.emplace(*rows_path);
   Session session(arguments);
@@ -118,6 +182,12 @@ std::string_view about() {
         "Reads measured operators and scores predictions of them. The operator is recognised by the\n"
         "columns of the file; others are ignored:";
     for (const OperatorColumns& of : operator_columns()) text += columns_text(of);
+    text += columns_text({.kind = "e2e", .columns = e2e_columns()});
+    text +=
+        "\nThe last are runs of whole deployments: each becomes the question simulate answers, a model among\n"
+        "those that an engine profile was fitted to is predicted by the fit to the others. With group_id,\n"
+        "tpot_s and output_tokens_per_s_per_gpu instead of metric and value: runs that differ in their\n"
+        "layout alone, and what the layout loses that predictions choose.";
     return text;
   }();
   return kText;

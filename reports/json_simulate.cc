@@ -58,6 +58,7 @@ void write_memory(JsonWriter& out, const FitResult& memory) {
 void write_basis(JsonWriter& out, const SimulateReport& report) {
   const StepResult& step = report.simulation.step;
   out.key("basis").begin_object().member("engine", "analytic").member("overlay", report.overlay);
+  out.member("engine_profile", report.engine);
   for (std::size_t i = 0; i < kTiers; ++i) {
     const double share = step.time.count() == 0
                              ? 0

@@ -16,6 +16,7 @@ extern const std::string_view kSimulateDisaggregatedSchema;
 extern const std::string_view kSimulateFrontierSchema;
 extern const std::string_view kSimulateDefinitions;
 extern const std::string_view kValidateSchema;
+extern const std::string_view kValidateE2eSchema;
 extern const std::string_view kValidateDefinitions;
 extern const std::string_view kModelSchema;
 extern const std::string_view kModelListSchema;

@@ -222,7 +222,7 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
       "additionalProperties": false,
       "properties": {
         "part": {"enum": ["experts", "attention", "projections", "dense", "router", "exchange", "all_reduce",
-                          "pipeline", "head", "mtp", "host", "other"]},
+                          "pipeline", "head", "mtp", "host", "other", "engine"]},
         "time_s": {"$ref": "#/definitions/positive"},
         "bound": {"enum": ["launch", "memory", "cache", "compute", "link", "latency"]},
         "basis": {"$ref": "#/definitions/tier"}
@@ -338,12 +338,13 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
     },
     "basis": {
       "type": "object",
-      "required": ["engine", "overlay", "share_measured", "share_structured", "share_transferred", "share_default",
-                   "kernels"],
+      "required": ["engine", "overlay", "engine_profile", "share_measured", "share_structured", "share_transferred",
+                   "share_default", "kernels"],
       "additionalProperties": false,
       "properties": {
         "engine": {"const": "analytic"},
         "overlay": {"type": "string"},
+        "engine_profile": {"type": "string", "description": "what the serving engine adds to its operators; empty: nothing"},
         "share_measured": {"$ref": "#/definitions/positive"},
         "share_structured": {"$ref": "#/definitions/positive"},
         "share_transferred": {"$ref": "#/definitions/positive"},
@@ -381,6 +382,98 @@ const std::string_view kValidateSchema = R"(  "type": "object",
     },
     "refused_rows": {"$ref": "#/definitions/count"},
     "bad_rows": {"$ref": "#/definitions/count"}
+  },
+)";
+
+const std::string_view kValidateE2eSchema = R"(  "type": "object",
+  "required": ["schema", "how", "sets", "overall", "refused", "worst", "layouts"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.validate.e2e/1"},
+    "how": {"$ref": "#/definitions/text"},
+    "sets": {"type": "array", "items": {
+      "type": "object",
+      "required": ["file", "group", "n", "mape", "median_ape", "p90_ape", "bias", "factor"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "group": {
+          "type": "object",
+          "description": "empty: all of them",
+          "required": ["phase", "device_class", "regime"],
+          "additionalProperties": false,
+          "properties": {
+            "phase": {"type": "string"},
+            "device_class": {"type": "string"},
+            "regime": {"type": "string"}
+          }
+        },
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number", "description": "median logarithm of predicted over measured tokens per second"},
+        "factor": {"type": "number", "minimum": 1, "description": "geometric mean of the larger over the smaller"}
+      }
+    }},
+    "overall": {
+      "type": "object",
+      "required": ["n", "mape", "median_ape", "p90_ape", "bias", "factor"],
+      "additionalProperties": false,
+      "properties": {
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number"},
+        "factor": {"type": "number", "minimum": 1}
+      }
+    },
+    "refused": {"type": "array", "items": {
+      "type": "object",
+      "required": ["file", "reason", "rows"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "reason": {"$ref": "#/definitions/text"},
+        "rows": {"$ref": "#/definitions/count"}
+      }
+    }},
+    "worst": {"type": "array", "items": {
+      "type": "object",
+      "required": ["file", "row", "predicted_tokens_per_s", "measured_tokens_per_s", "command"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "row": {"type": "integer", "minimum": 1, "description": "line of the file"},
+        "predicted_tokens_per_s": {"type": "number"},
+        "measured_tokens_per_s": {"type": "number"},
+        "command": {"$ref": "#/definitions/text"}
+      }
+    }},
+    "layouts": {"type": "array", "description": "of files with groups that differ in their layout alone", "items": {
+      "type": "object",
+      "required": ["file", "goals", "ratios", "ratio_median_log_error", "ratio_p90_log_error"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "goals": {"type": "array", "items": {
+          "type": "object",
+          "required": ["goal", "groups", "best_found", "median_loss", "p90_loss"],
+          "additionalProperties": false,
+          "properties": {
+            "goal": {"enum": ["tokens_per_s_per_gpu", "tpot"]},
+            "groups": {"$ref": "#/definitions/count"},
+            "best_found": {"$ref": "#/definitions/count"},
+            "median_loss": {"type": "number", "minimum": 0, "description": "of the chosen layout against the best"},
+            "p90_loss": {"type": "number", "minimum": 0}
+          }
+        }},
+        "ratios": {"$ref": "#/definitions/count"},
+        "ratio_median_log_error": {"type": "number", "minimum": 0},
+        "ratio_p90_log_error": {"type": "number", "minimum": 0}
+      }
+    }}
   },
 )";
 

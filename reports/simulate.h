@@ -30,6 +30,7 @@ struct SimulateReport {
   std::string hardware;                // as asked for
   std::string overlay;                 // "h200 of 2026-11-22"; "" = none
   std::optional<CacheFigures> cache;   // of experts off the devices, kept on them
+  std::string engine;                  // whose profile adds to the operators: describe(EngineProfile); "" = none
   std::vector<std::string> kernels;    // fits the prices stand on
   std::vector<std::string> explained;  // a line per operator, with --explain
 };

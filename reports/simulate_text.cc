@@ -170,6 +170,7 @@ std::string basis_text(const SimulateReport& report) {
   }
   std::string text = fmt::format("analytic engine; {}", fmt::join(parts, ", "));
   if (!report.overlay.empty()) text += "; overlay " + report.overlay;
+  if (!report.engine.empty()) text += "; engine profile " + report.engine;
   return text;
 }
 

@@ -81,6 +81,7 @@ double grid_time(const GemmPoint& point, const Machine& machine, std::span<const
     case GemmKernel::FittedTiles:
       for (const Tile& tile : kFittedTiles) best = std::min(best, grid.time(tile, point.m, 1));
       return best;
+    case GemmKernel::Vectors: return 2 * point.m * point.n * point.k / machine.peak_of(MathKind::Fp32);
     case GemmKernel::TilesByRows: break;
   }
   // A better tile for more rows does not make them cheaper than fewer rows.

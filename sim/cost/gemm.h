@@ -21,6 +21,8 @@
 // fastest of its tiles and splits; DeepGEMM fits the width of its tiles to the grid and
 // does not split k; the CUTLASS fp8 kernels of vLLM and SGLang choose the tile by m alone, and
 // above 64 rows run two tiles in a cluster, so that rows fill up to 128 or 256.
+// Few rows of quantised weights llama.cpp multiplies as vectors: no tile is padded, the
+// grid is the useful arithmetic at the fp32 peak.
 // Sources: csrc/gemm of sgl-kernel and vLLM, the configuration choice of deepseek-ai/DeepGEMM.
 //
 // Exact: more m, n, k, bytes, peak or bandwidth is never faster or slower respectively

@@ -136,6 +136,7 @@ Kernels kernels_of(const CostModel& model, const RuntimeSpec& runtime, const For
                    std::string_view architecture) {
   Kernels k;
   k.machine = model.machine();
+  k.vector_rows = static_cast<double>(runtime.vector_rows);
   for (std::size_t i = 0; i < formats.formats.size(); ++i) {
     k.format_of[i] = kernel_format_of(formats.formats[i], k.machine, architecture);
     k.weight_bytes_of[i] = bytes_per_element(formats.formats[i]);

@@ -11,6 +11,7 @@
 #include "sim/cost/cost_model.h"
 #include "sim/cost/host.h"
 #include "sim/program/expert_cache.h"
+#include "sim/spec/engine_profile.h"
 #include "sim/spec/runtime.h"
 #include "sim/spec/weights.h"
 
@@ -54,6 +55,8 @@ struct Kernels {
   HostMachine host;  // of experts that are not on the device
   // Of the experts that lie off the device some are kept on it. Not owned; null = none are.
   const ExpertCache* expert_cache = nullptr;
+  double vector_rows = 0;  // up to which products run as matrix times vector
+  EngineConstants engine;  // applied by sim/engine/engine_time.h
   // Of a machine whose devices differ, those of each pipeline stage; null = all are like this.
   std::shared_ptr<const std::vector<Kernels>> by_stage;
   const Kernels& of_stage(Count stage) const {

@@ -36,16 +36,18 @@ FormTime moe_time(const MoePoint& point, const Machine& machine, std::span<const
   const double matrices = matrices_of(point);
   const double mean = load.distinct > 0 ? load.rows / load.distinct : 0;
   const double wide = std::clamp(point.tokens / std::max(1.0, point.local_experts) - 1, 0.0, 1.0);
-  const double tile = constants[MoeTileRows] + constants[MoeWideRows] * wide;
+  const double tile = point.vectors ? 0 : constants[MoeTileRows] + constants[MoeWideRows] * wide;
   const double empty = tile > 0 ? tile * (0.5 + 0.5 * tile / (tile + 2 * mean)) : 0;
   const double uneven = load.peak > mean ? (load.peak - mean) / (load.peak + tile) : 0;
   const double rows = load.rows * (1 + constants[MoeSkew] * uneven) + empty * load.distinct;
-  const double flops = 2 * matrices * point.hidden * (point.inter + constants[MoeTileCols]) * rows;
+  const double cols = point.inter + (point.vectors ? 0 : constants[MoeTileCols]);
+  const double flops = 2 * matrices * point.hidden * cols * rows;
   const double weights = weights_of(point);
   const double missed = weights > 0 ? weights * weights / (weights + constants[MoeCached] * machine.cache) : 0;
 
   FormTime time;
-  time.compute = flops / (constants[MoeRate] * fed_peak(point, machine));
+  time.compute =
+      flops / (point.vectors ? machine.peak_of(MathKind::Fp32) : constants[MoeRate] * fed_peak(point, machine));
   const double streaming = missed / (constants[MoeStream] * machine.bandwidth);
   const double row_bytes = point.hidden * (facts_of(point.format).input_bytes + 2) + 2 * matrices * point.inter;
   const double passes = (constants[MoeLocalPasses] * row_bytes * load.rows +

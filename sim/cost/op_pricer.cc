@@ -59,7 +59,8 @@ CacheWidth cache_width(const Program& p, const FormatTable& formats) {
 
 OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels) {
   GemmPoint point;
-  point.kernel = kernels.gemm_tiles[static_cast<std::size_t>(planned.format)];
+  point.kernel =
+      rows <= kernels.vector_rows ? GemmKernel::Vectors : kernels.gemm_tiles[static_cast<std::size_t>(planned.format)];
   point.format = planned.format;
   point.weight_bytes = planned.weight_bytes;
   point.m = rows;
@@ -68,12 +69,9 @@ OperatorPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, co
   return point;
 }
 
-// More new tokens than a draft has: a prefill kernel.
-constexpr Count kMostGenerated = 8;
-
 OperatorPoint attention_point(const PlannedOp& planned, const Op& op, const Segment& s) {
   AttentionPoint point;
-  point.context = s.new_tokens > kMostGenerated;
+  point.context = !s.generates();
   point.causal = op.causal;
   point.cache_bytes = planned.cache == CacheWidth::Fp8 ? 1 : kActivationBytes;
   point.sequences = static_cast<double>(s.sequences);
@@ -95,8 +93,9 @@ OperatorPoint attention_point(const PlannedOp& planned, const Op& op, const Segm
 }
 
 OperatorPoint mla_point(const PlannedOp& planned, const Op& op, const Segment& s) {
+  const bool absorbed = planned.absorbed || s.generates();
   MlaPoint point;
-  point.context = !planned.absorbed;
+  point.context = !absorbed;
   point.cache_bytes = planned.cache == CacheWidth::Fp8 ? 1 : kActivationBytes;
   point.sequences = static_cast<double>(s.sequences);
   point.q_len = static_cast<double>(s.new_tokens);
@@ -104,10 +103,10 @@ OperatorPoint mla_point(const PlannedOp& planned, const Op& op, const Segment& s
   point.heads = op.a;
   point.selected = op.window;
   // Prompts of sparse attention run in latent space too, over the keys the indexer leaves.
-  if (point.selected > 0 && s.new_tokens > kMostGenerated) point.context = true;
-  if (planned.absorbed) {
-    point.latent = op.k;
-    point.rope = op.n - op.k;
+  if (point.selected > 0 && !s.generates()) point.context = true;
+  if (absorbed) {
+    point.latent = op.b;
+    point.rope = op.choices;
   } else {
     point.key_dim = op.n;
     point.value_dim = op.k;
@@ -118,7 +117,7 @@ OperatorPoint mla_point(const PlannedOp& planned, const Op& op, const Segment& s
 // Scores of a sparse indexer: one shared key of `n` dims for all heads, no values.
 OperatorPoint index_point(const Op& op, const Segment& s) {
   AttentionPoint point;
-  point.context = s.new_tokens > kMostGenerated;
+  point.context = !s.generates();
   point.cache_bytes = static_cast<double>(op.cache_bytes) / op.n;
   point.sequences = static_cast<double>(s.sequences);
   point.q_len = static_cast<double>(s.new_tokens);
@@ -240,8 +239,11 @@ MoePoint moe_point_of(const PlannedOp& planned, const Op& op, const Program& p, 
   return point;
 }
 
-OperatorPoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Binding& b) {
-  return moe_point_of(planned, op, p, b, op.padded_k != 0 ? op.padded_k : op.k, load_of(op, b));
+OperatorPoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels,
+                        const Binding& b) {
+  MoePoint point = moe_point_of(planned, op, p, b, op.padded_k != 0 ? op.padded_k : op.k, load_of(op, b));
+  point.vectors = point.tokens <= kernels.vector_rows;
+  return point;
 }
 
 // A scan multiplies little by little: a third of the bf16 peak at best (assumed; chunked
@@ -297,7 +299,8 @@ Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const
   const double matrix = std::max(1.0, planned.hidden * planned.inter);
   const auto device_seconds = [&](double share) {
     if (share <= 0 || planned.handovers <= 0) return 0.0;
-    const OperatorPoint point = moe_point_of(planned, op, p, b, planned.hidden, share_of_load(load, share));
+    MoePoint point = moe_point_of(planned, op, p, b, planned.hidden, share_of_load(load, share));
+    point.vectors = point.tokens <= kernels.vector_rows;
     const ResolvedKernel& kernel = kernels.moe[static_cast<std::size_t>(planned.format)];
     return planned.handovers * price_of(kernel, point, kernels.machine, PriceDetail::TimeOnly).time.seconds().base();
   };
@@ -403,7 +406,7 @@ OperatorPoint point_of(const PlannedOp& planned, const Program& p, const Kernels
   if (by_segment(op)) return segment_point(planned, op, b.step.size > 0 ? b.step.segments[0] : Segment{});
   switch (planned.family) {
     case Family::Gemm: return gemm_point(planned, op, rows_of(op, b), kernels);
-    case Family::Moe: return moe_point(planned, op, p, b);
+    case Family::Moe: return moe_point(planned, op, p, kernels, b);
     case Family::Collective: return collective_point(planned, op, rows_of(op, b));
     case Family::Ep: return exchange_point(planned, op, p, b);
     default: return stream_point(op, work_of(op, p, b));

@@ -13,7 +13,8 @@ namespace moeplan {
 enum class GemmKernel : std::uint8_t {
   Tuned,        // the fastest of its tiles and splits of k: cuBLAS
   FittedTiles,  // widths fitted to the units, k never split: DeepGEMM
-  TilesByRows   // by m alone: the CUTLASS fp8 kernels of vLLM and SGLang
+  TilesByRows,  // by m alone: the CUTLASS fp8 kernels of vLLM and SGLang
+  Vectors       // a row after the other, without tiles: the mat-vec kernels of llama.cpp
 };
 
 // out[m, n] = x[m, k] * w[n, k]^T; quantising the activations included.
@@ -39,6 +40,7 @@ struct MoePoint {
   KernelFormat format = KernelFormat::Bf16;
   double weight_bytes = 2.0;  // per element
   bool gated = true;          // three matrices per expert; else two
+  bool vectors = false;       // a row after the other, without tiles (GemmKernel::Vectors)
   double tokens = 0;          // entering the whole expert-parallel group
   double hidden = 0;
   double inter = 0;  // of an expert on this rank (after moe_tp)

@@ -31,7 +31,9 @@ RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planne
                        const Binding& binding) {
   const Op& op = rank.program.op_array[planned.op];
   const Price price = price_op(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
-  return {price.time.seconds().base() * op.repeat, price.joules * op.repeat};
+  const double seconds = price.time.seconds().base() * op.repeat;
+  const double engine = (kernel_factor(kernels.engine, rank.program.phase, op) - 1) * seconds;
+  return {seconds + engine, price.joules * op.repeat + engine * kernels.power.floor};
 }
 
 }  // namespace
@@ -135,7 +137,9 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
                        prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
                        prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
   for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], *rank.kernels, binding);
-  return {.seconds = sum.seconds, .slowest_stage = sum.seconds, .joules = sum.joules};
+  const double engine = host_and_gaps(rank.kernels->engine, rank.engine, binding.sequences);
+  const double seconds = sum.seconds + engine;
+  return {.seconds = seconds, .slowest_stage = seconds, .joules = sum.joules + engine * rank.kernels->power.floor};
 }
 
 StepCost PreparedModel::step(const Step& step) const {

@@ -76,6 +76,17 @@ class Band {
   std::array<double, kFamilies> above_{};
 };
 
+// floor: watts of a board between kernels, 0 = not known.
+void add_engine(StepResult& result, double seconds, double floor) {
+  const Picoseconds time = picoseconds_of(seconds);
+  if (time.count() == 0) return;
+  ShareTime& share = result.shares[static_cast<std::size_t>(StepShare::Engine)];
+  share = {.time = time, .bound = Bound::Launch, .tier = Tier::Structured, .largest = time};
+  result.time += time;
+  result.by_tier[static_cast<std::size_t>(Tier::Structured)] += time;
+  result.joules += floor * seconds;
+}
+
 }  // namespace
 
 namespace {
@@ -122,12 +133,14 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
   const Binding binding = bind_step(model, step);
   StepResult result;
   Band band;
+  double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences);
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
     const Price price = price_op(planned, model.program, *model.kernels, binding);
     const Picoseconds time = price.time * op.repeat;
     result.time += time;
+    engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * time.seconds().base();
     band.add(planned.family, price, op.repeat);
     ShareTime& share = result.shares[static_cast<std::size_t>(share_of(op))];
     share.time += time;
@@ -145,6 +158,7 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
       if (load.distinct > result.load.distinct) result.load = load;
     }
   }
+  add_engine(result, engine, model.kernels->power.floor);
   result.low = result.time - band.below();
   result.high = result.time + band.above();
   result.work = total_work(model.program, binding);
@@ -175,13 +189,18 @@ StepCost StepModel::cost(const Step& step) const {
     const RankModel& model = models_[index];
     const Binding binding = bind_step(model, step);
     StepCost cost;
+    double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences);
     for (std::size_t i = 0; i < model.ops.count; ++i) {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
       const Price price = price_op(planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
-      cost.seconds += price.time.seconds().base() * op.repeat;
+      const double seconds = price.time.seconds().base() * op.repeat;
+      cost.seconds += seconds;
       cost.joules += price.joules * op.repeat;
+      engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * seconds;
     }
+    cost.seconds += engine;
+    cost.joules += engine * model.kernels->power.floor;
     return cost;
   });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/cost/op_pricer.h"
+#include "sim/engine/engine_time.h"
 #include "sim/engine/step_result.h"
 #include "sim/lower/lower.h"
 #include "sim/program/routing.h"
@@ -41,11 +42,13 @@ class StepModel {
         : kernels(&kernels_of_stage),
           rank_class(c),
           program(lower(plan, runtime, options, c, phase)),
-          ops(plan_ops(program, kernels_of_stage, plan.formats)) {}
+          ops(plan_ops(program, kernels_of_stage, plan.formats)),
+          engine(engine_load_of(program, ops)) {}
     const Kernels* kernels;  // of its device
     RankClass rank_class;
     Program program;
     OpPlan ops;
+    EngineLoad engine;
   };
   const std::vector<RankModel>& rank_models() const { return models_; }
   const LoadTables* loads() const { return loads_; }

@@ -19,7 +19,8 @@ constexpr std::array<Words, kStepShares> kWords = {{{"expert GEMMs", "experts"},
                                                     {"embedding and head", "head"},
                                                     {"draft module", "mtp"},
                                                     {"experts in host memory", "host"},
-                                                    {"norms, residuals", "other"}}};
+                                                    {"norms, residuals", "other"},
+                                                    {"engine: host and gaps", "engine"}}};
 
 }  // namespace
 

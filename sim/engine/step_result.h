@@ -24,9 +24,10 @@ enum class StepShare : std::uint8_t {
   Head,      // embedding, logits, sampling
   Mtp,       // draft modules
   Host,      // experts in host memory
-  Other      // norms, residuals
+  Other,     // norms, residuals
+  Engine     // host time, gaps and what else the engine adds to its operators
 };
-inline constexpr std::size_t kStepShares = 12;
+inline constexpr std::size_t kStepShares = 13;
 std::string_view word_of(StepShare share);  // for people: "dispatch + combine"
 std::string_view key_of(StepShare share);   // for scripts: "exchange"
 

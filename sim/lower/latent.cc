@@ -2,8 +2,8 @@
 // Multi-head latent attention. Decode runs absorbed: every head scores the cached
 // latent (kv_lora + rope dims) and sums latents (kv_lora dims). Prefill runs
 // expanded: K and V of every head are rebuilt from the latent, the cached context
-// again in each chunk. With the sparse indexer (DSA) prefill is absorbed too, over
-// the selected keys only.
+// again in each chunk; sequences that decode in the same step stay absorbed. With the sparse indexer (DSA) prefill is
+// absorbed too, over the selected keys only.
 #include "sim/lower/builder.h"
 
 namespace moeplan {
@@ -69,6 +69,8 @@ void lower_block(Builder& b, const LatentAttention& a) {
   attend.a = dim(heads);
   attend.n = dim(absorbed ? a.kv_lora + a.rope_dim : a.nope_dim + a.rope_dim);
   attend.k = dim(absorbed ? a.kv_lora : a.value_dim);
+  attend.b = dim(a.kv_lora);
+  attend.choices = dim(a.rope_dim);
   attend.window = dim(a.indexer == Indexer::None ? 0 : a.index_topk);
   attend.cache_bytes = dim(latent_bytes(b, a));
   const std::uint16_t attention = b.add(attend);

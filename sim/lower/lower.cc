@@ -179,7 +179,11 @@ Count moe_layers_within(const ModelPlan& plan, Count n) {
 }
 
 FormatId default_kv_format(const ModelPlan& plan, const RuntimeSpec& runtime) {
-  return plan.formats.id_of(runtime.default_kv == "auto" ? plan.model.quant.base : runtime.default_kv);
+  if (runtime.default_kv != "auto") return plan.formats.id_of(runtime.default_kv);
+  const QuantFormat* weights = plan.formats.find(plan.weights.label);
+  for (const CheckpointCache& rule : runtime.checkpoint_caches)
+    if (weights != nullptr && weights->id == rule.weights) return plan.formats.id_of(rule.cache);
+  return plan.formats.id_of(plan.model.quant.base);
 }
 
 // Sources: vLLM distributed/utils.py get_pp_indices; the function of that name in SGLang;

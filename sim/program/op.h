@@ -22,7 +22,7 @@ enum class Rows : std::uint8_t {
   Tokens,            // new tokens of the rank's sequences
   Sequences,         // one logit row per sequence
   Routed,            // token-expert pairs that reach the rank's experts
-  WithContext,       // new tokens plus the cached context that is expanded again (MLA prefill)
+  WithContext,       // of prompts new tokens plus the cached context that is expanded again (MLA prefill)
   Gathered,          // new tokens of every data-parallel rank
   GatheredSequences  // one logit row per sequence of every data-parallel rank
 };
@@ -96,7 +96,8 @@ inline constexpr std::uint16_t kNone = 0xFFFF;
 //   Moe         rows x n x k over `a` local experts
 //   any op on Rows::Routed: a = local experts, b = top-k, choices = experts a token chooses from
 //   Attention   a = query heads, b = kv heads, n = qk dim, k = value dim, window, chunk
-//   Mla         a = heads, n = dims per score, k = dims per value, window = keys selected (0 = all)
+//   Mla         a = heads, n = dims per score, k = dims per value, window = keys selected (0 = all),
+//               b = dims of the cached latent, choices = of its rope part
 //   Scan        n = state elements per sequence, k = FLOPs per state element and token
 //   Elementwise n = elements read per row, k = elements written per row
 //   Gather      k = elements per row

@@ -58,13 +58,15 @@ std::span<const Place> places_of(const Op& op) {
 constexpr double kActivationBytes = 2.0;  // bf16 operands between kernels
 
 void add_attention(Work& w, const Op& op, const Binding& b) {
-  const double per_pair = 2.0 * op.a * (static_cast<double>(op.n) + op.k);
   for (std::size_t i = 0; i < b.step.size; ++i) {
     const Segment& s = b.step.segments[i];
     const double sequences = static_cast<double>(s.sequences);
     const double pairs = op.cross ? static_cast<double>(s.new_tokens) * static_cast<double>(s.context + s.new_tokens)
                                   : attended_pairs(s, op.window, op.chunk, op.causal);
-    w.flops += sequences * pairs * per_pair;
+    // What generates beside expanded prompts scores the latent itself; an indexer has none.
+    const bool latent = op.kind == OpKind::Mla && op.b > 0 && s.generates();
+    const double dims = latent ? 2.0 * op.b + op.choices : static_cast<double>(op.n) + op.k;
+    w.flops += sequences * pairs * 2.0 * op.a * dims;
     w.cache_bytes += sequences * keys_read(s, op.window, op.chunk, op.cross) * op.cache_bytes;
   }
   w.activation_bytes += static_cast<double>(b.tokens) * op.a * (static_cast<double>(op.n) + op.k) * kActivationBytes;
@@ -119,7 +121,7 @@ Binding bind(const Program& program, const Step& step) {
     s.sequences = ceil_div(s.sequences, program.dp);
     b.sequences += s.sequences;
     b.tokens += s.sequences * s.new_tokens;
-    b.with_context += s.sequences * (s.new_tokens + s.context);
+    b.with_context += s.sequences * (s.new_tokens + (s.generates() ? 0 : s.context));
   }
   b.group_tokens = step.tokens();
   b.group_sequences = step.sequences();

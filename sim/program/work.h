@@ -18,6 +18,10 @@ struct Segment {
   Count sequences = 0;
   Count new_tokens = 0;
   Count context = 0;
+
+  // Drafts and their like: engines run it with kernels of generation, beside prompts too.
+  static constexpr Count kMostGenerated = 8;
+  constexpr bool generates() const { return new_tokens <= kMostGenerated; }
 };
 
 // A step over one replica; a mixed chunked-prefill batch has several segments.

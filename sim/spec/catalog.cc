@@ -30,8 +30,9 @@ constexpr std::string_view kPrices = "hw_profiles/prices/";
 constexpr std::string_view kOverlays = "hw_profiles/overlays/";
 constexpr std::string_view kCurves = "hw_profiles/curves/";
 constexpr std::string_view kCurveSuffix = ".txt";
-constexpr std::array<std::string_view, 9> kFolders = {kModels, kDevices, kNodes,    kScaleup, kScaleout,
-                                                      kSites,  kPrices,  kRuntimes, kOverlays};
+constexpr std::string_view kEngines = "hw_profiles/engines/";
+constexpr std::array<std::string_view, 10> kFolders = {kModels, kDevices, kNodes,    kScaleup,  kScaleout,
+                                                       kSites,  kPrices,  kRuntimes, kOverlays, kEngines};
 constexpr std::string_view kFormatsPath = "models/formats.json";
 constexpr std::string_view kUndisclosedPath = "models/undisclosed.json";
 constexpr std::string_view kSuffix = ".json";
@@ -456,6 +457,13 @@ Catalog::CurveText Catalog::curve_text(std::string_view device) const {
     if (file.path == path) return {.text = file.text, .file = file.path};
   }
   return {};
+}
+
+std::optional<EngineProfiles> Catalog::engine_profiles(const RuntimeSpec& runtime) const {
+  const DataFile* file = find_file(kEngines, runtime.id, files_);
+  if (file == nullptr) file = find_file(kEngines, runtime.command_line, files_);
+  if (file == nullptr) return std::nullopt;
+  return read_engine_profiles(std::string(file->text), file->path);
 }
 
 // Reads no profile but that one line: this is asked on every --memory.

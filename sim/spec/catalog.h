@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/spec/cluster.h"
+#include "sim/spec/engine_profile.h"
 #include "sim/spec/hardware.h"
 #include "sim/spec/model.h"
 #include "sim/spec/node.h"
@@ -84,6 +85,8 @@ class Catalog {
     std::string file;
   };
   CurveText curve_text(std::string_view device) const;
+  // Of a runtime; one without its own takes those of the engine whose options it takes.
+  std::optional<EngineProfiles> engine_profiles(const RuntimeSpec& runtime) const;
   bool knows_node(std::string_view name) const;
   bool knows_device(std::string_view name) const;
   FormatTable formats() const;

@@ -157,7 +157,10 @@ std::vector<std::string> violations(const RuntimeSpec& runtime) {
   check_at_least(out, "context_bytes", runtime.context_bytes.count(), 0);
   check_at_least(out, "context_bytes_multi", runtime.context_bytes_multi.count(), 0);
   check_fraction(out, "context_band", runtime.context_band, 1.0);
-  if (!runtime.cache_formats.empty()) check_source(out, "the cache", runtime.kv_source);
+  if (!runtime.cache_formats.empty() || !runtime.checkpoint_caches.empty())
+    check_source(out, "the cache", runtime.kv_source);
+  check_at_least(out, "vector_rows", runtime.vector_rows, 0);
+  if (runtime.vector_rows > 0) check_source(out, "the products of vectors", runtime.vector_source);
   check_at_least(out, "kv_block_tokens", runtime.kv_block_tokens, 1);
   check_at_least(out, "window_slack_tokens", runtime.window_slack_tokens, 0);
   check_tiers(out, runtime);

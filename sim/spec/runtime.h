@@ -147,6 +147,13 @@ struct DraftRules {
   friend bool operator==(const DraftRules&, const DraftRules&) = default;
 };
 
+// With "auto", what a checkpoint in this weight format asks the cache to be.
+struct CheckpointCache {
+  std::string weights;  // "nvfp4"
+  std::string cache;    // "fp8"
+  friend bool operator==(const CheckpointCache&, const CheckpointCache&) = default;
+};
+
 // Pads one dimension of the experts of models whose weights are in `format`.
 struct PaddingRule {
   std::string format;  // "mxfp4"
@@ -174,13 +181,17 @@ struct RuntimeSpec {
   Bytes context_bytes_multi;  // added when a replica has several devices
   double context_band = 0.5;  // relative uncertainty of both
   std::string context_source;
-  Count kv_block_tokens = 1;               // context rounds up to this per sequence
-  Count window_slack_tokens = 0;           // extra tokens a windowed layer keeps
-  std::string default_kv = "bf16";         // a KV format, or "auto" (the model's base format)
+  Count kv_block_tokens = 1;        // context rounds up to this per sequence
+  Count window_slack_tokens = 0;    // extra tokens a windowed layer keeps
+  std::string default_kv = "bf16";  // a KV format, or "auto" (the model's base format)
+  std::vector<CheckpointCache> checkpoint_caches;
   std::vector<std::string> cache_formats;  // it can keep; empty = any
   std::string kv_source;
   std::vector<AdmissionTier> tiers{AdmissionTier{}};  // by device memory, rising from 0
   std::vector<std::string> small_devices;             // device ids that get the first tier (vLLM: A100)
+  // A request is admitted only when the cache has room for all it may generate
+  // (TensorRT-LLM); else when it has room for what it holds now.
+  bool admits_whole_length = false;
   std::string admission_source;
   // The sampler's peak: bytes per (row x vocabulary entry), over all admission rows, the
   // sequences there are, or the chunk.
@@ -206,6 +217,10 @@ struct RuntimeSpec {
   DraftRules drafts;
   std::vector<PaddingRule> padding;
   std::vector<KernelRule> kernels;
+  // Up to so many rows quantised products run as matrix times vector, row by row and without
+  // tiles; 0 = never.
+  Count vector_rows = 0;
+  std::string vector_source;
   Count vocab_multiple = 1;     // embedding and head rows round up to this
   bool vocab_per_rank = false;  // on every rank rather than in all
   std::string command_line;     // whose options start it: llama.cpp | vllm | sglang | trtllm; "" = none known

@@ -95,11 +95,29 @@ void read_context(ObjectReader reader, RuntimeSpec& runtime) {
   reader.finish();
 }
 
+// [{"weights": "nvfp4", "cache": "fp8"}]
+std::vector<CheckpointCache> read_checkpoint_caches(ObjectReader& reader) {
+  std::vector<CheckpointCache> caches;
+  const JsonNode* node = reader.node("of_checkpoints");
+  if (node == nullptr) return caches;
+  if (node->kind != JsonKind::Array) {
+    reader.complain("of_checkpoints", "an array of {weights, cache}");
+    return caches;
+  }
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    ObjectReader item(node->items[i], reader.path_of("of_checkpoints") + "/" + std::to_string(i), reader.complaints());
+    caches.push_back({item.text("weights"), item.text("cache")});
+    item.finish();
+  }
+  return caches;
+}
+
 void read_kv(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.kv_block_tokens = reader.count("block_tokens", kPositive);
   runtime.window_slack_tokens = reader.count("window_slack_tokens", kTokens);
   runtime.default_kv = reader.text("default_format");
   runtime.cache_formats = reader.texts_or_empty("formats");
+  runtime.checkpoint_caches = read_checkpoint_caches(reader);
   runtime.kv_source = reader.text_or("source", "");
   reader.finish();
 }
@@ -131,6 +149,7 @@ std::vector<AdmissionTier> read_tiers(ObjectReader& reader) {
 void read_admission(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.tiers = read_tiers(reader);
   runtime.small_devices = reader.texts_or_empty("small_devices");
+  runtime.admits_whole_length = reader.flag_or("whole_length", false);
   runtime.admission_source = reader.text("source");
   reader.finish();
 }
@@ -263,6 +282,7 @@ void write_admission(JsonWriter& out, const RuntimeSpec& runtime) {
   }
   out.end_array();
   write_texts(out, "small_devices", runtime.small_devices);
+  if (runtime.admits_whole_length) out.member("whole_length", true);
   out.member("source", runtime.admission_source).end_object();
 }
 
@@ -332,6 +352,12 @@ void write_rules(JsonWriter& out, const RuntimeSpec& runtime) {
     }
     out.end_array();
   }
+  if (runtime.vector_rows > 0)
+    out.key("vector_products")
+        .begin_object()
+        .member("rows", runtime.vector_rows)
+        .member("source", runtime.vector_source)
+        .end_object();
   if (runtime.kernels.empty()) return;
   out.key("kernels").begin_array();
   for (const KernelRule& rule : runtime.kernels) {
@@ -369,6 +395,11 @@ RuntimeSpec read_runtime(std::string text, const std::string& file) {
   runtime.drafts = read_drafts(reader.object_if_present("drafts"));
   runtime.padding = read_padding(reader);
   runtime.kernels = read_kernels(reader);
+  if (std::optional<ObjectReader> products = reader.object_if_present("vector_products")) {
+    runtime.vector_rows = products->count("rows", kPositive);
+    runtime.vector_source = products->text("source");
+    products->finish();
+  }
   runtime.vocab_multiple = reader.count_or("vocab_multiple", kPositive, 1);
   runtime.vocab_per_rank = reader.flag_or("vocab_per_rank", false);
   runtime.command_line = reader.text_or("command_line", "");
@@ -410,6 +441,17 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   out.member("block_tokens", runtime.kv_block_tokens).member("window_slack_tokens", runtime.window_slack_tokens);
   out.member("default_format", runtime.default_kv);
   write_texts(out, "formats", runtime.cache_formats);
+  if (!runtime.checkpoint_caches.empty()) {
+    out.key("of_checkpoints").begin_array();
+    for (const CheckpointCache& rule : runtime.checkpoint_caches)
+      out.compact(true)
+          .begin_object()
+          .member("weights", rule.weights)
+          .member("cache", rule.cache)
+          .end_object()
+          .compact(false);
+    out.end_array();
+  }
   if (!runtime.kv_source.empty()) out.member("source", runtime.kv_source);
   out.end_object();
   write_admission(out, runtime);

@@ -80,8 +80,10 @@ KernelNeeds needs_of(const ModelSpec& model, const Layout& layout) {
           .exchange = layout.dp > 1};
 }
 
-Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
-                   const FormatTable& formats, const KernelNeeds& needs) {
+namespace {
+
+Pricing operators_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+                     const FormatTable& formats, const KernelNeeds& needs) {
   Pricing pricing;
   const DeviceSpec& device = cluster.devices.front();
   const Machine machine = machine_of(cluster, device);
@@ -108,6 +110,33 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
   measured = measured_devices(catalog, overlays);
   pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
   return pricing;
+}
+
+}  // namespace
+
+Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+                   const FormatTable& formats, const KernelNeeds& needs) {
+  Pricing pricing = operators_of(catalog, cluster, runtime, formats, needs);
+  const std::optional<EngineProfiles> profiles = catalog.engine_profiles(runtime);
+  const EngineProfile* engine = profiles ? profile_for(*profiles, cluster.devices.front()) : nullptr;
+  if (engine != nullptr) {
+    pricing.engine = *engine;
+    pricing.kernels.engine = engine->constants;
+  }
+  return pricing;
+}
+
+void drop_engine(Pricing& pricing) {
+  pricing.engine.reset();
+  pricing.kernels.engine = {};
+}
+
+bool use_engine_of_others(Pricing& pricing, std::string_view model) {
+  if (!pricing.engine) return false;
+  pricing.engine->constants = constants_without(*pricing.engine, model);
+  pricing.kernels.engine = pricing.engine->constants;
+  const std::vector<std::string>& fitted = pricing.engine->models;
+  return std::find(fitted.begin(), fitted.end(), model) != fitted.end();
 }
 
 }  // namespace moeplan

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ namespace moeplan {
 struct Pricing {
   Kernels kernels;
   Rates rates;
-  std::string overlay;  // "h200 of 2026-11-22"; "" = the device was never measured
+  std::string overlay;                  // "h200 of 2026-11-22"; "" = the device was never measured
+  std::optional<EngineProfile> engine;  // that kernels.engine is of
   // The profiles do not say how devices reach each other: in one box, from box to box.
   bool bus_assumed = false;
   bool network_assumed = false;
@@ -32,6 +34,11 @@ KernelNeeds needs_of(const ModelSpec& model, const Layout& layout);
 // cluster: what the device stands in (a device alone stands in a node of its own).
 Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
                    const FormatTable& formats, const KernelNeeds& needs = {});
+
+// Operators alone, without what the engine adds to them.
+void drop_engine(Pricing& pricing);
+// With what it adds by runs of other models. False: runs of this one were not fitted anyway.
+bool use_engine_of_others(Pricing& pricing, std::string_view model);
 
 // The machine a device is usually sold in: the largest node of the catalogue that holds
 // nothing else; the device alone where there is none.

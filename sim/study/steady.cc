@@ -17,9 +17,12 @@ SimulateQuestion decode_question(const SimulateQuestion& question, const SteadyL
   return q;
 }
 
-// Sequences of a replica that memory and the engine admit at their mean context.
+// Sequences of a replica that memory and the engine admit: at their mean context, or at
+// their longest where the engine keeps room for it.
 Count admitted(const SimulateQuestion& question, const SteadyLoad& load) {
-  const FitResult memory = evaluate(decode_question(question, load, 1).deployment);
+  FitQuestion deployment = decode_question(question, load, 1).deployment;
+  if (deployment.runtime.admits_whole_length) deployment.workload.context = load.isl + load.osl;
+  const FitResult memory = evaluate(deployment);
   if (memory.verdict == Verdict::No) return 0;
   const Count room = std::max<Count>(0, memory.max_sequences);
   return memory.sequence_limit > 0 ? std::min(room, memory.sequence_limit) : room;

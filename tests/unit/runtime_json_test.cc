@@ -30,6 +30,10 @@ RuntimeSpec sound_runtime() {
   r.sharding = {StageSplit::First,          Spread::Stage, Spread::Attention, Spread::Stage,
                 RankOrder::TensorStageData, "a document"};
   r.cache_formats = {"bf16", "fp8"};
+  r.checkpoint_caches = {{"nvfp4", "fp8"}};
+  r.vector_rows = 8;
+  r.admits_whole_length = true;
+  r.vector_source = "a document";
   r.kv_source = "a document";
   r.tiers = {{.min_memory = Bytes(0), .sequences = 256, .chunk_tokens = 2048},
              {.min_memory = 70 * kGiB,

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/engine/engine_time.h"
+
+namespace moeplan {
+
+EngineLoad engine_load_of(const Program& program, const OpPlan& ops) {
+  EngineLoad load;
+  for (std::size_t i = 0; i < ops.count; ++i) {
+    const Op& op = program.op_array[ops.ops[i].op];
+    load.operators += op.repeat;
+    if (op.kind == OpKind::Collective) load.collectives += op.repeat;
+  }
+  return load;
+}
+
+double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op) {
+  const double factor = phase == Phase::Decode ? engine.kernels : engine.prompts;
+  const bool exchanges = op.name == OpName::Dispatch || op.name == OpName::Combine;
+  return op.kind == OpKind::Moe || exchanges ? factor * engine.experts : factor;
+}
+
+double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences) {
+  return engine.step_s + engine.sequence_s * static_cast<double>(sequences) + engine.operator_s * load.operators +
+         engine.sync_s * load.collectives;
+}
+
+}  // namespace moeplan

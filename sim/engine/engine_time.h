@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place where an engine's profile (sim/spec/engine_profile.h) meets the time of a
+// step's operators.
+#pragma once
+
+#include "sim/cost/op_pricer.h"
+#include "sim/spec/engine_profile.h"
+
+namespace moeplan {
+
+// Of one rank's program: operators that are launched in a step, and those that meet others.
+struct EngineLoad {
+  double operators = 0;
+  double collectives = 0;
+};
+
+EngineLoad engine_load_of(const Program& program, const OpPlan& ops);
+
+// What an operator's own seconds are multiplied by.
+double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op);
+
+// Added to a step of so many sequences of a rank.
+double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences);
+
+}  // namespace moeplan
