@@ -288,6 +288,7 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
   const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware, q);
   unit.pricing = pricing_of(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
   warn_of_assumptions(session, q, unit.pricing);
+  set_engine(arguments, q.model.id, unit.pricing);
   apply_costs(arguments, session.catalog(), cluster, unit.pricing);
   unit.pricing.kernels.host = host_of_answers(session, read_offload(arguments, q), cluster, q);
   price_stages(unit.pricing, session.catalog(), unit.asked.hardware, q);

@@ -127,7 +127,7 @@ Document e2e_rows(const E2eAccuracy& accuracy) {
 
 std::string json_of_e2e(const E2eAccuracy& accuracy) {
   JsonWriter out;
-  out.begin_object().member("schema", "moeplan.validate.e2e/1").member("how", accuracy.how);
+  out.begin_object().member("schema", "moeplan.validate.runs/1").member("how", accuracy.how);
   out.key("sets").begin_array();
   for (const E2eFile& file : accuracy.files)
     for (const E2eSet& set : file.sets) write_set(out, file.file, set);

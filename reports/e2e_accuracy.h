@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far predictions of whole deployments were from measured runs (moeplan.validate.e2e/1).
+// How far predictions of whole deployments were from measured runs (moeplan.validate.runs/1).
 #pragma once
 
 #include <string>

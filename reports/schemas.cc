@@ -73,7 +73,7 @@ std::vector<Schema> all_schemas() {
                kSimulateDisaggregatedSchema, kSimulateDefinitions),
           make("simulate.frontier", "simulate MODEL --isl 1k --osl 1k --frontier", kSimulateFrontierSchema, ""),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
-          make("validate.e2e", "validate --against RUNS", kValidateE2eSchema, ""),
+          make("validate.runs", "validate --against RUNS", kValidateE2eSchema, ""),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),
           make("models.tensors", "models show HEADER", kModelTensorsSchema, kModelDefinitions),

@@ -389,7 +389,7 @@ const std::string_view kValidateE2eSchema = R"(  "type": "object",
   "required": ["schema", "how", "sets", "overall", "refused", "worst", "layouts"],
   "additionalProperties": false,
   "properties": {
-    "schema": {"const": "moeplan.validate.e2e/1"},
+    "schema": {"const": "moeplan.validate.runs/1"},
     "how": {"$ref": "#/definitions/text"},
     "sets": {"type": "array", "items": {
       "type": "object",

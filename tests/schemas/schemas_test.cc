@@ -143,6 +143,15 @@ std::string file_of_measurements(const std::string& name) {
   return path;
 }
 
+std::string file_of_runs(const std::string& name) {
+  const std::string path = ::testing::TempDir() + name;
+  std::ofstream(path)
+      << "model,hardware,num_gpus,runtime,phase,attention_tp,attention_dp,moe_tp,moe_ep,pp,replicas,weights,kv,"
+         "isl,osl,concurrency,metric,value\n"
+         "mixtral-8x7b,h200,2,vllm,aggregated,2,1,2,1,1,1,bf16,,1024,1024,32,output_tokens_per_s,1500\n";
+  return path;
+}
+
 TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   const json list = json::parse(run_moeplan("schema --json").text);
   for (const json& entry : list.at("schemas")) {
@@ -162,6 +171,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
           {"--compare WHAT", "--compare dense"},
           {"--prefill OPTIONS", "--prefill \"--gpus 2\""},
+          {"--against RUNS", "--against " + file_of_runs("moeplan_schema_runs.csv")},
           {"--against FILE", "--against " + file_of_measurements("moeplan_schema_gemm.csv")},
           {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
       const std::size_t at = words.find(placeholder);
