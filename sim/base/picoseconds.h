@@ -33,7 +33,8 @@ class Picoseconds {
 
 // Rounded to the nearest picosecond; `seconds` must be finite, at least 0 and below 9e6.
 inline Picoseconds picoseconds_of(double seconds) {
-  return Picoseconds(static_cast<std::int64_t>(seconds * 1e12 + 0.5));  // llround is a call
+  // llround is a call, and what it does better lies below half a picosecond.
+  return Picoseconds(static_cast<std::int64_t>(seconds * 1e12 + 0.5));  // NOLINT(bugprone-incorrect-roundings)
 }
 
 }  // namespace moeplan

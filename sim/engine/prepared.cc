@@ -47,17 +47,16 @@ struct Region {
   Count first;
   Count until;
   Count step;
-  Count knots_before;                                         // of the tiles of earlier regions
-  constexpr Count knots() const { return 1 + kTile / step; }  // of one tile
+  Count knots_before;                                                             // of the tiles of earlier regions
+  constexpr Count knots() const { return step == 1 ? kTile : 1 + kTile / step; }  // of one tile
 };
 
 constexpr Count kFineUntil = 4;
 constexpr Count kMiddleUntil = 32;
 constexpr std::array<Region, 3> kRegions = {
-    {{1, kFineUntil, 2, 0},
-     {kFineUntil, kMiddleUntil, 16, (kFineUntil - 1) * (1 + kTile / 2)},
-     {kMiddleUntil, Count{1} << 40, 32,
-      (kFineUntil - 1) * (1 + kTile / 2) + (kMiddleUntil - kFineUntil) * (1 + kTile / 16)}}};
+    {{1, kFineUntil, 1, 0},
+     {kFineUntil, kMiddleUntil, 16, (kFineUntil - 1) * kTile},
+     {kMiddleUntil, Count{1} << 40, 32, (kFineUntil - 1) * kTile + (kMiddleUntil - kFineUntil) * (1 + kTile / 16)}}};
 
 constexpr const Region& region_of(Count tile) {
   return tile < kFineUntil ? kRegions[0] : tile < kMiddleUntil ? kRegions[1] : kRegions[2];
@@ -71,7 +70,7 @@ std::vector<Count> RowTable::knots_up_to(Count most) {
   for (Count tile = 1; tile * kTile < most; ++tile) {
     knots.push_back(tile * kTile + 1);
     const Count step = region_of(tile).step;
-    for (Count rows = step; rows <= kTile; rows += step) knots.push_back(tile * kTile + rows);
+    for (Count rows = step == 1 ? 2 : step; rows <= kTile; rows += step) knots.push_back(tile * kTile + rows);
   }
   return knots;
 }
@@ -85,7 +84,8 @@ std::size_t RowTable::knot_below(Count rows) {
   const Region& region = region_of(tile);
   const Count before = kTile + 1 + region.knots_before + (tile - region.first) * region.knots();
   // Knots of a tile: 1, step, 2 step, ...; the last one is the end of an interval.
-  return static_cast<std::size_t>(before + std::min(inside / region.step, kTile / region.step - 1));
+  const Count knot = region.step == 1 ? inside - 1 : inside / region.step;
+  return static_cast<std::size_t>(before + std::min(knot, region.knots() - 2));
 }
 
 RowTable::Cost RowTable::at(double rows) const {

@@ -4,8 +4,8 @@
 // rows) is summed over all operators and tabulated; attention, which depends on batch and
 // context, is asked of its form each time. A step is then four look-ups and a few forms.
 //
-// Knots: every number of rows up to 64; beyond, where the tiles of matrix products begin and
-// end (64 i + 1 and 64 (i + 1), sim/cost/gemm.h), and steps of 2 to 32 rows between; linear
+// Knots: every number of rows up to 256; beyond, where the tiles of matrix products begin
+// and end (64 i + 1 and 64 (i + 1), sim/cost/gemm.h), and steps of 16 or 32 rows; linear
 // between knots. Times agree with StepModel within 0.1 % (tests/books, B13).
 #pragma once
 
