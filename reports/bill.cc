@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reports/bill.h"
 
+#include "reports/json_parts.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -34,14 +36,6 @@ std::string energy_basis(Tier tier) {
 
 std::string utilisation_text(const std::optional<double>& share) {
   return share ? fmt::format("from {:.0f} % of the hours under this load", std::ceil(100 * *share)) : "never";
-}
-
-void write_optional(JsonWriter& out, std::string_view key, const std::optional<double>& value) {
-  out.key(key);
-  if (value)
-    out.value(*value);
-  else
-    out.null();
 }
 
 }  // namespace

@@ -182,6 +182,14 @@ void write_budget(JsonWriter& out, const std::vector<BudgetRow>& rows) {
 
 }  // namespace
 
+void write_optional(JsonWriter& out, std::string_view key, const std::optional<double>& value) {
+  out.key(key);
+  if (value)
+    out.value(*value);
+  else
+    out.null();
+}
+
 double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
 
 void write_layout(JsonWriter& out, const Layout& layout) {

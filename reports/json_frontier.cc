@@ -6,21 +6,13 @@
 namespace moeplan {
 namespace {
 
-void write_optional(JsonWriter& out, std::string_view key, const std::optional<double>& value) {
-  out.key(key);
-  if (value)
-    out.value(*value);
-  else
-    out.null();
-}
-
 void write_point(JsonWriter& out, const FrontierPoint& p) {
   out.begin_object();
   write_layout(out, p.layout);
   out.member("concurrency", p.concurrency).member("tokens_per_s_per_user", p.per_user);
   out.member("tokens_per_s_per_gpu", p.per_gpu).member("ttft_s", p.ttft.base());
-  write_optional(out, "tokens_per_s_per_mw", p.per_mw);
-  write_optional(out, "tokens_per_s_per_provisioned_mw", p.per_provisioned_mw);
+  write_optional(out, "tokens_per_s_per_mw_drawn", p.per_mw);
+  write_optional(out, "tokens_per_s_per_mw_provisioned", p.per_provisioned_mw);
   write_optional(out, "usd_per_million_tokens", p.usd_per_million);
   out.end_object();
 }

@@ -7,14 +7,6 @@
 namespace moeplan {
 namespace {
 
-void write_optional(JsonWriter& out, std::string_view key, const std::optional<double>& value) {
-  out.key(key);
-  if (value)
-    out.value(*value);
-  else
-    out.null();
-}
-
 void write_breakdown(JsonWriter& out, const StepResult& step) {
   out.key("breakdown").begin_array();
   for (std::size_t i = 0; i < kStepShares; ++i) {

@@ -107,7 +107,7 @@ std::string weights_label(const E2eRow& row, const ModelSpec& model) {
 
 E2eQuestion question_of(const Catalog& catalog, const FormatTable& formats, const E2eRow& row) {
   if (!row.refused.empty()) return refuse(row.refused);
-  if (!row.offload.empty()) return refuse("offload is not simulated yet");
+  if (!row.offload.empty()) return refuse("offload is not replayed yet");
   E2eQuestion asked;
   FitQuestion& d = asked.question.deployment;
   try {

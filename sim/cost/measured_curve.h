@@ -45,8 +45,8 @@ struct CurvePlace {
 std::optional<CurvePlace> place_of(const OperatorPoint& point);
 // How much of ln(measured / form) holds for this point: 1 = all of it, but for expert layers
 // routed less evenly than what was measured. With few rows per expert a shape's error is that
-// of its weights, whatever the routing: taking all of it halves the error of skewed rows (median
-// 5.5 to 2.8 %). With many it is that of tiles, half of which crowded experts share.
+// of its weights, whatever the routing; with many it is that of tiles, half of which crowded
+// experts share (assumed: taking all of it there made skewed rows worse).
 double trust_of(const OperatorPoint& point);
 
 // How curves of a family go on between knots.

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "sim/base/json.h"
+#include "sim/spec/fit_error_json.h"
 #include "sim/spec/sourced_json.h"
 
 namespace moeplan {
@@ -34,17 +35,6 @@ EngineConstants read_constants(ObjectReader reader) {
     if (reader.node(c.name) != nullptr) constants.*c.field = reader.real(c.name, c.least, c.most);
   reader.finish();
   return constants;
-}
-
-FitError read_error(ObjectReader reader) {
-  FitError error;
-  error.rows = reader.count("rows", {0, Count{1} << 40});
-  error.median = reader.real("median", 0, 1e6);
-  error.mean = reader.real("mean", 0, 1e6);
-  error.p90 = reader.real("p90", 0, 1e6);
-  error.bias = reader.real("bias", -20, 20);
-  reader.finish();
-  return error;
 }
 
 EngineProfile read_profile(ObjectReader& reader) {
@@ -92,9 +82,7 @@ void write_profile(JsonWriter& out, const EngineProfile& p) {
     out.end_object();
   }
   out.end_array().member("rows", p.rows);
-  out.key("left_out").compact(true).begin_object().member("rows", p.left_out.rows);
-  out.member("median", p.left_out.median).member("mean", p.left_out.mean).member("p90", p.left_out.p90);
-  out.member("bias", p.left_out.bias).end_object().compact(false);
+  write_error(out, "left_out", p.left_out);
   out.member("source", p.source).end_object();
 }
 

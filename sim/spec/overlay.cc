@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sim/base/json.h"
+#include "sim/spec/fit_error_json.h"
 #include "sim/spec/sourced_json.h"
 
 namespace moeplan {
@@ -30,22 +31,6 @@ std::string joined_shapes(const std::vector<std::string>& shapes) {
     text += shape;
   }
   return text;
-}
-
-FitError read_error(ObjectReader reader) {
-  FitError error;
-  error.rows = reader.count("rows", {0, Count{1} << 40});
-  error.median = reader.real("median", 0, 1e6);
-  error.mean = reader.real("mean", 0, 1e6);
-  error.p90 = reader.real("p90", 0, 1e6);
-  error.bias = reader.real("bias", -20, 20);
-  reader.finish();
-  return error;
-}
-
-void write_error(JsonWriter& out, std::string_view key, const FitError& error) {
-  out.key(key).compact(true).begin_object().member("rows", error.rows).member("median", error.median);
-  out.member("mean", error.mean).member("p90", error.p90).member("bias", error.bias).end_object().compact(false);
 }
 
 void read_triple(ObjectReader& reader, std::string_view key, const std::function<void(std::size_t, double)>& take) {

@@ -140,7 +140,7 @@ TEST(E2eQuestion, EveryRefusalHasItsReason) {
             "unknown hardware: abacus");
   EXPECT_EQ(
       asked_of("deepseek-v3,h200,8,vllm,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,experts on CPU").refused,
-      "offload is not simulated yet");
+      "offload is not replayed yet");
   EXPECT_EQ(row_of("deepseek-v3,h100,64,megatron,training,1,64,1,64,1,1,fp8,,4096,,8,tokens_per_s_per_gpu,9,,").refused,
             "training is not simulated yet");
 }
