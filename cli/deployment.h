@@ -23,6 +23,9 @@ struct Asked {
 // command has other words for it than --context and --sequences.
 Asked ask_deployment(Session& session, const Arguments& arguments, const std::optional<Workload>& load = {});
 
+// "12GB/s" as an option's value.
+std::optional<BytesPerSecond> rate_of(const Arguments& arguments, const char* option);
+
 // The options it reads, and those of `fit` alone.
 std::span<const Option> fit_options();
 

@@ -238,16 +238,6 @@ void set_load(Asked& asked, const Arguments& arguments, const Session& session, 
 // DDR5-5600 on two channels, as desktops have it; facts of the laptop-16gb profile.
 constexpr BytesPerSecond kDesktopHost = BytesPerSecond::from_base(89.6e9);
 
-std::optional<BytesPerSecond> rate_of(const Arguments& arguments, const char* option) {
-  const std::optional<std::string> asked = arguments.text(option);
-  if (!asked) return std::nullopt;
-  try {
-    return parse_quantity<Dim{.byte = 1, .second = -1}>(*asked);
-  } catch (const UnitTextError& error) {
-    throw_usage(option, in_quotes(*asked), error.expected(), error.reason());
-  }
-}
-
 // Of the whole host: what the node says, else its sockets; a desktop's where a consumer
 // card is named without a machine around it.
 TierRate host_rate(const Catalog& catalog, const Arguments& arguments, const HardwareChoice& hardware,
@@ -464,6 +454,16 @@ void set_machine(Asked& asked, const Catalog& catalog, const Arguments& argument
 }  // namespace
 
 std::span<const Option> fit_options() { return kOptions; }
+
+std::optional<BytesPerSecond> rate_of(const Arguments& arguments, const char* option) {
+  const std::optional<std::string> asked = arguments.text(option);
+  if (!asked) return std::nullopt;
+  try {
+    return parse_quantity<Dim{.byte = 1, .second = -1}>(*asked);
+  } catch (const UnitTextError& error) {
+    throw_usage(option, in_quotes(*asked), error.expected(), error.reason());
+  }
+}
 
 Asked ask_deployment(Session& session, const Arguments& arguments, const std::optional<Workload>& load) {
   const Catalog& catalog = session.catalog();

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "cli/deployment.h"
 #include "sim/base/text.h"
 
 namespace moeplan {
@@ -30,9 +31,9 @@ std::optional<T> chosen(const Arguments& arguments, const char* option,
   throw_usage(option, in_quotes(*asked), std::string(expected));
 }
 
-double share(const Arguments& arguments, const char* option) {
+std::optional<double> share(const Arguments& arguments, const char* option) {
   const std::optional<std::string> asked = arguments.text(option);
-  if (!asked) return 0;
+  if (!asked) return std::nullopt;
   double value = 0;
   const auto [end, error] = std::from_chars(asked->data(), asked->data() + asked->size(), value);
   if (error != std::errc{} || end != asked->data() + asked->size() || !(value >= 0 && value <= 1))
@@ -40,16 +41,17 @@ double share(const Arguments& arguments, const char* option) {
   return value;
 }
 
-constexpr std::array<std::pair<std::string_view, HostUse>, 3> kUses = {
-    {{"compute", HostUse::Compute}, {"stream", HostUse::Stream}, {"page", HostUse::Page}}};
+constexpr std::array<std::pair<std::string_view, HostUse>, 3> kUses = {{{word_of(HostUse::Compute), HostUse::Compute},
+                                                                        {word_of(HostUse::Stream), HostUse::Stream},
+                                                                        {word_of(HostUse::Page), HostUse::Page}}};
 constexpr std::array<std::pair<std::string_view, bool>, 2> kNuma = {{{"local", true}, {"spread", false}}};
 constexpr std::array<std::pair<std::string_view, CachePolicy>, 4> kPolicies = {{{"static", CachePolicy::Static},
                                                                                 {"lru", CachePolicy::Lru},
                                                                                 {"lfu", CachePolicy::Lfu},
                                                                                 {"oracle", CachePolicy::Oracle}}};
 
-constexpr std::array kOptions = {"offload",    "host-sockets", "host-cores",    "numa",
-                                 "ssd-cached", "expert-cache", "cache-experts", "repeat"};
+constexpr std::array kOptions = {"offload",    "host-sockets", "host-cores",   "numa",          "host-core-rate",
+                                 "page-share", "ssd-cached",   "expert-cache", "cache-experts", "repeat"};
 
 }  // namespace
 
@@ -64,10 +66,18 @@ OffloadAnswers read_offload(const Arguments& arguments, const FitQuestion& q) {
   answers.host.sockets = arguments.count("host-sockets", 1, kMost);
   answers.host.cores = arguments.count("host-cores", 1, kMost);
   answers.host.own_memory = chosen(arguments, "numa", kNuma, "local or spread").value_or(false);
-  answers.host.drive_cached = share(arguments, "ssd-cached");
+  answers.host.drive_cached = share(arguments, "ssd-cached").value_or(0);
+  if (const std::optional<BytesPerSecond> rate = rate_of(arguments, "host-core-rate"))
+    answers.host.core_rate = rate->base();
+  answers.host.page_share = share(arguments, "page-share");
+  const auto positive = [&arguments](const char* option, std::optional<double> value) {
+    if (value && *value <= 0) throw_usage(option, in_quotes(*arguments.text(option)), "more than nothing");
+  };
+  positive("host-core-rate", answers.host.core_rate);
+  positive("page-share", answers.host.page_share);
   answers.policy = chosen(arguments, "expert-cache", kPolicies, "static, lru, lfu or oracle");
   answers.capacity = arguments.count("cache-experts", 0, kMost);
-  answers.repeat = share(arguments, "repeat");
+  answers.repeat = share(arguments, "repeat").value_or(0);
   if (!answers.policy)
     for (const char* option : {"cache-experts", "repeat"})
       if (arguments.has(option)) throw_usage(option, "it without a cache", "--expert-cache beside it");

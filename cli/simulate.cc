@@ -24,7 +24,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 28> kOwnOptions = {{
+constexpr std::array<Option, 30> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -41,6 +41,8 @@ constexpr std::array<Option, 28> kOwnOptions = {{
     {"offload", "HOW", "experts off the device: compute (default), stream (copied layer by layer) or page"},
     {"host-sockets", "N", "of the host (default: the machine's, or one)"},
     {"host-cores", "N", "of all its sockets"},
+    {"host-core-rate", "RATE", "quantised weights a core multiplies per second (default: 4.5GB/s)"},
+    {"page-share", "F", "with --offload page: share of the link that reading pages reaches (default: 0.45)"},
     {"numa", "local|spread", "each socket reads its own memory, or the weights lie over all (default)"},
     {"ssd-cached", "F", "with --ssd: share of the reads that the page cache answers (default: 0)"},
     {"expert-cache", "POLICY", "experts off the device are kept on it: static, lru, lfu or oracle"},

@@ -234,8 +234,8 @@ std::vector<FittedEngine> fit_engines(const Catalog& catalog, const std::vector<
   for_each_parallel(rows.size(), [&](std::size_t i) {
     const E2eRow& row = rows[i];
     const E2eQuestion asked = question_of(catalog, formats, row);
-    if (!asked.refused.empty()) return;
-    all[i] = linear_run(row, asked, pricing.of(row, asked));
+    if (!asked.refused.empty() || asked.host) return;  // what the host takes is no matter of the engine
+    all[i] = linear_run(row, asked, pricing.of(asked));
     group[i] = {asked.question.deployment.runtime.id, std::string(word_of(asked.cluster.devices.front().device_class))};
   });
   std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> groups;
@@ -258,7 +258,8 @@ std::vector<E2eRow> rows_of(const std::vector<E2eTable>& tables) {
 std::vector<std::vector<E2ePrediction>> left_out_predictions(const Catalog& catalog,
                                                              const std::vector<E2eTable>& tables,
                                                              const std::vector<FittedEngine>& engines) {
-  std::vector<E2ePrediction> predictions = predict_e2e(catalog, rows_of(tables), EngineUse::None);
+  const std::vector<E2eRow> rows = rows_of(tables);
+  std::vector<E2ePrediction> predictions = predict_e2e(catalog, rows, EngineUse::None);
   std::vector<bool> seen(predictions.size(), false);
   for (const FittedEngine& engine : engines) {
     for (std::size_t i = 0; i < engine.rows.size(); ++i) {
@@ -273,7 +274,8 @@ std::vector<std::vector<E2ePrediction>> left_out_predictions(const Catalog& cata
     }
   }
   for (std::size_t i = 0; i < predictions.size(); ++i)
-    if (!seen[i] && predictions[i].refused.empty()) predictions[i].refused = "no other model of its engine to fit to";
+    if (!seen[i] && predictions[i].refused.empty() && rows[i].offload.empty())
+      predictions[i].refused = "no other model of its engine to fit to";
   std::vector<std::vector<E2ePrediction>> by_table;
   std::size_t at = 0;
   for (const E2eTable& table : tables) {

@@ -48,19 +48,20 @@ void set_band(E2ePrediction& p, double time, double low, double high) {
 
 }  // namespace
 
-const Pricing& PricingCache::of(const E2eRow& row, const E2eQuestion& asked) {
+const Pricing& PricingCache::of(const E2eQuestion& asked) {
   const FitQuestion& d = asked.question.deployment;
   const KernelNeeds needs = needs_of(d.model, d.layout);
   const std::lock_guard lock(mutex_);
-  std::unique_ptr<Pricing>& pricing = made_[{row.hardware, d.runtime.id, needs.latent_attention, needs.exchange}];
+  std::unique_ptr<Pricing>& pricing = made_[{asked.hardware, d.runtime.id, needs.latent_attention, needs.exchange}];
   if (!pricing) pricing = std::make_unique<Pricing>(pricing_of(*catalog_, asked.cluster, d.runtime, *formats_, needs));
   return *pricing;
 }
 
-E2ePrediction predict_run(const E2eRow& row, const E2eQuestion& asked, const Kernels& kernels, const Rates& rates) {
+E2ePrediction predict_run(const E2eRow& row, const E2eQuestion& asked, Kernels kernels, const Rates& rates) {
+  if (asked.host) kernels.host = host_of(asked.cluster, asked.question.deployment, *asked.host).machine;
   E2ePrediction p;
   p.device_class = word_of(asked.cluster.devices.front().device_class);
-  p.command = command_of(row, asked);
+  p.command = command_of(asked);
   const Count replicas = row.layout.replicas;
   if (asked.steady) {
     SteadyState s = steady_state(asked.question, *asked.steady, kernels, rates);
@@ -73,7 +74,7 @@ E2ePrediction predict_run(const E2eRow& row, const E2eQuestion& asked, const Ker
       E2eQuestion full = asked;
       full.fills = true;
       full.steady->concurrency = 0;
-      p.command = command_of(row, full);
+      p.command = command_of(full);
       s = steady_state(full.question, *full.steady, kernels, rates);
     }
     p.value = in_metric(rates_of(s), row);
@@ -121,7 +122,7 @@ std::vector<E2ePrediction> predict_e2e(const Catalog& catalog, const std::vector
     const E2eQuestion asked = question_of(catalog, formats, row);
     predictions[i].refused = asked.refused;
     if (!asked.refused.empty()) return;
-    Pricing priced = pricing.of(row, asked);
+    Pricing priced = pricing.of(asked);
     std::string option;
     if (engine == EngineUse::None) {
       drop_engine(priced);

@@ -35,7 +35,7 @@ struct E2ePrediction {
 class PricingCache {
  public:
   PricingCache(const Catalog& catalog, const FormatTable& formats) : catalog_(&catalog), formats_(&formats) {}
-  const Pricing& of(const E2eRow& row, const E2eQuestion& asked);
+  const Pricing& of(const E2eQuestion& asked);
 
  private:
   const Catalog* catalog_;
@@ -45,7 +45,7 @@ class PricingCache {
 };
 
 // A question that was not refused.
-E2ePrediction predict_run(const E2eRow& row, const E2eQuestion& asked, const Kernels& kernels, const Rates& rates);
+E2ePrediction predict_run(const E2eRow& row, const E2eQuestion& asked, Kernels kernels, const Rates& rates);
 
 // One per row, in order.
 std::vector<E2ePrediction> predict_e2e(const Catalog& catalog, const std::vector<E2eRow>& rows, EngineUse engine);

@@ -2,9 +2,12 @@
 #include "validate/e2e_question.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include "sim/study/pricing.h"
+#include "validate/e2e_offload.h"
 
 namespace moeplan {
 namespace {
@@ -86,6 +89,41 @@ std::string set_load(E2eQuestion& asked, const E2eRow& row) {
   return "";
 }
 
+// Its layers are those of any engine; what sets it apart is where the experts run.
+std::string_view runtime_of(const E2eRow& row) {
+  return row.runtime.empty() || row.runtime == "ktransformers" ? std::string_view("generic") : row.runtime;
+}
+
+std::string set_offload(E2eQuestion& asked, const E2eRow& row) {
+  const OffloadedRun run = offload_of(row.offload, row.runtime, row.hardware);
+  if (!run.refused.empty()) return run.refused;
+  FitQuestion& d = asked.question.deployment;
+  d.host_expert_layers = layer_count(d.model);
+  if (run.bandwidth) d.rates.host.peak = *run.bandwidth;
+  if (!run.machine.empty()) asked.hardware = run.machine;
+  asked.host = run.host;
+  return "";
+}
+
+// What `simulate` is told of the host.
+std::string host_words(const E2eQuestion& asked) {
+  const HostAnswers& host = *asked.host;
+  std::string words = " --cpu-moe --offload " + std::string(word_of(host.use));
+  if (host.sockets) words += " --host-sockets " + std::to_string(*host.sockets);
+  if (host.cores) words += " --host-cores " + std::to_string(*host.cores);
+  if (host.own_memory) words += " --numa local";
+  const auto add = [&words](const char* option, double value, const char* unit) {
+    std::array<char, 32> text{};
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc{}) words += std::string(" --") + option + " " + std::string(text.data(), end) + unit;
+  };
+  if (const TierRate& memory = asked.question.deployment.rates.host; memory.known())
+    add("host-bandwidth", memory.highest().base() / 1e9, "GB/s");
+  if (host.core_rate) add("host-core-rate", *host.core_rate / 1e9, "GB/s");
+  if (host.page_share) add("page-share", *host.page_share, "");
+  return words;
+}
+
 std::string first_of(const std::vector<std::string>& sentences) { return sentences.empty() ? "" : sentences.front(); }
 
 }  // namespace
@@ -107,22 +145,24 @@ std::string weights_label(const E2eRow& row, const ModelSpec& model) {
 
 E2eQuestion question_of(const Catalog& catalog, const FormatTable& formats, const E2eRow& row) {
   if (!row.refused.empty()) return refuse(row.refused);
-  if (!row.offload.empty()) return refuse("offload is not replayed yet");
   E2eQuestion asked;
   FitQuestion& d = asked.question.deployment;
-  try {
-    d.runtime = catalog.runtime(row.runtime.empty() ? "generic" : row.runtime);
-  } catch (const InputError&) {
-    return refuse("unknown runtime: " + row.runtime);
-  }
   try {
     d.model = catalog.model(row.model);
   } catch (const InputError&) {
     return refuse("unknown model: " + row.model);
   }
-  const bool named_node = catalog.knows_node(row.hardware);
-  if (!named_node && !catalog.knows_device(row.hardware)) return refuse("unknown hardware: " + row.hardware);
-  asked.cluster = named_node ? catalog.cluster(row.hardware) : usual_cluster(catalog, row.hardware);
+  try {
+    d.runtime = catalog.runtime(runtime_of(row));
+  } catch (const InputError&) {
+    return refuse("unknown runtime: " + row.runtime);
+  }
+  asked.hardware = row.hardware;
+  if (!row.offload.empty())
+    if (const std::string why = set_offload(asked, row); !why.empty()) return refuse(why);
+  const bool named_node = catalog.knows_node(asked.hardware);
+  if (!named_node && !catalog.knows_device(asked.hardware)) return refuse("unknown hardware: " + asked.hardware);
+  asked.cluster = named_node ? catalog.cluster(asked.hardware) : usual_cluster(catalog, asked.hardware);
   d.formats = formats;
   d.weights = weights_label(row, d.model);
   if (!row.kv.empty()) {
@@ -147,10 +187,10 @@ E2eQuestion question_of(const Catalog& catalog, const FormatTable& formats, cons
   return asked;
 }
 
-std::string command_of(const E2eRow& row, const E2eQuestion& asked) {
+std::string command_of(const E2eQuestion& asked) {
   const SimulateQuestion& q = asked.question;
   const FitQuestion& d = q.deployment;
-  std::string line = "moeplan simulate " + d.model.id + " --hardware " + row.hardware;
+  std::string line = "moeplan simulate " + d.model.id + " --hardware " + asked.hardware;
   const auto add = [&line](const char* option, const std::string& value) {
     line += std::string(" --") + option + " " + value;
   };
@@ -166,6 +206,7 @@ std::string command_of(const E2eRow& row, const E2eQuestion& asked) {
   add("runtime", d.runtime.id);
   add("weights", d.weights);
   if (!d.kv.empty()) add("kv", d.kv);
+  if (asked.host) line += host_words(asked);
   if (d.load_mtp) {
     line += " --mtp";
     if (q.load.phase == Phase::Decode) add_count("draft-tokens", q.load.drafts);

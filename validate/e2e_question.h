@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sim/spec/catalog.h"
+#include "sim/study/offload.h"
 #include "sim/study/steady.h"
 #include "validate/e2e_rows.h"
 
@@ -16,7 +17,9 @@ struct E2eQuestion {
   SimulateQuestion question;
   std::optional<SteadyLoad> steady;  // aggregated runs; else one step or prompt
   bool fills = false;                // the batch is as many as fit
+  std::string hardware;              // as `simulate --hardware` is told
   ClusterSpec cluster;
+  std::optional<HostAnswers> host;  // experts lie off the device
 };
 
 // Labels of files that llama.cpp's users share are known by other names here, and a format
@@ -26,6 +29,6 @@ std::string weights_label(const E2eRow& row, const ModelSpec& model);
 E2eQuestion question_of(const Catalog& catalog, const FormatTable& formats, const E2eRow& row);
 
 // The command that predicts it, with the batch that was used.
-std::string command_of(const E2eRow& row, const E2eQuestion& asked);
+std::string command_of(const E2eQuestion& asked);
 
 }  // namespace moeplan

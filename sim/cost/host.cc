@@ -11,14 +11,16 @@ namespace {
 // Engines and page caches read ahead in pieces of this size (assumed: larger ones gain nothing).
 constexpr double kLargestRead = 1024 * 1024;
 
-double drive_seconds(const HostPoint& point, const HostMachine& host, double queue) {
+double drive_seconds(const HostPoint& point, const HostMachine& host) {
   if (point.drive_bytes <= 0) return 0;
   const double piece = std::min(kLargestRead, point.bytes / std::max(1.0, point.pieces));
   const double requests = point.drive_bytes / std::max(1.0, piece);
-  return (1 - host.drive_cached) * std::max(point.drive_bytes / host.drive, requests * host.drive_latency / queue);
+  return (1 - host.drive_cached) *
+         std::max(point.drive_bytes / host.drive, requests * host.drive_latency / host.constants[HostQueue]);
 }
 
-FormTime computed(const HostPoint& point, const HostMachine& host, std::span<const double> constants) {
+FormTime computed(const HostPoint& point, const HostMachine& host) {
+  const HostValues& constants = host.constants;
   const double memory = host.bandwidth * constants[HostShare] * local_share(host, constants[HostRemote]);
   FormTime time;
   time.memory = norm4(point.bytes / memory, point.bytes / (host.cores * constants[HostCoreRate]));
@@ -37,19 +39,19 @@ FormTime streamed(const HostPoint& point, const HostMachine& host) {
   return time;
 }
 
-FormTime paged(const HostPoint& point, const HostMachine& host, double share) {
+FormTime paged(const HostPoint& point, const HostMachine& host) {
   FormTime time;
-  time.memory = point.bytes / std::min(host.link * share, host.bandwidth);
+  time.memory = point.bytes / std::min(host.link * host.constants[HostPageShare], host.bandwidth);
   time.compute = point.device;
   time.seconds = std::max(time.memory, time.compute);
   return time;
 }
 
-FormTime by_use(const HostPoint& point, const HostMachine& host, std::span<const double> constants) {
+FormTime by_use(const HostPoint& point, const HostMachine& host) {
   switch (host.use) {
-    case HostUse::Compute: return computed(point, host, constants);
+    case HostUse::Compute: return computed(point, host);
     case HostUse::Stream: return streamed(point, host);
-    case HostUse::Page: return paged(point, host, constants[HostPageShare]);
+    case HostUse::Page: return paged(point, host);
   }
   return {};
 }
@@ -62,10 +64,9 @@ double local_share(const HostMachine& host, double remote) {
   return 1 / (own + (1 - own) / remote);
 }
 
-FormTime host_time(const HostPoint& point, const HostMachine& host, std::span<const double> constants) {
-  CHECK(constants.size() == HostConstants);
-  FormTime time = by_use(point, host, constants);
-  const double drives = drive_seconds(point, host, constants[HostQueue]);
+FormTime host_time(const HostPoint& point, const HostMachine& host) {
+  FormTime time = by_use(point, host);
+  const double drives = drive_seconds(point, host);
   time.memory += drives;
   time.seconds = std::max(time.seconds + drives, host_floor(point, host));
   const bool over_link = host.use != HostUse::Compute && drives < time.memory / 2;
@@ -73,12 +74,6 @@ FormTime host_time(const HostPoint& point, const HostMachine& host, std::span<co
   if (time.compute > time.memory) time.bound = Bound::Compute;
   if (time.fixed > std::max(time.compute, time.memory)) time.bound = Bound::Latency;
   return time;
-}
-
-FormTime host_time(const HostPoint& point, const HostMachine& host) {
-  std::array<double, HostConstants> start;
-  for (std::size_t i = 0; i < HostConstants; ++i) start[i] = kHostForm[i].start;
-  return host_time(point, host, start);
 }
 
 double host_floor(const HostPoint& point, const HostMachine& host) {

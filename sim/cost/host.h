@@ -23,7 +23,7 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
+#include <string_view>
 
 #include "sim/cost/form.h"
 
@@ -31,6 +31,8 @@ namespace moeplan {
 
 // What is done with experts that are not on the device.
 enum class HostUse : std::uint8_t { Compute, Stream, Page };
+inline constexpr std::array<std::string_view, 3> kHostUses = {"compute", "stream", "page"};
+constexpr std::string_view word_of(HostUse use) { return kHostUses[static_cast<std::size_t>(use)]; }
 
 // DDR5-5600 on two channels and the cores beside them, where nothing is known (assumed).
 inline constexpr double kAssumedHostBandwidth = 89.6e9;
@@ -43,34 +45,6 @@ inline constexpr double kHostCoreFlops = 70e9;
 inline constexpr double kMatrixUnitShare = 0.25;
 // PCIe 4.0 x16, large copies (NVIDIA/nvbandwidth README).
 inline constexpr double kAssumedHostLink = 26e9;
-
-// The host as expert kernels see it. Rates are bytes or FLOP per second.
-struct HostMachine {
-  double bandwidth = kAssumedHostBandwidth;  // peak of all sockets together
-  double sockets = 1;
-  double cores = kAssumedHostCores;                   // of all sockets
-  double flops = kAssumedHostCores * kHostCoreFlops;  // that expert kernels reach
-  bool own_memory = false;                            // each socket reads what lies at it alone
-  double link = kAssumedHostLink;                     // host to device, large copies
-  double link_latency = 1e-5;                         // of a copy, with its synchronisation (assumed)
-  double drive = 7e9;                                 // all drives, reading in sequence
-  double drive_latency = 1e-4;                        // of one read (assumed: flash, 80 to 120 us)
-  double drive_cached = 0;                            // share of reads that host memory answers
-  HostUse use = HostUse::Compute;
-  double stream_rows = 0;  // tokens from which an engine that computes here copies instead; 0 = never
-};
-
-// One execution (one layer) of experts off the device.
-struct HostPoint {
-  double bytes = 0;        // of weights touched, drives' included
-  double drive_bytes = 0;  // of them on drives
-  double flops = 0;
-  double pieces = 1;     // matrices read apart
-  double sent = 0;       // bytes of activations to the host and back
-  double handovers = 1;  // times device and host wait for each other
-  double device = 0;     // seconds of the same experts on the device
-  bool ahead = false;    // the copies of a layer need not wait for its routing
-};
 
 enum HostConstant : std::size_t {
   HostHandover,
@@ -91,8 +65,43 @@ inline constexpr std::array<FormConstant, HostConstants> kHostForm = {{
     {"queue", 1, 8, 256, true, "reads of a drive in flight"},
 }};
 
-FormTime host_time(const HostPoint& point, const HostMachine& host, std::span<const double> constants);
-FormTime host_time(const HostPoint& point, const HostMachine& host);  // with the starting constants
+using HostValues = std::array<double, HostConstants>;
+inline constexpr HostValues kHostStart = [] {
+  HostValues start{};
+  for (std::size_t i = 0; i < HostConstants; ++i) start[i] = kHostForm[i].start;
+  return start;
+}();
+
+// The host as expert kernels see it. Rates are bytes or FLOP per second.
+struct HostMachine {
+  double bandwidth = kAssumedHostBandwidth;  // peak of all sockets together
+  double sockets = 1;
+  double cores = kAssumedHostCores;                   // of all sockets
+  double flops = kAssumedHostCores * kHostCoreFlops;  // that expert kernels reach
+  bool own_memory = false;                            // each socket reads what lies at it alone
+  double link = kAssumedHostLink;                     // host to device, large copies
+  double link_latency = 1e-5;                         // of a copy, with its synchronisation (assumed)
+  double drive = 7e9;                                 // all drives, reading in sequence
+  double drive_latency = 1e-4;                        // of one read (assumed: flash, 80 to 120 us)
+  double drive_cached = 0;                            // share of reads that host memory answers
+  HostUse use = HostUse::Compute;
+  double stream_rows = 0;  // tokens from which an engine that computes here copies instead; 0 = never
+  HostValues constants = kHostStart;
+};
+
+// One execution (one layer) of experts off the device.
+struct HostPoint {
+  double bytes = 0;        // of weights touched, drives' included
+  double drive_bytes = 0;  // of them on drives
+  double flops = 0;
+  double pieces = 1;     // matrices read apart
+  double sent = 0;       // bytes of activations to the host and back
+  double handovers = 1;  // times device and host wait for each other
+  double device = 0;     // seconds of the same experts on the device
+  bool ahead = false;    // the copies of a layer need not wait for its routing
+};
+
+FormTime host_time(const HostPoint& point, const HostMachine& host);
 
 // Bytes over the peak of where they come from; no form is faster. Seconds.
 double host_floor(const HostPoint& point, const HostMachine& host);

@@ -65,6 +65,8 @@ HostChoice host_of(const ClusterSpec& cluster, const FitQuestion& q, const HostA
   HostMachine& m = choice.machine;
   m.use = answers.use;
   m.own_memory = answers.own_memory;
+  if (answers.core_rate) m.constants[HostCoreRate] = *answers.core_rate;
+  if (answers.page_share) m.constants[HostPageShare] = *answers.page_share;
   if (q.rates.host.known()) m.bandwidth = q.rates.host.highest().base();
   set_cores(choice, cluster, answers);
   set_link(choice, cluster, q);

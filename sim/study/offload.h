@@ -17,9 +17,11 @@ namespace moeplan {
 struct HostAnswers {
   HostUse use = HostUse::Compute;
   std::optional<Count> sockets;
-  std::optional<Count> cores;  // of all sockets
-  bool own_memory = false;     // weights divided among the sockets or copied to each
-  double drive_cached = 0;     // share of the experts on a drive that the page cache answers
+  std::optional<Count> cores;        // of all sockets
+  bool own_memory = false;           // weights divided among the sockets or copied to each
+  double drive_cached = 0;           // share of the experts on a drive that the page cache answers
+  std::optional<double> core_rate;   // bytes of quantised weights a core multiplies per second
+  std::optional<double> page_share;  // of the link, that kernels reading host pages reach
 };
 
 struct HostChoice {

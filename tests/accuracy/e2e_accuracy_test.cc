@@ -70,6 +70,14 @@ TEST(EndToEnd, DecodeUnitsAreWithinAQuarter) {
   EXPECT_LE(set_of(scored(*table, EngineUse::OfOthers), "decode", "", "").error.median, 0.25);
 }
 
+TEST(EndToEnd, OffloadedExpertsAreWithinAThirdByConstantsOfOtherEngines) {
+  const std::optional<E2eTable> table = shared_table("e2e_rows.csv");
+  if (!table) GTEST_SKIP() << "no measurements beside the repository";
+  const E2eSet& set = set_of(scored(*table, EngineUse::OfOthers), "single_stream", "consumer_gpu", "expert-offload");
+  EXPECT_GE(set.error.rows, 7);
+  EXPECT_LE(set.error.median, 0.35);
+}
+
 TEST(EndToEnd, TheLayoutChosenIsTheBestOrNearlySo) {
   const std::optional<E2eTable> table = shared_table("e2e_layout_groups.csv");
   if (!table) GTEST_SKIP() << "no measurements beside the repository";

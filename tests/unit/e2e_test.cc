@@ -7,6 +7,7 @@
 
 #include "sim/base/error.h"
 #include "validate/e2e_fit.h"
+#include "validate/e2e_offload.h"
 
 namespace moeplan {
 namespace {
@@ -132,17 +133,55 @@ TEST(E2eQuestion, SequencesOfAReplicaAreItsShare) {
 }
 
 TEST(E2eQuestion, EveryRefusalHasItsReason) {
-  EXPECT_EQ(asked_of("deepseek-v3,h200,8,ktransformers,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,").refused,
-            "unknown runtime: ktransformers");
+  EXPECT_EQ(asked_of("deepseek-v3,h200,8,abacus,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,").refused,
+            "unknown runtime: abacus");
   EXPECT_EQ(asked_of("nobody-1b,h200,8,vllm,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,").refused,
             "unknown model: nobody-1b");
   EXPECT_EQ(asked_of("deepseek-v3,abacus,8,vllm,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,").refused,
             "unknown hardware: abacus");
   EXPECT_EQ(
       asked_of("deepseek-v3,h200,8,vllm,decode,8,1,8,1,1,1,fp8,,64,,1,output_tokens_per_s,9,,experts on CPU").refused,
-      "offload is not replayed yet");
+      "offload: the host's memory is not said");
   EXPECT_EQ(row_of("deepseek-v3,h100,64,megatron,training,1,64,1,64,1,1,fp8,,4096,,8,tokens_per_s_per_gpu,9,,").refused,
             "training is not simulated yet");
+}
+
+constexpr const char* kOffloaded =
+    "deepseek-v3,rtx-4090,1,ktransformers,single_stream,1,1,1,1,1,1,q4_k_m,bf16,969,300,1,tokens_per_s_per_user,13.5,,"
+    "\"routed experts on CPU: 2x Xeon Gold 6454S, 8-channel DDR5-4800 a socket\"";
+
+TEST(E2eOffload, TheHostIsWhatTheRowSays) {
+  const E2eQuestion asked = asked_of(kOffloaded);
+  ASSERT_EQ(asked.refused, "");
+  ASSERT_TRUE(asked.host);
+  EXPECT_EQ(asked.question.deployment.host_expert_layers, 61);
+  EXPECT_EQ(asked.host->use, HostUse::Compute);
+  EXPECT_EQ(asked.host->sockets, 2);
+  EXPECT_EQ(asked.host->cores, 64);  // 2 x 32
+  EXPECT_TRUE(asked.host->own_memory);
+  // 2 sockets x 8 channels x 8 B x 4800 MT/s
+  EXPECT_DOUBLE_EQ(asked.question.deployment.rates.host.peak.base(), 614.4e9);
+}
+
+TEST(E2eOffload, ConstantsAreOfRunsOfOtherEngines) {
+  EXPECT_EQ(asked_of(kOffloaded).host->core_rate, kCoreRateOfOthers);
+  const OffloadedRun paged =
+      offload_of("CUDA unified memory, demand paging over PCIe 5, pages kept in host RAM", "llama.cpp", "rtx-5090");
+  EXPECT_EQ(paged.host.page_share, kPageShareOfOthers);
+  EXPECT_EQ(paged.machine, "rtx-5090-desktop");
+}
+
+TEST(E2eOffload, WhatIsNotUnderstoodIsRefused) {
+  EXPECT_EQ(offload_of("moon", "vllm", "h200").refused, "offload: not understood");
+  EXPECT_EQ(offload_of("experts on CPU: 2x Abacus, 8-channel DDR5-4800 a socket", "llama.cpp", "h200").refused,
+            "offload: the host's processors are not known");
+}
+
+TEST(E2eOffload, TheCommandSaysTheHost) {
+  const E2eQuestion asked = asked_of(kOffloaded);
+  EXPECT_THAT(command_of(asked), ::testing::HasSubstr("--cpu-moe --offload compute --host-sockets 2 --host-cores 64 "
+                                                      "--numa local --host-bandwidth 614.4GB/s --host-core-rate "
+                                                      "5.05GB/s"));
 }
 
 TEST(E2ePrediction, MetricsAreOfTheWholeDeploymentOrOfADevice) {
@@ -196,7 +235,7 @@ TEST(E2eFit, ConstantsThatMadeTheRunsComeBack) {
   PricingCache pricing(catalog(), formats);
   for (E2eRow& row : table.rows) {
     const E2eQuestion asked = question_of(catalog(), formats, row);
-    Kernels kernels = pricing.of(row, asked).kernels;
+    Kernels kernels = pricing.of(asked).kernels;
     kernels.engine = {.step_s = 2e-3};
     row.value = predict_run(row, asked, kernels, {}).value;
   }
