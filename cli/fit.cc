@@ -32,7 +32,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 44> kOptions = {{
+constexpr std::array<Option, 45> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -51,6 +51,7 @@ constexpr std::array<Option, 44> kOptions = {{
     {"tp", "N", "tensor-parallel ranks of attention"},
     {"attention-dp", "N", "data-parallel ranks of attention"},
     {"dp", "N", "", "attention-dp"},
+    {"cp", "N", "context-parallel ranks: each caches a part of every sequence"},
     {"moe-tp", "N", "tensor-parallel ranks inside an expert"},
     {"ep", "N", "expert-parallel ranks"},
     {"pp", "N", "pipeline stages"},
@@ -394,7 +395,7 @@ void set_exchange(FitQuestion& q, const Arguments& arguments) {
   const std::optional<DispatchKind> kind = dispatch_named(*asked);
   if (!kind || !has_dispatch(q.runtime, *kind))
     throw_usage("exchange", in_quotes(*asked), fmt::format("what {} has: {}", q.runtime.id, known));
-  if (q.layout.dp == 1)
+  if (q.layout.token_groups() == 1)
     throw_usage("exchange", "it with the layout " + describe(q.layout), "a layout with --attention-dp above 1",
                 "without it every rank has all tokens and nothing is exchanged");
   if (q.layout.moe_tp > 1 && *kind != DispatchKind::AllGather)
@@ -408,7 +409,7 @@ void set_dispatch(FitQuestion& q, const Arguments& arguments) {
   q.dispatch_tokens = arguments.count("dispatch-tokens", 1, kMostDispatchTokens).value_or(0);
   if (q.dispatch_tokens == 0) return;
   if (!has_experts(q.model)) throw_usage("dispatch-tokens", "it with " + q.model.id, "a model with experts");
-  if (q.layout.dp == 1)
+  if (q.layout.token_groups() == 1)
     throw_usage("dispatch-tokens", "it with the layout " + describe(q.layout), "a layout with --attention-dp above 1",
                 "without it every rank has all tokens and nothing is exchanged");
 }

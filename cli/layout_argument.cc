@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tp * dp * pp * replicas = gpus and moe_tp * ep = tp * dp. What is named is kept;
+// tp * cp * dp * pp * replicas = gpus and moe_tp * ep = tp * cp * dp. What is named is kept;
 // tp takes what is left, and ep or moe_tp follows from the other.
 #include "cli/layout_argument.h"
 
@@ -17,10 +17,10 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostFewest = 256;  // devices that "min" tries
 
 struct Degrees {
-  std::optional<Count> gpus, tp, dp, moe_tp, ep, pp;
+  std::optional<Count> gpus, tp, dp, cp, moe_tp, ep, pp;
   Count replicas = 1;
   bool named_replicas = false;
-  bool any() const { return tp || dp || moe_tp || ep || pp; }
+  bool any() const { return tp || dp || cp || moe_tp || ep || pp; }
 };
 
 bool wants_fewest(const Arguments& arguments) { return arguments.text("gpus") == "min"; }
@@ -38,6 +38,7 @@ Degrees read_degrees(const Arguments& arguments, const EngineDeployment& engine)
                                                : degree("gpus"),
           .tp = degree("tp", engine.tp),
           .dp = degree("attention-dp", engine.dp),
+          .cp = degree("cp", engine.cp),
           .moe_tp = degree("moe-tp", engine.moe_tp),
           .ep = degree("ep", engine.ep),
           .pp = degree("pp", engine.pp),
@@ -66,19 +67,22 @@ bool has_experts(const ModelSpec& model) {
 Count implied_gpus(const Degrees& d, Count default_gpus) {
   if (!d.any() && d.replicas == 1) return default_gpus;
   const Count others = d.pp.value_or(1) * d.replicas;
-  if (d.tp) return *d.tp * d.dp.value_or(1) * others;
-  const Count stage = std::max(d.dp.value_or(1), d.ep.value_or(1) * d.moe_tp.value_or(1));
+  if (d.tp) return *d.tp * d.dp.value_or(1) * d.cp.value_or(1) * others;
+  const Count stage = std::max(d.dp.value_or(1) * d.cp.value_or(1), d.ep.value_or(1) * d.moe_tp.value_or(1));
   return std::max(default_gpus, stage * others);
 }
 
+// " x cp 2", or nothing.
+std::string times_cp(const Layout& layout) { return layout.cp > 1 ? fmt::format(" x cp {}", layout.cp) : ""; }
+
 Layout derive(const Degrees& d, Count gpus, bool moe) {
-  Layout layout{.dp = d.dp.value_or(1), .pp = d.pp.value_or(1), .replicas = d.replicas};
-  const Count others = layout.dp * layout.pp * layout.replicas;
+  Layout layout{.dp = d.dp.value_or(1), .cp = d.cp.value_or(1), .pp = d.pp.value_or(1), .replicas = d.replicas};
+  const Count others = layout.token_groups() * layout.pp * layout.replicas;
   layout.tp = d.tp.value_or(gpus / others);
   if (layout.tp * others != gpus || layout.tp < 1)
-    throw_impossible({fmt::format("tp {} x attention dp {} x pp {} x replicas {} = {} devices, but there are {}: {}",
-                                  std::max<Count>(layout.tp, 1), layout.dp, layout.pp, layout.replicas,
-                                  std::max<Count>(layout.tp, 1) * others, gpus,
+    throw_impossible({fmt::format("tp {}{} x attention dp {} x pp {} x replicas {} = {} devices, but there are {}: {}",
+                                  std::max<Count>(layout.tp, 1), times_cp(layout), layout.dp, layout.pp,
+                                  layout.replicas, std::max<Count>(layout.tp, 1) * others, gpus,
                                   "name all degrees, or let --gpus be their product")});
   const Count ranks = layout.ranks_per_stage();
   layout.ep = d.ep.value_or(moe && d.moe_tp ? std::max<Count>(1, ranks / *d.moe_tp) : 1);
@@ -95,14 +99,16 @@ std::string derivation_of(const Degrees& d, const Layout& layout) {
   };
   add("gpus", d.gpus);
   add("attention-dp", d.dp);
+  add("cp", d.cp);
   add("moe-tp", d.moe_tp);
   add("ep", d.ep);
   add("pp", d.pp);
   return fmt::format(
-      "{} means {} on {} devices: attention spans as many ranks as the experts, tp x attention dp = "
-      "{} x {} = moe_tp x ep = {} x {}, and tp {} follows because neither --tp nor another "
+      "{} means {} on {} devices: attention spans as many ranks as the experts, tp{} x attention dp = "
+      "{}{} x {} = moe_tp x ep = {} x {}, and tp {} follows because neither --tp nor another "
       "--attention-dp was given",
-      asked, describe(layout), layout.gpus(), layout.tp, layout.dp, layout.moe_tp, layout.ep, layout.tp);
+      asked, describe(layout), layout.gpus(), layout.cp > 1 ? " x cp" : "", layout.tp,
+      layout.cp > 1 ? fmt::format(" x {}", layout.cp) : "", layout.dp, layout.moe_tp, layout.ep, layout.tp);
 }
 
 std::string nearest_hint(const Layout& layout, const FitQuestion& q) {
@@ -114,6 +120,7 @@ std::string nearest_hint(const Layout& layout, const FitQuestion& q) {
   };
   add("tp", nearest->tp);
   add("attention-dp", nearest->dp);
+  add("cp", nearest->cp);
   add("moe-tp", nearest->moe_tp);
   add("ep", nearest->ep);
   add("pp", nearest->pp);

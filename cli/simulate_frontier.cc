@@ -48,7 +48,8 @@ std::optional<Claim> read_claim(const Arguments& arguments) {
 
 // The layout that was asked for, else all of the device count.
 std::vector<Layout> layouts_of(const Arguments& arguments, const FitQuestion& q) {
-  for (const std::string_view option : {"tp", "attention-dp", "dp", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
+  for (const std::string_view option :
+       {"tp", "attention-dp", "dp", "cp", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
     if (arguments.has(option)) return {q.layout};
   return legal_layouts(q.model, q.runtime, q.layout.gpus());
 }

@@ -195,7 +195,11 @@ double rounded_probability(double p) { return std::round(p * 1e4) / 1e4; }
 void write_layout(JsonWriter& out, const Layout& layout) {
   out.key("layout").begin_object();
   out.member("text", describe(layout)).member("gpus", layout.gpus());
-  out.member("tp", layout.tp).member("dp", layout.dp).member("moe_tp", layout.moe_tp).member("ep", layout.ep);
+  out.member("tp", layout.tp)
+      .member("dp", layout.dp)
+      .member("cp", layout.cp)
+      .member("moe_tp", layout.moe_tp)
+      .member("ep", layout.ep);
   out.member("pp", layout.pp).member("replicas", layout.replicas);
   out.end_object();
 }

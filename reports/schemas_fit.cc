@@ -150,13 +150,14 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
     },
     "layout": {
       "type": "object",
-      "required": ["text", "gpus", "tp", "dp", "moe_tp", "ep", "pp", "replicas"],
+      "required": ["text", "gpus", "tp", "dp", "cp", "moe_tp", "ep", "pp", "replicas"],
       "additionalProperties": false,
       "properties": {
         "text": {"$ref": "#/definitions/text"},
         "gpus": {"type": "integer", "minimum": 1},
         "tp": {"type": "integer", "minimum": 1},
         "dp": {"type": "integer", "minimum": 1},
+        "cp": {"type": "integer", "minimum": 1},
         "moe_tp": {"type": "integer", "minimum": 1},
         "ep": {"type": "integer", "minimum": 1},
         "pp": {"type": "integer", "minimum": 1},

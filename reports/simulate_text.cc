@@ -60,7 +60,7 @@ bool has_experts(const ModelSpec& model) {
 
 // ", tokens exchanged by deep_ep_low_latency"
 std::string exchange_text(const FitQuestion& q) {
-  if (q.layout.dp == 1 || !has_experts(q.model)) return "";
+  if (q.layout.token_groups() == 1 || !has_experts(q.model)) return "";
   const DispatchKind kind = q.layout.moe_tp > 1 ? DispatchKind::AllGather : exchange_of(q);
   return fmt::format(", tokens exchanged by {}", word_of(kind));
 }

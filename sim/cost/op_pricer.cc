@@ -188,7 +188,7 @@ OperatorPoint exchange_point(const PlannedOp& planned, const Op& op, const Progr
     const Destinations reached = table->destinations();
     point.destinations = reached.ranks;
     point.nodes = reached.nodes;
-    const ExpertLoad load = table->at(rows_of(op, b) * static_cast<double>(p.dp));
+    const ExpertLoad load = table->at(rows_of(op, b) * static_cast<double>(p.dp * p.cp));
     if (load.mean_rows > 0) point.busiest = std::max(1.0, load.rows / load.mean_rows);
   }
   return point;
@@ -319,9 +319,15 @@ Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const
 }
 
 // The point of a segment, for kinds that are priced segment by segment.
-OperatorPoint segment_point(const PlannedOp& planned, const Op& op, const Segment& s) {
+OperatorPoint segment_point(const PlannedOp& planned, const Op& op, const Segment& whole, Count cp) {
+  const Segment s = shard_of(whole, cp);
   if (op.name == OpName::IndexScores) return index_point(op, s);
-  return op.kind == OpKind::Mla ? mla_point(planned, op, s) : attention_point(planned, op, s);
+  if (cp == 1 || !whole.generates())
+    return op.kind == OpKind::Mla ? mla_point(planned, op, s) : attention_point(planned, op, s);
+  Op local = op;
+  local.window = static_cast<std::int32_t>(kept_of(op.window, whole, cp));
+  local.chunk = static_cast<std::int32_t>(kept_of(op.chunk, whole, cp));
+  return op.kind == OpKind::Mla ? mla_point(planned, local, s) : attention_point(planned, local, s);
 }
 
 bool by_segment(const Op& op) { return op.kind == OpKind::Attention || op.kind == OpKind::Mla; }
@@ -403,7 +409,7 @@ OpPlan plan_ops(const Program& p, const Kernels& kernels, const FormatTable& for
 
 OperatorPoint point_of(const PlannedOp& planned, const Program& p, const Kernels& kernels, const Binding& b) {
   const Op& op = p.op_array[planned.op];
-  if (by_segment(op)) return segment_point(planned, op, b.step.size > 0 ? b.step.segments[0] : Segment{});
+  if (by_segment(op)) return segment_point(planned, op, b.step.size > 0 ? b.step.segments[0] : Segment{}, b.cp);
   switch (planned.family) {
     case Family::Gemm: return gemm_point(planned, op, rows_of(op, b), kernels);
     case Family::Moe: return moe_point(planned, op, p, kernels, b);
@@ -527,6 +533,8 @@ Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernel
     const Work work = work_of(op, p, b);
     return powered(scan_price(planned, op, work, kernels), scan_activity(planned, op, work, kernels), kernels.power);
   }
+  // Beside context-parallel attention some collectives have nothing to move in this step.
+  if ((op.rows == Rows::CachedShard || op.rows == Rows::GeneratedTokens) && rows_of(op, b) == 0) return {};
   if (!by_segment(op)) {
     const OperatorPoint point = point_of(planned, p, kernels, b);
     if (const auto* exchange = std::get_if<EpPoint>(&point)) return exchange_price(*exchange, kernels, detail);
@@ -534,7 +542,7 @@ Price price_op(const PlannedOp& planned, const Program& p, const Kernels& kernel
   }
   Price total;
   for (std::size_t i = 0; i < b.step.size; ++i) {
-    const OperatorPoint point = segment_point(planned, op, b.step.segments[i]);
+    const OperatorPoint point = segment_point(planned, op, b.step.segments[i], b.cp);
     const Price one = point_price(kernel_of(planned, point, kernels), point, kernels, detail);
     total = i == 0 ? one : combined(total, one);
   }

@@ -46,17 +46,20 @@ void set_scaleout(Topology& t, const ScaleoutSpec& network) {
 // Members of the group among `devices` next to each other.
 double together(RankGroup group, const Program& p, double devices) {
   const double tp = static_cast<double>(p.tp);
+  const double cp = static_cast<double>(p.cp);
   const double dp = static_cast<double>(p.dp);
+  const double context = std::clamp(std::floor(devices / tp), 1.0, cp);
   // Devices from one data-parallel rank to the next.
-  const double step = p.order == RankOrder::TensorStageData ? tp * static_cast<double>(p.pp) : tp;
-  const double data = std::clamp(std::floor(devices / step), 1.0, dp);
+  const double step = p.order == RankOrder::TensorStageData ? tp * cp * static_cast<double>(p.pp) : tp * cp;
+  const double data = context * std::clamp(std::floor(devices / step), 1.0, dp);
   switch (group) {
     case RankGroup::Tensor: return std::min(tp, devices);
+    case RankGroup::Context: return context;
     case RankGroup::Data: return data;
-    case RankGroup::Stage: return devices < step ? std::min(tp, devices) : tp * data;
+    case RankGroup::Stage: return devices < tp ? devices : tp * data;
     case RankGroup::NextStage: break;
   }
-  const double stage = p.order == RankOrder::TensorStageData ? tp : tp * dp;
+  const double stage = p.order == RankOrder::TensorStageData ? tp * cp : tp * cp * dp;
   for (Count s = p.rank_class.first_stage; s < p.rank_class.first_stage + p.rank_class.stages; ++s) {
     if (s + 1 >= p.pp) break;
     const double first = static_cast<double>(s) * stage;
@@ -68,7 +71,8 @@ double together(RankGroup group, const Program& p, double devices) {
 double group_size(RankGroup group, const Program& p) {
   switch (group) {
     case RankGroup::Tensor: return static_cast<double>(p.tp);
-    case RankGroup::Data: return static_cast<double>(p.dp);
+    case RankGroup::Context: return static_cast<double>(p.cp);
+    case RankGroup::Data: return static_cast<double>(p.dp * p.cp);
     case RankGroup::Stage: return static_cast<double>(p.stage_ranks);
     case RankGroup::NextStage: return 2;
   }

@@ -20,7 +20,9 @@ Depends depends_on(const Op& op) {
     case Rows::Gathered: return Depends::GroupTokens;
     case Rows::Sequences: return Depends::Sequences;
     case Rows::GatheredSequences: return Depends::GroupSequences;
-    case Rows::WithContext: return Depends::Everything;
+    case Rows::WithContext:
+    case Rows::CachedShard:
+    case Rows::GeneratedTokens: return Depends::Everything;
   }
   return Depends::Everything;
 }

@@ -95,10 +95,10 @@ Residency residency_of(const Admission& a, Count context, Count sequences) {
   const Count all = saturating_product(context, sequences);
   const Count chunk = a.chunk == 0 ? context : std::min(all, a.chunk);
   const Count decoded = saturating_product(sequences, a.per_sequence);
-  return {.context = round_up(context, a.kv_block),
+  return {.context = round_up(ceil_div(context, a.cp), a.kv_block),
           .sequences = sequences,
-          .step_tokens = std::max(chunk, decoded),
-          .logit_rows = std::max(a.row_limit, decoded)};
+          .step_tokens = ceil_div(std::max(chunk, decoded), a.cp),
+          .logit_rows = ceil_div(std::max(a.row_limit, decoded), a.cp)};
 }
 
 FoldedLedger fold(const Program& program, const Admission& admission, const Allowances& allowances,
@@ -154,10 +154,10 @@ Count max_context(const FoldedLedger& f, Bytes budget, Count sequences, Count li
   std::array<Count, 12> breaks{};
   std::size_t count = 0;
   for (std::size_t i = 0; i < f.kv_count && count < 8; ++i)
-    if (f.kv[i].window != 0) breaks[count++] = round_up(f.kv[i].window, f.admission.kv_block);
+    if (f.kv[i].window != 0) breaks[count++] = round_up(f.kv[i].window, f.admission.kv_block) * f.admission.cp;
   if (f.admission.chunk != 0) breaks[count++] = f.admission.chunk / std::max<Count>(sequences, 1);
-  return solve([&](Count c) { return total_at(f, c, sequences).count(); }, budget.count(), limit, f.admission.kv_block,
-               breaks, count);
+  return solve([&](Count c) { return total_at(f, c, sequences).count(); }, budget.count(), limit,
+               f.admission.kv_block * f.admission.cp, breaks, count);
 }
 
 Count max_sequences(const FoldedLedger& f, Bytes budget, Count context, Count limit) {

@@ -6,7 +6,7 @@
 //               + sum_j work_j * min(R(c), window_j)
 //               + max_l (form_l at step tokens max(min(c * n, chunk), v n) and logit rows)
 //               + what the engine leaves empty for them (Holdback but its fixed part)
-//   R(c) = c rounded up to the engine's cache block;  logit rows = max(limit, v n),
+//   R(c) = c / cp rounded up to the engine's cache block;  logit rows = max(limit, v n),
 //   v = tokens of a sequence in a decode step.
 #pragma once
 
@@ -17,6 +17,7 @@ namespace moeplan {
 // What the engine fixes beforehand.
 struct Admission {
   Count kv_block = 1;      // tokens
+  Count cp = 1;            // ranks that share a sequence
   Count chunk = 0;         // prefill chunk, tokens; 0 = the whole prompt at once
   Count row_limit = 0;     // rows the sampler is always ready for
   Count per_sequence = 1;  // tokens of a sequence in a decode step: more when drafts are verified

@@ -504,7 +504,8 @@ std::uint16_t Builder::collective(CollectiveKind kind, OpName name, Part part, C
 Count Builder::size_of(RankGroup group) const {
   switch (group) {
     case RankGroup::Tensor: return layout.tp;
-    case RankGroup::Data: return layout.dp;
+    case RankGroup::Context: return layout.cp;
+    case RankGroup::Data: return layout.token_groups();
     case RankGroup::Stage: return layout.ranks_per_stage();
     case RankGroup::NextStage: return 2;
   }
@@ -533,6 +534,36 @@ void Builder::output_projection(OpName name, Roles roles, std::uint16_t since) {
   other_weights();
 }
 
+void Builder::gather_for_attention(Count cache_bytes_per_token, Count kept, Count query_elements) {
+  if (layout.cp == 1) return;
+  if (phase == Phase::Prefill) {
+    const std::uint16_t gather = collective(CollectiveKind::AllGather, OpName::AllGather, Part::Attention,
+                                            cache_bytes_per_token, RankGroup::Context, Rows::CachedShard);
+    op(gather).window = dim(kept);
+    gathered_per_token = std::max(gathered_per_token, cache_bytes_per_token);
+  }
+  const std::uint16_t queries = collective(CollectiveKind::AllGather, OpName::AllGather, Part::Attention,
+                                           query_elements * 2, RankGroup::Context, Rows::GeneratedTokens);
+  activation(query_elements * layout.cp, queries, static_cast<std::uint16_t>(queries + 1));
+}
+
+void Builder::add_partial_attention(Count heads, Count value_elements) {
+  if (layout.cp == 1) return;
+  constexpr Count kStatistics = 2 * 4;  // a maximum and a sum in F32
+  activation(value_elements * layout.cp, last_op(), static_cast<std::uint16_t>(last_op() + 1));
+  collective(CollectiveKind::ReduceScatter, OpName::Combine, Part::Attention, value_elements * 2 + heads * kStatistics,
+             RankGroup::Context, Rows::GeneratedTokens);
+}
+
+// A chunk sees all that is cached before it; R(c) of the ledger counts one rank's part.
+void Builder::add_gathered() {
+  if (gathered_per_token == 0) return;
+  Tensor t;
+  t.cls = TensorClass::Workspace;
+  t.per_token = gathered_per_token * layout.cp;
+  add(t);
+}
+
 void Builder::activation(Count elements_per_token, std::uint16_t first, std::uint16_t last) {
   Tensor t;
   t.cls = TensorClass::Activation;
@@ -547,7 +578,7 @@ void Builder::cache(CacheKind kind, Count bytes_per_token, Count window) {
   t.cls = TensorClass::Kv;
   t.cache = kind;
   t.repeat = static_cast<std::int32_t>(repeat_);
-  t.window = dim(window);
+  t.window = dim(ceil_div(window, layout.cp));
   t.format = options.kv_format;
   t.per_token = bytes_per_token;
   add(t);
@@ -585,12 +616,13 @@ void Builder::split_to_host(std::initializer_list<std::uint16_t> ops) {
 }
 
 void Builder::routed_activation(Count elements, std::uint16_t first, std::uint16_t last) {
-  const Count pairs = saturating_product(saturating_product(elements, experts_.b), experts_.a * layout.dp);
+  const Count pairs = saturating_product(saturating_product(elements, experts_.b), experts_.a * layout.token_groups());
   const Count mean = ceil_div(pairs, experts_.choices);
   if (options.imbalance <= 1.0) return activation(mean, first, last);
   // A token sends one row to each expert it picks, so the busiest rank gets at most
   // min(top-k, local experts) rows of every token.
-  const Count most = saturating_product(elements, static_cast<Count>(std::min(experts_.a, experts_.b)) * layout.dp);
+  const Count most =
+      saturating_product(elements, static_cast<Count>(std::min(experts_.a, experts_.b)) * layout.token_groups());
   const double busiest = std::ceil(static_cast<double>(mean) * options.imbalance);
   activation(busiest < static_cast<double>(most) ? static_cast<Count>(busiest) : most, first, last);
 }
@@ -636,8 +668,8 @@ void Builder::latent_workspace(Count elements) {
   constexpr Count kTokensPerContextToken = 8;  // vLLM: 8 x max_model_len, capped
   Tensor t;
   t.cls = TensorClass::Workspace;
-  t.per_token = elements * 2 * kTokensPerContextToken;
-  t.window = dim(runtime.mla_workspace_tokens / kTokensPerContextToken);
+  t.per_token = elements * 2 * kTokensPerContextToken * layout.cp;
+  t.window = dim(ceil_div(runtime.mla_workspace_tokens / kTokensPerContextToken, layout.cp));
   add(t);
 }
 

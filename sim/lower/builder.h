@@ -76,6 +76,8 @@ class Builder {
   void add_adapters();
   // The largest scores of any layer.
   void add_scores();
+  // The largest keys and values of one layer that are gathered.
+  void add_gathered();
   // These weights are copies of ones another stage holds.
   void forget_elements(const WeightRange& range);
   // What the sampler allocates at its op, and the hidden states still alive then.
@@ -99,6 +101,13 @@ class Builder {
   // The projection back to hidden that ends a mixer, summed over tensor-parallel ranks;
   // its input lives from op `since` on. Adds the weights of the block not added yet.
   void output_projection(OpName name, Roles roles, std::uint16_t since);
+
+  // Around an attention operator of context-parallel ranks, nothing where there is one: keys and
+  // values of prompts are gathered (`kept` tokens of the context, 0 = all) and queries of
+  // generated tokens sent to all; what each rank made of its keys, with a maximum and a sum
+  // per head, is added where the token is.
+  void gather_for_attention(Count cache_bytes_per_token, Count kept, Count query_elements);
+  void add_partial_attention(Count heads, Count value_elements);
 
   // An activation of `elements` per step token alive over these ops.
   void activation(Count elements_per_token, std::uint16_t first, std::uint16_t last);
@@ -133,7 +142,8 @@ class Builder {
   Count kv_heads = 1;                  // of the block being lowered, for Cut::KvRows
   bool dispatch_buffer_added = false;  // one buffer serves all layers
   bool workspace_added = false;
-  WeightRange embedding_range;  // for a tied head on the same stage
+  Count gathered_per_token = 0;  // bytes of the keys and values of one layer gathered at once
+  WeightRange embedding_range;   // for a tied head on the same stage
 
  private:
   struct Shard {

@@ -32,7 +32,7 @@ struct FfnNames {
 // that share the weights.
 void lower_mlp(Builder& b, Part part, Roles in_roles, Roles out_roles, const FfnNames& names) {
   const Rows rows = b.gathers(part) ? Rows::Gathered : Rows::Tokens;
-  const Count each = b.gathers(part) ? b.layout.dp : 1;
+  const Count each = b.gathers(part) ? b.layout.token_groups() : 1;
   const WeightRange in_range = b.weights(in_roles);
   const std::uint16_t in = b.gemm(names.in, part, in_range, rows);
   const WeightRange out_range = b.weights(out_roles);
@@ -55,7 +55,7 @@ void scatter_results(Builder& b, Part part) {
 std::uint16_t expert_gemm(Builder& b, OpName name, const WeightRange& w) {
   const std::uint16_t index = b.gemm(name, Part::Experts, w, Rows::Routed);
   b.op(index).kind = OpKind::Moe;
-  if (b.layout.dp > 1) b.op(index).exchange = b.exchange();
+  if (b.layout.token_groups() > 1) b.op(index).exchange = b.exchange();
   return index;
 }
 
@@ -116,7 +116,8 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
     t.fixed = nvlink_one_sided_bytes(ranks, tokens, f.top_k, b.hidden()).count();
   if (kind == DispatchKind::NvlinkTwoSided) t.fixed = nvlink_two_sided_bytes(ranks).count();
   // Gathered tokens of every data-parallel rank, in and out, bf16.
-  if (kind == DispatchKind::AllGather) t.fixed = saturating_product(b.layout.dp * tokens, b.hidden() * 2 * 2);
+  if (kind == DispatchKind::AllGather)
+    t.fixed = saturating_product(b.layout.token_groups() * tokens, b.hidden() * 2 * 2);
   b.add(t);
 }
 
@@ -140,11 +141,11 @@ void lower_block(Builder& b, const DenseFfn&) {
   b.other_weights();
 }
 
-// Attention-DP ranks hold different tokens, so experts are reached by an exchange.
+// Ranks of attention DP and of CP hold different tokens, so experts are reached by an exchange.
 // With attention TP alone every rank already has all tokens: each computes its own
 // experts and the results are summed by the all-reduce.
 void lower_block(Builder& b, const MoeFfn& f) {
-  const bool exchange = b.layout.dp > 1;
+  const bool exchange = b.layout.token_groups() > 1;
   const Count width = f.latent > 0 ? f.latent : b.hidden();
   b.use_experts(f);
   const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());

@@ -62,6 +62,7 @@ void lower_block(Builder& b, const LatentAttention& a) {
   // new token. Expanded: they rebuild K and V of new and cached tokens.
   const std::uint16_t kv_up =
       b.gemm(OpName::KvB, Part::Attention, b.weights(kKvB), absorbed ? Rows::Tokens : Rows::WithContext);
+  b.gather_for_attention(latent_bytes(b, a), 0, heads * (a.kv_lora + a.rope_dim));
   Op attend;
   attend.kind = OpKind::Mla;
   attend.name = OpName::Attention;
@@ -74,6 +75,7 @@ void lower_block(Builder& b, const LatentAttention& a) {
   attend.window = dim(a.indexer == Indexer::None ? 0 : a.index_topk);
   attend.cache_bytes = dim(latent_bytes(b, a));
   const std::uint16_t attention = b.add(attend);
+  b.add_partial_attention(heads, heads * a.kv_lora);
   b.activation(heads * (a.nope_dim + a.rope_dim), q, attention);
   if (absorbed) {
     b.activation(heads * (a.kv_lora + a.rope_dim), kv_up, attention);

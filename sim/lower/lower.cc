@@ -255,6 +255,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   p.rank_class = rank_class;
   p.tp = options.layout.tp;
   p.dp = options.layout.dp;
+  p.cp = options.layout.cp;
   p.ep = options.layout.ep;
   p.moe_tp = options.layout.moe_tp;
   p.stage_ranks = options.layout.ranks_per_stage();
@@ -281,6 +282,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   }
   b.add_adapters();
   b.add_scores();
+  b.add_gathered();
   return p;
 }
 

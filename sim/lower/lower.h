@@ -55,7 +55,7 @@ struct LowerOptions {
 // MoE layers among the first n layers.
 Count moe_layers_within(const ModelPlan& plan, Count n);
 
-// Ranks of one replica that hold the same; counts sum to tp * dp * pp. The first
+// Ranks of one replica that hold the same; counts sum to tp * cp * dp * pp. The first
 // stage comes first; within a stage the ranks with more experts come first.
 std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout,
                                     StageSplit split = StageSplit::BeforeLast, const Placement* placement = nullptr);

@@ -45,6 +45,8 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
     b.index_scores(a.index_heads, a.index_dim, b.kv_bytes(a.index_dim));
   }
 
+  const Count kept = a.window != 0 ? a.window : a.chunk;
+  if (!a.cross) b.gather_for_attention(cache_per_token, kept, heads * a.head_dim);
   Op attend;
   attend.kind = OpKind::Attention;
   attend.name = OpName::Attention;
@@ -59,11 +61,11 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
   attend.chunk = dim(a.chunk);
   attend.cache_bytes = dim(a.causal || a.cross ? cache_per_token : 0);  // an encoder keeps nothing
   const std::uint16_t attention = b.add(attend);
+  if (!a.cross) b.add_partial_attention(heads, heads * a.value_dim);
   if (a.output_gate || a.head_gate)
     b.elementwise(OpName::OutputGate, Part::Attention, 2 * heads * a.value_dim, heads * a.value_dim);
   b.output_projection(OpName::AttentionOut, kO, attention);
 
-  const Count kept = a.window != 0 ? a.window : a.chunk;
   b.attention_scores(heads, kept == 0 ? 0 : kept + b.runtime.window_slack_tokens);
   const bool caches = (a.causal || a.cross) && !a.reuses_cache;
   if (!caches) return;

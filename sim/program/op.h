@@ -23,6 +23,8 @@ enum class Rows : std::uint8_t {
   Sequences,         // one logit row per sequence
   Routed,            // token-expert pairs that reach the rank's experts
   WithContext,       // of prompts new tokens plus the cached context that is expanded again (MLA prefill)
+  CachedShard,       // of prompts, the tokens whose keys and values other context-parallel ranks need
+  GeneratedTokens,   // new tokens of the sequences that generate
   Gathered,          // new tokens of every data-parallel rank
   GatheredSequences  // one logit row per sequence of every data-parallel rank
 };
@@ -32,6 +34,7 @@ enum class CollectiveKind : std::uint8_t { AllReduce, AllGather, ReduceScatter, 
 // The ranks of a replica that take part in a collective.
 enum class RankGroup : std::uint8_t {
   Tensor,    // those that cut one attention layer
+  Context,   // of each tensor group that shares sequences, one
   Data,      // one of each tensor group: their tokens differ
   Stage,     // all of a pipeline stage
   NextStage  // a rank and its like in the next stage

@@ -52,7 +52,7 @@ struct Program {
   Program() {}  // NOLINT(modernize-use-equals-default): no zeroing of 50 KB
   Phase phase;
   RankClass rank_class;
-  Count tp, dp, ep, moe_tp, stage_ranks, pp;  // of the layout
+  Count tp, dp, cp, ep, moe_tp, stage_ranks, pp;  // of the layout
   RankOrder order;
   Count vocab_overhang;  // rows the ranks that share an input table hold beyond the real ones
   Count head_overhang;   // and of the output head

@@ -57,19 +57,32 @@ std::span<const Place> places_of(const Op& op) {
 
 constexpr double kActivationBytes = 2.0;  // bf16 operands between kernels
 
+// Query-key pairs of one sequence on one rank. Prompts: of all pairs an equal part.
+double local_pairs(const Op& op, const Segment& s, Count cp) {
+  if (op.cross) return static_cast<double>(s.new_tokens) * static_cast<double>(s.context + s.new_tokens);
+  if (cp == 1) return attended_pairs(s, op.window, op.chunk, op.causal);
+  if (!s.generates()) return attended_pairs(s, op.window, op.chunk, op.causal) / static_cast<double>(cp);
+  return attended_pairs(shard_of(s, cp), kept_of(op.window, s, cp), kept_of(op.chunk, s, cp), op.causal);
+}
+
 void add_attention(Work& w, const Op& op, const Binding& b) {
+  double queries = 0;
   for (std::size_t i = 0; i < b.step.size; ++i) {
     const Segment& s = b.step.segments[i];
+    const Segment shard = shard_of(s, b.cp);
     const double sequences = static_cast<double>(s.sequences);
-    const double pairs = op.cross ? static_cast<double>(s.new_tokens) * static_cast<double>(s.context + s.new_tokens)
-                                  : attended_pairs(s, op.window, op.chunk, op.causal);
+    const double pairs = local_pairs(op, s, b.cp);
+    queries += sequences * static_cast<double>(shard.new_tokens);
     // What generates beside expanded prompts scores the latent itself; an indexer has none.
     const bool latent = op.kind == OpKind::Mla && op.b > 0 && s.generates();
     const double dims = latent ? 2.0 * op.b + op.choices : static_cast<double>(op.n) + op.k;
     w.flops += sequences * pairs * 2.0 * op.a * dims;
-    w.cache_bytes += sequences * keys_read(s, op.window, op.chunk, op.cross) * op.cache_bytes;
+    // Prompts: the last slice reads every key.
+    const Segment& read = s.generates() ? shard : s;
+    const Count window = kept_of(op.window, s, b.cp);
+    w.cache_bytes += sequences * keys_read(read, window, kept_of(op.chunk, s, b.cp), op.cross) * op.cache_bytes;
   }
-  w.activation_bytes += static_cast<double>(b.tokens) * op.a * (static_cast<double>(op.n) + op.k) * kActivationBytes;
+  w.activation_bytes += queries * op.a * (static_cast<double>(op.n) + op.k) * kActivationBytes;
 }
 
 // Ranks a token's copies go to.
@@ -113,15 +126,33 @@ Count Step::sequences() const {
   return total;
 }
 
+Segment shard_of(const Segment& s, Count cp) {
+  if (cp == 1) return s;
+  if (s.generates()) {
+    const Count keys = ceil_div(s.context + s.new_tokens, cp);
+    return {.sequences = s.sequences, .new_tokens = s.new_tokens, .context = std::max<Count>(0, keys - s.new_tokens)};
+  }
+  // The slice of a prompt stays one (generates()).
+  const Count queries = std::max(ceil_div(s.new_tokens, cp), Segment::kMostGenerated + 1);
+  return {.sequences = s.sequences, .new_tokens = queries, .context = s.context + (s.new_tokens - queries) / 2};
+}
+
+Count kept_of(Count window, const Segment& s, Count cp) { return s.generates() ? ceil_div(window, cp) : window; }
+
 Binding bind(const Program& program, const Step& step) {
   Binding b;
   b.step = step;
+  const Count cp = program.cp;
+  b.cp = cp;
   for (std::size_t i = 0; i < step.size; ++i) {
     Segment& s = b.step.segments[i];
     s.sequences = ceil_div(s.sequences, program.dp);
-    b.sequences += s.sequences;
-    b.tokens += s.sequences * s.new_tokens;
-    b.with_context += s.sequences * (s.new_tokens + (s.generates() ? 0 : s.context));
+    const Count tokens =
+        s.generates() ? ceil_div(s.sequences * s.new_tokens, cp) : s.sequences * ceil_div(s.new_tokens, cp);
+    b.sequences += ceil_div(s.sequences, cp);
+    b.tokens += tokens;
+    // What is gathered is expanded on every rank.
+    b.with_context += s.generates() ? tokens : s.sequences * (s.new_tokens + s.context);
   }
   b.group_tokens = step.tokens();
   b.group_sequences = step.sequences();
@@ -140,12 +171,31 @@ ExpertLoad load_of(const Op& op, const Binding& b) {
   return load;
 }
 
+namespace {
+
+// Rows of the collectives around context-parallel attention.
+double context_rows(const Op& op, const Binding& b) {
+  double rows = 0;
+  for (std::size_t i = 0; i < b.step.size; ++i) {
+    const Segment& s = b.step.segments[i];
+    if (s.generates() != (op.rows == Rows::GeneratedTokens)) continue;
+    const Count cached = op.window == 0 ? s.context : std::min<Count>(s.context, op.window);
+    rows += s.generates() ? static_cast<double>(ceil_div(s.sequences * s.new_tokens, b.cp))
+                          : static_cast<double>(s.sequences * ceil_div(s.new_tokens + cached, b.cp));
+  }
+  return rows;
+}
+
+}  // namespace
+
 double rows_of(const Op& op, const Binding& b) {
   switch (op.rows) {
     case Rows::Tokens: return static_cast<double>(b.tokens);
     case Rows::Sequences: return static_cast<double>(b.sequences);
     case Rows::Routed: return load_of(op, b).rows;
     case Rows::WithContext: return static_cast<double>(b.with_context);
+    case Rows::CachedShard:
+    case Rows::GeneratedTokens: return context_rows(op, b);
     case Rows::Gathered: return static_cast<double>(b.group_tokens);
     case Rows::GatheredSequences: return static_cast<double>(b.group_sequences);
   }

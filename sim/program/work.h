@@ -24,6 +24,14 @@ struct Segment {
   constexpr bool generates() const { return new_tokens <= kMostGenerated; }
 };
 
+// What the attention kernel of one of `cp` context-parallel ranks sees of a segment. Of one
+// that generates: every query against its part of the keys. Of prompts: its part of the
+// queries (slices from both ends of the prompt, so that all ranks do the same) against the
+// keys before them, as many on average.
+Segment shard_of(const Segment& segment, Count cp);
+// Tokens of a window or chunk that one rank keeps for the segment.
+Count kept_of(Count window, const Segment& segment, Count cp);
+
 // A step over one replica; a mixed chunked-prefill batch has several segments.
 struct Step {
   static constexpr std::size_t kMaxSegments = 8;
@@ -42,12 +50,14 @@ struct Binding {
   Count tokens = 0;  // rows of Rows::Tokens
   Count sequences = 0;
   Count with_context = 0;
+  Count cp = 1;
   Count group_tokens = 0;  // of all ranks of the stage
   Count group_sequences = 0;
   const LoadTables* loads = nullptr;  // skewed routing; null = balanced
 };
 
-// Splits the step's sequences over dp (the larger share when they do not divide).
+// Splits the step's sequences over dp and their tokens over cp (the larger share when they
+// do not divide). The binding's segments are those of the ranks that share sequences.
 Binding bind(const Program& program, const Step& step);
 
 // Load of the experts behind an op on Rows::Routed. An op over part of a rank's experts

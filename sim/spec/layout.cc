@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which cuts of a model over devices can run. The sizes obey tp * dp = moe_tp * ep;
+// Which cuts of a model over devices can run. The sizes obey tp * cp * dp = moe_tp * ep;
 // every other rule is a divisibility the shards need or a limit of the runtime.
 #include "sim/spec/layout.h"
 
@@ -44,8 +44,8 @@ struct BlockRules {
   Sentences& out;
 
   void require_spread(Count columns, std::string_view what, Spread spread) const {
-    if (spread == Spread::Stage && layout.dp > 1)
-      require_multiple(out, block, what, columns, "tp x dp", layout.ranks_per_stage());
+    if (spread == Spread::Stage && layout.token_groups() > 1)
+      require_multiple(out, block, what, columns, layout.cp > 1 ? "tp x cp x dp" : "tp x dp", layout.ranks_per_stage());
     else
       require_multiple(out, block, what, columns, "tp", layout.tp);
   }
@@ -107,6 +107,28 @@ Count decoder_layers_of(const ModelSpec& model) {
   return layers;
 }
 
+// "tp 4 x dp 2"
+std::string attention_ranks(const Layout& layout) {
+  const std::string cp = layout.cp > 1 ? fmt::format(" x cp {}", layout.cp) : "";
+  return fmt::format("tp {}{} x dp {}", layout.tp, cp, layout.dp);
+}
+
+// Caches that are one value per sequence cannot be cut along it, and an encoder's context is
+// not the decoder's.
+void require_cuttable_context(Sentences& out, const Layout& layout, const ModelSpec& model) {
+  if (layout.cp == 1) return;
+  for (const Block& block : model.blocks) {
+    const auto* attention = std::get_if<SoftmaxAttention>(&block.kind);
+    const bool state = std::holds_alternative<LinearAttention>(block.kind) ||
+                       std::holds_alternative<MambaMixer>(block.kind) || std::holds_alternative<LstmLayer>(block.kind);
+    if (state)
+      out.push_back(fmt::format("{}: its state is not cut along the sequence, cp is {}", block.name, layout.cp));
+    if (attention != nullptr && (attention->cross || !attention->causal))
+      out.push_back(fmt::format("{}: context parallelism is for causal attention to the sequence itself, cp is {}",
+                                block.name, layout.cp));
+  }
+}
+
 Sentences size_violations(const Layout& layout) {
   Sentences out;
   const auto in_range = [&out](std::string_view what, Count value) {
@@ -115,6 +137,7 @@ Sentences size_violations(const Layout& layout) {
   };
   in_range("tp", layout.tp);
   in_range("dp", layout.dp);
+  in_range("cp", layout.cp);
   in_range("moe_tp", layout.moe_tp);
   in_range("ep", layout.ep);
   in_range("pp", layout.pp);
@@ -130,6 +153,9 @@ void add_runtime_violations(Sentences& out, const Layout& layout, const RuntimeS
   }
   if (layout.dp > 1 && !rules.data_parallel_attention) {
     out.push_back(fmt::format("{} has no data-parallel attention, dp is {}", runtime.id, layout.dp));
+  }
+  if (layout.cp > 1 && !rules.context_parallel) {
+    out.push_back(fmt::format("{} has no context parallelism, cp is {}", runtime.id, layout.cp));
   }
   if (layout.pp > 1 && !rules.pipeline_parallel) {
     out.push_back(fmt::format("{} has no pipeline parallelism, pp is {}", runtime.id, layout.pp));
@@ -188,9 +214,10 @@ std::vector<Layout> stage_candidates(Count n, Count pp, bool moe) {
 
 std::string describe(const Layout& layout) {
   std::vector<std::string> terms;
-  if (layout.tp != 1 || (layout.dp == 1 && layout.pp == 1 && layout.ep == 1)) {
+  if (layout.tp != 1 || (layout.token_groups() == 1 && layout.pp == 1 && layout.ep == 1)) {
     terms.push_back(fmt::format("TP{}", layout.tp));
   }
+  if (layout.cp != 1) terms.push_back(fmt::format("CP{}", layout.cp));
   if (layout.dp != 1) terms.push_back(fmt::format("DP{}", layout.dp));
   if (layout.ep != 1) terms.push_back(fmt::format("EP{}", layout.ep));
   // Follows from the others unless experts are cut both ways.
@@ -206,19 +233,18 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
   Sentences out = size_violations(layout);
   if (!out.empty()) return out;  // no other rule means anything
   const bool moe = has_experts(model);
-  if (moe && layout.tp * layout.dp != layout.moe_tp * layout.ep) {
-    out.push_back(fmt::format("tp {} x dp {} = {} ranks for attention but moe_tp {} x ep {} = {} for experts",
-                              layout.tp, layout.dp, layout.tp * layout.dp, layout.moe_tp, layout.ep,
-                              layout.moe_tp * layout.ep));
+  const std::string attention = attention_ranks(layout);
+  if (moe && layout.ranks_per_stage() != layout.moe_tp * layout.ep) {
+    out.push_back(fmt::format("{} = {} ranks for attention but moe_tp {} x ep {} = {} for experts", attention,
+                              layout.ranks_per_stage(), layout.moe_tp, layout.ep, layout.moe_tp * layout.ep));
   }
   if (!moe && layout.ep != 1) out.push_back(fmt::format("{} has no experts, ep is {}", model.id, layout.ep));
   if (!moe && layout.moe_tp != layout.ranks_per_stage()) {
-    out.push_back(fmt::format("{} has no experts, moe_tp must be tp x dp = {}, is {}", model.id,
-                              layout.ranks_per_stage(), layout.moe_tp));
+    out.push_back(fmt::format("{} has no experts, moe_tp must be tp x dp{} = {}, is {}", model.id,
+                              layout.cp > 1 ? " x cp" : "", layout.ranks_per_stage(), layout.moe_tp));
   }
   if (layout.ranks_per_stage() > kMaxRanks) {
-    out.push_back(fmt::format("tp {} x dp {} = {} ranks, must be at most {}", layout.tp, layout.dp,
-                              layout.ranks_per_stage(), kMaxRanks));
+    out.push_back(fmt::format("{} = {} ranks, must be at most {}", attention, layout.ranks_per_stage(), kMaxRanks));
   }
   // An encoder is not cut: every stage would need its output.
   const Count layers = decoder_layers_of(model);
@@ -230,6 +256,7 @@ std::vector<std::string> violations(const Layout& layout, const ModelSpec& model
     out.push_back(
         fmt::format("{} layers are not divisible by pp {}, and {} needs equal stages", layers, layout.pp, runtime.id));
   }
+  require_cuttable_context(out, layout, model);
   const Count most_experts = most_experts_of(model);
   for (const Block& block : model.blocks) {
     std::visit(BlockRules{block, layout, runtime, most_experts, out}, block.kind);
@@ -256,7 +283,7 @@ std::optional<Layout> nearest_layout(const Layout& layout, const ModelSpec& mode
   const auto apart = [](Count a, Count b) {
     return std::abs(std::log2(static_cast<double>(a)) - std::log2(static_cast<double>(b)));
   };
-  const Count ranks = std::min(std::max(layout.tp * layout.dp, layout.moe_tp * layout.ep), kMaxRanks);
+  const Count ranks = std::min(std::max(layout.ranks_per_stage(), layout.moe_tp * layout.ep), kMaxRanks);
   std::optional<Layout> nearest;
   double least = 0;
   for (Layout candidate : legal_layouts(model, runtime, std::max<Count>(1, ranks * layout.pp))) {

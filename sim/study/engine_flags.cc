@@ -131,6 +131,7 @@ std::vector<FlagRule> trtllm_rules() {
   std::vector<FlagRule> rules = {{"--max_seq_len", Context},
                                  {"--tp_size --tensor_parallel_size", Tp},
                                  {"--enable_attention_dp", AttentionDp, false},
+                                 {"--cp_size --context_parallel_size", Cp},
                                  {"--ep_size --moe_expert_parallel_size", Ep},
                                  {"--pp_size --pipeline_parallel_size", Pp},
                                  {"--kv_cache_dtype", Kv},
@@ -138,8 +139,8 @@ std::vector<FlagRule> trtllm_rules() {
                                  {"--max_num_tokens", Chunk},
                                  {"--kv_cache_free_gpu_memory_fraction --free_gpu_memory_fraction", Fraction},
                                  {"--model", Model}};
-  for (const char* name : {"--extra_llm_api_options", "--config", "--cp_size", "--context_parallel_size",
-                           "--moe_cluster_parallel_size", "--cluster_size", "--max_beam_width"})
+  for (const char* name :
+       {"--extra_llm_api_options", "--config", "--moe_cluster_parallel_size", "--cluster_size", "--max_beam_width"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name : {"--trust_remote_code", "--enable_chunked_prefill"})
     rules.push_back({name, Model, false, kHarmless});

@@ -26,7 +26,7 @@ struct EngineDeployment {
   std::optional<Count> context;
   std::optional<Count> sequences;  // at once in a replica
   std::optional<Count> admitted;   // per data-parallel rank
-  std::optional<Count> tp, dp, moe_tp, ep, pp, replicas;
+  std::optional<Count> tp, dp, cp, moe_tp, ep, pp, replicas;
   std::optional<std::string> weights, kv;
   std::optional<double> memory_fraction;
   std::optional<Count> chunk_tokens, kv_block_tokens, graph_sequences, host_expert_layers;
@@ -72,6 +72,7 @@ enum class EngineSetting {
   Tp,
   Dp,
   AttentionDp,
+  Cp,
   Pp,
   Ep,
   ExpertParallel,

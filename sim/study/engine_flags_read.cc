@@ -445,8 +445,9 @@ class Reader {
     const bool attention = given(EngineSetting::AttentionDp) != nullptr;
     d_.tp = attention ? 1 : ranks;
     d_.dp = attention ? ranks : 1;
+    d_.cp = count(EngineSetting::Cp).value_or(1);
     d_.pp = count(EngineSetting::Pp).value_or(1);
-    cut_experts(ranks, count(EngineSetting::Ep).value_or(1), "--ep_size");
+    cut_experts(ranks * *d_.cp, count(EngineSetting::Ep).value_or(1), "--ep_size");
     d_.admitted = count(EngineSetting::Sequences);
     if (d_.admitted) d_.sequences = *d_.admitted * *d_.dp;
   }

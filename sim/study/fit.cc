@@ -20,6 +20,7 @@ Count sequence_limit_of(const FitQuestion& q) { return q.admitted != 0 ? q.admit
 Admission admission_of(const FitQuestion& q) {
   const RuntimeSpec& r = q.runtime;
   return {.kv_block = q.kv_block_tokens != 0 ? q.kv_block_tokens : r.kv_block_tokens,
+          .cp = q.layout.cp,
           .chunk = q.chunk_tokens != 0 ? q.chunk_tokens : tier_of(q).chunk_tokens,
           .row_limit = r.logits_for_limit ? sequence_limit_of(q) : 0,
           .per_sequence = step_tokens_per_sequence(q)};
@@ -103,7 +104,7 @@ RankResult evaluate_rank(const FitQuestion& q, const Program& program, const Adm
 }
 
 // A rank class, split where sequences do not divide by dp: the first
-// (sequences mod dp) x tp ranks of a stage hold one sequence more. The ranks with more
+// (sequences mod dp) x tp x cp ranks of a stage hold one sequence more. The ranks with more
 // experts come first too, so the class is the range [first, first + count) of a stage.
 void evaluate_class(const FitQuestion& q, const Program& program, const Admission& admission,
                     const Allowances& allowances, const Holdback& holdback, std::vector<RankResult>& results) {
@@ -111,7 +112,7 @@ void evaluate_class(const FitQuestion& q, const Program& program, const Admissio
   const Count count = c.ranks / c.stages;
   const Count first = c.hottest ? 0 : q.layout.ranks_per_stage() - count;
   const Count fewer = q.workload.sequences / q.layout.dp;
-  const Count with_more = (q.workload.sequences % q.layout.dp) * q.layout.tp;
+  const Count with_more = (q.workload.sequences % q.layout.dp) * q.layout.tp * q.layout.cp;
   const Count more_here = std::clamp<Count>(with_more - first, 0, count);
   if (more_here > 0)
     results.push_back(evaluate_rank(q, program, admission, allowances, holdback, fewer + 1, more_here * c.stages));

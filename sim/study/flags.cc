@@ -224,7 +224,7 @@ void say_adapters(Values& values, const FitQuestion& q) {
 // How tokens reach their experts, where the engine would not do so by itself.
 void say_exchange(Values& values, const FitQuestion& q) {
   const DispatchKind kind = exchange_of(q);
-  if (q.layout.dp == 1 || q.layout.moe_tp > 1 || kind == q.runtime.dispatch) return;
+  if (q.layout.token_groups() == 1 || q.layout.moe_tp > 1 || kind == q.runtime.dispatch) return;
   const bool vllm = q.runtime.command_line == "vllm";
   std::string_view word;
   switch (kind) {
@@ -303,8 +303,9 @@ Values trtllm_values(const FitResult& f) {
   const FitQuestion& q = f.question;
   Values v;
   say(v, EngineSetting::Context, q.workload.context);
-  say_degree(v, EngineSetting::Tp, q.layout.ranks_per_stage());
+  say_degree(v, EngineSetting::Tp, q.layout.tp * q.layout.dp);
   say_if(v, EngineSetting::AttentionDp, q.layout.dp > 1);
+  say_degree(v, EngineSetting::Cp, q.layout.cp);
   say_degree(v, EngineSetting::Ep, q.layout.ep);
   say_degree(v, EngineSetting::Pp, q.layout.pp);
   const std::string kv = cache_word(f);

@@ -77,7 +77,7 @@ ClusterSpec usual_cluster(const Catalog& catalog, const std::string& device) {
 KernelNeeds needs_of(const ModelSpec& model, const Layout& layout) {
   const auto is_latent = [](const Block& b) { return std::holds_alternative<LatentAttention>(b.kind); };
   return {.latent_attention = std::any_of(model.blocks.begin(), model.blocks.end(), is_latent),
-          .exchange = layout.dp > 1};
+          .exchange = layout.token_groups() > 1};
 }
 
 namespace {

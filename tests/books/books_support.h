@@ -31,7 +31,16 @@ inline std::vector<Layout> layouts_for(const ModelSpec& model, const RuntimeSpec
   for (const Count gpus : {1, 2, 3, 4, 6, 8, 16, 64, 72}) {
     const std::vector<Layout> legal = legal_layouts(model, runtime, gpus);
     const std::size_t stride = legal.size() / 6 + 1;
-    for (std::size_t i = 0; i < legal.size(); i += stride) result.push_back(legal[i]);
+    for (std::size_t i = 0; i < legal.size(); i += stride) {
+      result.push_back(legal[i]);
+      // Its data-parallel ranks as context-parallel ones, half of them and all.
+      for (const Count cp : {legal[i].dp / 2, legal[i].dp}) {
+        Layout shared = legal[i];
+        shared.cp = cp;
+        shared.dp = cp > 1 ? legal[i].dp / cp : 1;
+        if (cp > 1 && legal[i].dp % cp == 0 && violations(shared, model, runtime).empty()) result.push_back(shared);
+      }
+    }
   }
   return result;
 }

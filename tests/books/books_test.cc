@@ -169,7 +169,7 @@ double distinct_flops(const ModelPlan& plan, const RuntimeSpec& runtime, const L
         if (!is_weight(t)) continue;
         const double elements = static_cast<double>(t.elements) * t.repeat;
         const double work_replicas =
-            op.rows == Rows::Routed ? 1.0 : std::max<double>(1.0, t.replicas / static_cast<double>(p.dp));
+            op.rows == Rows::Routed ? 1.0 : std::max<double>(1.0, t.replicas / static_cast<double>(p.dp * p.cp));
         all += elements;
         once += elements / work_replicas;
       }
@@ -181,14 +181,15 @@ double distinct_flops(const ModelPlan& plan, const RuntimeSpec& runtime, const L
 }
 
 TEST(B2, FlopsOverAllRanksDoNotDependOnTheLayout) {
-  // 576 = 2^6 * 3^2 sequences divide evenly over every dp used here.
-  const Step step{{.sequences = 576, .new_tokens = 1, .context = 1000}};
+  // 576 = 2^6 * 3^2 sequences and keys divide evenly over every dp and cp used here.
+  const Step step{{.sequences = 576, .new_tokens = 1, .context = 575}};
   std::string last_model;
   double reference = 0;
   Count compared = 0;
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
     if (plan.model.tied_embeddings && c.layout.pp > 1) return;  // the head's copy has no elements of its own
-    if (576 % c.layout.dp != 0) return;
+    if (576 % c.layout.token_groups() != 0) return;
+    if ((c.layout.cp & (c.layout.cp - 1)) != 0) return;  // windows are powers of two
     const LowerOptions options = options_for(plan, runtime, c.layout);
     const double flops = distinct_flops(plan, runtime, options, step);
     if (c.model != last_model) {
@@ -257,7 +258,7 @@ TEST(B4, LinesSumToTheTotalAndClassesToTheRanks) {
       for (const Tensor& t : p.tensors()) tensors += bytes_at(t, r, ledger.peak_op);
       EXPECT_EQ(tensors, device + host) << label(c);
     }
-    EXPECT_EQ(ranks, c.layout.tp * c.layout.dp * c.layout.pp) << label(c);
+    EXPECT_EQ(ranks, c.layout.gpus()) << label(c);
   });
 }
 
@@ -451,7 +452,7 @@ TEST(B7, OneExpertWithTopOneIsADenseFfnPlusItsRouter) {
 
 TEST(B7, WithoutExpertAndDataParallelismNothingIsExchanged) {
   for_each_case([&](const Case& c, const ModelPlan& plan, const RuntimeSpec& runtime) {
-    if (c.layout.dp != 1) return;
+    if (c.layout.token_groups() != 1) return;
     const LowerOptions options = options_for(plan, runtime, c.layout);
     const Program p =
         lower(plan, runtime, options, rank_classes(plan, c.layout, runtime.sharding.stages).front(), Phase::Decode);

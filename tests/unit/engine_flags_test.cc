@@ -224,7 +224,7 @@ FitQuestion asked_again(const FitQuestion& q, const std::string& flags) {
   again.host_expert_layers = d.host_expert_layers.value_or(0);
   again.mixed = q.mixed;
   Layout& l = again.layout;
-  l = {.tp = d.tp.value_or(1), .dp = d.dp.value_or(1), .pp = d.pp.value_or(1)};
+  l = {.tp = d.tp.value_or(1), .dp = d.dp.value_or(1), .cp = d.cp.value_or(1), .pp = d.pp.value_or(1)};
   l.ep = d.ep.value_or(1);
   l.moe_tp = d.moe_tp.value_or(l.ranks_per_stage());
   EXPECT_TRUE(place(d.placement, placement_origins(), again).empty()) << flags;
@@ -268,6 +268,16 @@ TEST(RoundTrip, EveryLayoutOfEveryEngine) {
     }
   }
   EXPECT_GT(cases, 100);
+}
+
+TEST(RoundTrip, ContextParallelismOfTensorRtLlm) {
+  for (const Layout layout : {Layout{.cp = 8, .ep = 8}, Layout{.tp = 2, .cp = 4, .ep = 8},
+                              Layout{.tp = 4, .cp = 2, .moe_tp = 4, .ep = 2, .pp = 2}}) {
+    FitQuestion q = base_question("deepseek-v3", "trtllm");
+    q.layout = layout;
+    q.workload = {.context = 131072, .sequences = 1};
+    expect_round_trip(q);
+  }
 }
 
 TEST(RoundTrip, EverySettingOfEveryEngine) {

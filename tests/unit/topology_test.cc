@@ -80,6 +80,7 @@ Program placed(Count tp, Count dp, Count pp, RankOrder order, Count stage = 0) {
   Program p;
   p.tp = tp;
   p.dp = dp;
+  p.cp = 1;
   p.pp = pp;
   p.stage_ranks = tp * dp;
   p.order = order;
