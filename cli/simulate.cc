@@ -164,8 +164,7 @@ void warn_of_assumptions(const Session& session, const FitQuestion& q, const Pri
 // Low-latency kernels have room for so many tokens; more than that is another kernel's work.
 void warn_of_exchange(const Session& session, const FitQuestion& q, const SimulatedLoad& load) {
   if (q.layout.token_groups() == 1 || load.phase != Phase::Decode || !has_experts(q.model)) return;
-  const DispatchKind kind = exchange_of(q);
-  if (kind != DispatchKind::DeepEpLowLatency && kind != DispatchKind::DeepEp) return;
+  if (exchange_in(q, Phase::Decode) != DispatchKind::DeepEpLowLatency) return;
   const Count room = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens;
   const Count tokens = ceil_div(load.batch, q.layout.token_groups()) * (1 + load.drafts);
   if (tokens > room)

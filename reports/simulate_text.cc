@@ -59,10 +59,9 @@ bool has_experts(const ModelSpec& model) {
 }
 
 // ", tokens exchanged by deep_ep_low_latency"
-std::string exchange_text(const FitQuestion& q) {
+std::string exchange_text(const FitQuestion& q, Phase phase) {
   if (q.layout.token_groups() == 1 || !has_experts(q.model)) return "";
-  const DispatchKind kind = q.layout.moe_tp > 1 ? DispatchKind::AllGather : exchange_of(q);
-  return fmt::format(", tokens exchanged by {}", word_of(kind));
+  return fmt::format(", tokens exchanged by {}", word_of(exchange_in(q, phase)));
 }
 
 KeyValues asked(const SimulateReport& report) {
@@ -73,7 +72,7 @@ KeyValues asked(const SimulateReport& report) {
       {"model", {fmt::format("{}, weights {}, kv {}", d.model.id, d.weights, d.formats[s.memory.kv_format].id)}});
   block.entries.push_back(
       {"hardware", {d.mixed.empty() ? fmt::format("{} x {}", d.layout.gpus(), d.device.device) : report.hardware}});
-  block.entries.push_back({"layout", {describe(d.layout) + exchange_text(d)}});
+  block.entries.push_back({"layout", {describe(d.layout) + exchange_text(d, s.question.load.phase)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
   block.entries.push_back({"load",
                            {(report.steady ? steady_text(*report.steady) : load_text(s.question)) +

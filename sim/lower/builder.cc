@@ -519,6 +519,7 @@ std::string_view Builder::format_of(const WeightRange& w) const {
 DispatchKind Builder::exchange() const {
   // Nobody's kernels copy a token to the several ranks that cut one expert.
   if (layout.moe_tp > 1) return DispatchKind::AllGather;
+  if (phase == Phase::Prefill && options.prompt_exchange) return *options.prompt_exchange;
   const DispatchKind kind = options.exchange.value_or(runtime.dispatch);
   if (kind != DispatchKind::DeepEp) return kind;
   return phase == Phase::Decode ? DispatchKind::DeepEpLowLatency : DispatchKind::DeepEpNormal;

@@ -37,12 +37,13 @@ ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::st
 struct LowerOptions {
   Layout layout;
   FormatId kv_format = 0;
-  bool load_mtp = false;                 // the multi-token-prediction module is resident
-  Count host_expert_layers = 0;          // experts of layers 0..n-1 live in host memory (llama.cpp --n-cpu-moe)
-  bool input_table_on_host = false;      // the embedding table stays in host memory
-  std::optional<DispatchKind> exchange;  // instead of the runtime's
-  Count dispatch_tokens = 128;           // capacity of the expert exchange, tokens per rank
-  double imbalance = 1.0;                // routed rows of the busiest rank over the mean
+  bool load_mtp = false;                        // the multi-token-prediction module is resident
+  Count host_expert_layers = 0;                 // experts of layers 0..n-1 live in host memory (llama.cpp --n-cpu-moe)
+  bool input_table_on_host = false;             // the embedding table stays in host memory
+  std::optional<DispatchKind> exchange;         // instead of the runtime's
+  std::optional<DispatchKind> prompt_exchange;  // and of prompts, where theirs is another
+  Count dispatch_tokens = 128;                  // capacity of the expert exchange, tokens per rank
+  double imbalance = 1.0;                       // routed rows of the busiest rank over the mean
   // Without flash attention: step tokens whose scores lie in memory at once; 0 = with it.
   Count score_tokens = 0;
   // Not owned; nullptr = none. Its format is decided.

@@ -210,6 +210,13 @@ DispatchKind exchange_of(const FitQuestion& q) {
   return q.device.fast_domain > kNodeDevices ? q.runtime.dispatch_rack : q.runtime.dispatch;
 }
 
+DispatchKind exchange_in(const FitQuestion& q, Phase phase) {
+  const DispatchKind kind = q.layout.moe_tp > 1 ? DispatchKind::AllGather : exchange_of(q);
+  const bool deep = kind == DispatchKind::DeepEp || (kind == DispatchKind::DeepEpLowLatency && !q.exchange);
+  if (!deep) return kind;
+  return phase == Phase::Decode ? DispatchKind::DeepEpLowLatency : DispatchKind::DeepEpNormal;
+}
+
 LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
   return {.layout = q.layout,
           .kv_format = q.kv.empty() ? default_kv_format(plan, q.runtime) : plan.formats.id_of(q.kv),
@@ -217,6 +224,7 @@ LowerOptions lower_options(const ModelPlan& plan, const FitQuestion& q) {
           .host_expert_layers = q.host_expert_layers,
           .input_table_on_host = q.runtime.input_table_on_host && !q.device.host_is_device,
           .exchange = exchange_of(q),
+          .prompt_exchange = exchange_in(q, Phase::Prefill),
           .dispatch_tokens = q.dispatch_tokens != 0 ? q.dispatch_tokens : q.runtime.dispatch_tokens,
           .imbalance = q.imbalance,
           .score_tokens = q.flash_attention ? 0 : score_tokens_of(q),

@@ -80,6 +80,9 @@ struct FitQuestion {
 // How tokens reach their experts: as asked, else as the runtime does inside a node, in a
 // rack that is one fast domain, or across domains.
 DispatchKind exchange_of(const FitQuestion& question);
+// The kernels it is in a phase. Nobody squeezes prompts through low-latency buffers, which are
+// sized for decode steps, unless told to.
+DispatchKind exchange_in(const FitQuestion& question, Phase phase);
 
 enum class Verdict { Yes, Tight, No };
 std::string_view word_of(Verdict verdict);
