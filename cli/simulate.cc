@@ -24,7 +24,7 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 30> kOwnOptions = {{
+constexpr std::array<Option, 31> kOwnOptions = {{
     {"phase", "decode|prefill", "of the step (default: decode)"},
     {"isl", "N", "a steady load instead of a step: tokens of each prompt, e.g. 1k; with --osl"},
     {"osl", "N", "tokens of each answer"},
@@ -51,6 +51,7 @@ constexpr std::array<Option, 30> kOwnOptions = {{
     {"prefill", "OPTIONS",
      "a steady load: prompts are read by units of their own, as \"--gpus 4 --tp 4\" (disaggregated)"},
     {"frontier", "", "with --isl and --osl: the best of all layouts and loads at each speed for a user"},
+    {"study", "NAME", "deployments side by side, as a file of reports/studies says: gb200-against-h200"},
     {"at", "N", "with --frontier: at this many tokens per second for a user alone"},
     {"claim", "RATIO", "with --frontier and --compare: does it hold? e.g. 10x, with --axis and --at"},
     {"axis", "WHAT", "of --claim: tok/s/GPU, tok/s/MW (drawn), tok/s/MW-provisioned or usd/Mtok"},
@@ -272,12 +273,16 @@ Arguments other_deployment(const Arguments& arguments, std::string_view option, 
   const std::vector<std::string> words = words_of_text(what);
   const Arguments own(known, words);
   if (words.empty() || own.positionals().size() > 1) throw_usage(option, in_quotes(what), expected);
-  std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "at", "claim", "axis"};
+  std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "study", "at", "claim", "axis"};
   for (const Option& common : common_options()) of_the_answer.push_back(common.name);
   for (const std::string_view name : of_the_answer)
     if (own.has(name))
       throw_usage(option, fmt::format("--{} in {}", name, in_quotes(what)), expected, "one answer shows both");
   return arguments.overridden(known, words);
+}
+
+Arguments with_model(const Arguments& arguments, const std::string& model) {
+  return arguments.overridden(with_common_options(options()), {model});
 }
 
 void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load) {
@@ -354,8 +359,13 @@ std::vector<SimulateReport> curve(Session& session, const Arguments& arguments, 
 }
 
 int run(const Arguments& arguments) {
-  expect_positionals(arguments, "simulate MODEL --hardware NAME [OPTIONS]", 1, 1);
+  const bool of_study = arguments.has("study");
+  constexpr std::size_t kMostModels = 16;
+  expect_positionals(arguments,
+                     of_study ? "simulate [MODEL...] --study NAME" : "simulate MODEL --hardware NAME [OPTIONS]",
+                     of_study ? 0 : 1, of_study ? kMostModels : 1);
   Session session(arguments);
+  if (const std::optional<std::string> study = arguments.text("study")) return run_study(session, arguments, *study);
   if (arguments.has("frontier")) return run_frontier(session, arguments);
   for (const std::string_view option : {"at", "claim", "axis"})
     if (arguments.has(option)) throw_usage(option, "it alone", "--frontier with it");
@@ -394,7 +404,8 @@ Verb simulate_verb() {
           .question = "how long does a prefill or decode step take, and bound by what?",
           .usage =
               "simulate MODEL --hardware NAME [--gpus N] [--phase decode|prefill] [OPTIONS]\n"
-              "simulate MODEL --hardware NAME [--gpus N] --isl N --osl N [--concurrency N|max] [OPTIONS]",
+              "simulate MODEL --hardware NAME [--gpus N] --isl N --osl N [--concurrency N|max] [OPTIONS]\n"
+              "simulate [MODEL...] --study NAME [--isl N --osl N]",
           .about =
               "Adds up the time of every operator of a step on the busiest rank and says what bounds it,\n"
               "with an 80 % band. Times come from forms whose constants were fitted to measured kernels of\n"

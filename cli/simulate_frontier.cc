@@ -46,14 +46,6 @@ std::optional<Claim> read_claim(const Arguments& arguments) {
                .at = *positive(arguments, "at", *at, "tokens per second of a user, e.g. 40")};
 }
 
-// The layout that was asked for, else all of the device count.
-std::vector<Layout> layouts_of(const Arguments& arguments, const FitQuestion& q) {
-  for (const std::string_view option :
-       {"tp", "attention-dp", "dp", "cp", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
-    if (arguments.has(option)) return {q.layout};
-  return legal_layouts(q.model, q.runtime, q.layout.gpus());
-}
-
 FrontierSide side_of(Session& session, const Arguments& arguments, const SteadyLoad& load) {
   Unit unit;
   SteadyLoad one = load;
@@ -67,12 +59,19 @@ FrontierSide side_of(Session& session, const Arguments& arguments, const SteadyL
   side.runtime = q.runtime.id + " " + q.runtime.version;
   side.overlay = unit.pricing.overlay;
   side.drafts = unit.question.question.load.drafts;
-  side.front =
-      frontier_of(unit.question.question, load, layouts_of(arguments, q), *unit.question.kernels, unit.question.rates);
+  side.front = frontier_of(unit.question.question, load, layouts_to_try(arguments, q), *unit.question.kernels,
+                           unit.question.rates);
   return side;
 }
 
 }  // namespace
+
+std::vector<Layout> layouts_to_try(const Arguments& arguments, const FitQuestion& q) {
+  for (const std::string_view option :
+       {"tp", "attention-dp", "dp", "cp", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
+    if (arguments.has(option)) return {q.layout};
+  return legal_layouts(q.model, q.runtime, q.layout.gpus());
+}
 
 int run_frontier(Session& session, const Arguments& arguments) {
   const std::optional<SteadyLoad> load = read_steady_load(arguments);

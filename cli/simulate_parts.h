@@ -26,6 +26,15 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
 // What --compare or --prefill says in its own words, over what the command line says.
 Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what);
 
+// The layout that was asked for, else all of the device count.
+std::vector<Layout> layouts_to_try(const Arguments& arguments, const FitQuestion& question);
+
+// `simulate --study NAME`.
+int run_study(Session& session, const Arguments& arguments, const std::string& name);
+
+// The same command line about this model.
+Arguments with_model(const Arguments& arguments, const std::string& model);
+
 // `simulate --frontier`.
 int run_frontier(Session& session, const Arguments& arguments);
 

@@ -41,6 +41,10 @@ std::optional<double> ratio_at(const FrontierReport& report, std::string_view ax
 // The claimed ratio is reached, within 10 %.
 bool holds(const FrontierReport& report);
 
+class JsonWriter;
+// Of an object: a layout and what it gives.
+void write_front_members(JsonWriter& out, const FrontierPoint& point);
+
 Document describe_frontier(const FrontierReport& report);
 Document tabulate_frontier(const FrontierReport& report);
 std::string json_of_frontier(const FrontierReport& report);

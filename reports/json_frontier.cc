@@ -8,16 +8,20 @@ namespace {
 
 void write_point(JsonWriter& out, const FrontierPoint& p) {
   out.begin_object();
+  write_front_members(out, p);
+  out.end_object();
+}
+
+}  // namespace
+
+void write_front_members(JsonWriter& out, const FrontierPoint& p) {
   write_layout(out, p.layout);
   out.member("concurrency", p.concurrency).member("tokens_per_s_per_user", p.per_user);
   out.member("tokens_per_s_per_gpu", p.per_gpu).member("ttft_s", p.ttft.base());
   write_optional(out, "tokens_per_s_per_mw_drawn", p.per_mw);
   write_optional(out, "tokens_per_s_per_mw_provisioned", p.per_provisioned_mw);
   write_optional(out, "usd_per_million_tokens", p.usd_per_million);
-  out.end_object();
 }
-
-}  // namespace
 
 std::string json_of_frontier(const FrontierReport& report) {
   JsonWriter out;

@@ -14,6 +14,8 @@ extern const std::string_view kSimulateSchema;
 extern const std::string_view kSimulateCompareSchema;
 extern const std::string_view kSimulateDisaggregatedSchema;
 extern const std::string_view kSimulateFrontierSchema;
+extern const std::string_view kSimulateStudySchema;
+extern const std::string_view kSimulateStudyDefinitions;
 extern const std::string_view kSimulateDefinitions;
 extern const std::string_view kValidateSchema;
 extern const std::string_view kValidateE2eSchema;

@@ -72,6 +72,7 @@ std::vector<Schema> all_schemas() {
           make("simulate.disaggregated", "simulate MODEL --isl 4k --osl 1k --prefill OPTIONS",
                kSimulateDisaggregatedSchema, kSimulateDefinitions),
           make("simulate.frontier", "simulate MODEL --isl 1k --osl 1k --frontier", kSimulateFrontierSchema, ""),
+          make("simulate.study", "simulate [MODEL...] --study NAME", kSimulateStudySchema, kSimulateStudyDefinitions),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("validate.runs", "validate --against RUNS", kValidateE2eSchema, ""),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),

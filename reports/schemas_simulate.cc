@@ -166,6 +166,84 @@ const std::string_view kSimulateFrontierSchema = R"(  "type": "object",
   },
 )";
 
+const std::string_view kSimulateStudySchema = R"(  "type": "object",
+  "required": ["schema", "study", "question", "source", "as_of", "load", "models"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.simulate.study/1"},
+    "study": {"$ref": "#/definitions/text"},
+    "question": {"$ref": "#/definitions/text"},
+    "source": {"$ref": "#/definitions/text"},
+    "as_of": {"$ref": "#/definitions/text"},
+    "load": {"type": "object", "required": ["isl_tokens", "osl_tokens"], "additionalProperties": false, "properties": {
+      "isl_tokens": {"type": "integer", "minimum": 1},
+      "osl_tokens": {"type": "integer", "minimum": 2}
+    }},
+    "models": {"type": "array", "minItems": 1, "items": {
+      "type": "object",
+      "required": ["model", "without_mtp", "sides"],
+      "additionalProperties": false,
+      "properties": {
+        "model": {"$ref": "#/definitions/text"},
+        "without_mtp": {"type": "boolean", "description": "deployments that draft were left out"},
+        "sides": {"type": "array", "minItems": 2, "items": {
+          "type": "object",
+          "required": ["name", "change", "ratios", "ten_times_and_more", "three_to_five_times", "frontier"],
+          "additionalProperties": false,
+          "properties": {
+            "name": {"$ref": "#/definitions/text"},
+            "change": {"$ref": "#/definitions/text"},
+            "ratios": {"type": "array", "description": "over the first side; null where one does not reach the speed",
+              "items": {
+              "type": "object",
+              "required": ["tokens_per_s_per_user", "per_mw_provisioned", "per_mw_drawn", "per_gpu", "per_usd"],
+              "additionalProperties": false,
+              "properties": {
+                "tokens_per_s_per_user": {"type": "number", "minimum": 0},
+                "per_mw_provisioned": {"type": ["number", "null"], "minimum": 0},
+                "per_mw_drawn": {"type": ["number", "null"], "minimum": 0},
+                "per_gpu": {"type": ["number", "null"], "minimum": 0},
+                "per_usd": {"type": ["number", "null"], "minimum": 0}
+              }
+            }},
+            "ten_times_and_more": {"$ref": "#/definitions/speeds"},
+            "three_to_five_times": {"$ref": "#/definitions/speeds"},
+            "frontier": {"type": "array", "items": {
+              "type": "object",
+              "required": ["deployment", "prefill", "layout", "concurrency", "tokens_per_s_per_user",
+                           "tokens_per_s_per_gpu", "ttft_s"],
+              "additionalProperties": false,
+              "properties": {
+                "deployment": {"$ref": "#/definitions/text"},
+                "prefill": {"type": "string"},
+                "layout": {"type": "object"},
+                "concurrency": {"type": "integer", "minimum": 1},
+                "tokens_per_s_per_user": {"type": "number", "minimum": 0},
+                "tokens_per_s_per_gpu": {"type": "number", "minimum": 0},
+                "ttft_s": {"type": "number", "minimum": 0},
+                "tokens_per_s_per_mw_drawn": {"type": ["number", "null"], "minimum": 0},
+                "tokens_per_s_per_mw_provisioned": {"type": ["number", "null"], "minimum": 0},
+                "usd_per_million_tokens": {"type": ["number", "null"], "minimum": 0}
+              }
+            }}
+          }
+        }}
+      }
+    }}
+  },
+)";
+
+const std::string_view kSimulateStudyDefinitions =
+    R"(    "speeds": {"type": "array", "description": "by provisioned megawatt", "items": {
+      "type": "object",
+      "required": ["from_tokens_per_s", "to_tokens_per_s"],
+      "additionalProperties": false,
+      "properties": {
+        "from_tokens_per_s": {"type": "number", "minimum": 0},
+        "to_tokens_per_s": {"type": "number", "minimum": 0}
+      }
+    }})";
+
 const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "number", "minimum": 0},
     "tier": {"enum": ["measured", "structured", "transferred", "default"]},
     "load": {

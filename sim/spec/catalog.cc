@@ -31,8 +31,9 @@ constexpr std::string_view kOverlays = "hw_profiles/overlays/";
 constexpr std::string_view kCurves = "hw_profiles/curves/";
 constexpr std::string_view kCurveSuffix = ".txt";
 constexpr std::string_view kEngines = "hw_profiles/engines/";
-constexpr std::array<std::string_view, 10> kFolders = {kModels, kDevices, kNodes,    kScaleup,  kScaleout,
-                                                       kSites,  kPrices,  kRuntimes, kOverlays, kEngines};
+constexpr std::string_view kStudies = "reports/studies/";
+constexpr std::array<std::string_view, 11> kFolders = {kModels, kDevices,  kNodes,    kScaleup, kScaleout, kSites,
+                                                       kPrices, kRuntimes, kOverlays, kEngines, kStudies};
 constexpr std::string_view kFormatsPath = "models/formats.json";
 constexpr std::string_view kUndisclosedPath = "models/undisclosed.json";
 constexpr std::string_view kSuffix = ".json";
@@ -304,6 +305,7 @@ std::vector<std::string> Catalog::scaleup_ids() const { return ids_in(kScaleup, 
 std::vector<std::string> Catalog::scaleout_ids() const { return ids_in(kScaleout, files_); }
 std::vector<std::string> Catalog::site_ids() const { return ids_in(kSites, files_); }
 std::vector<std::string> Catalog::price_ids() const { return ids_in(kPrices, files_); }
+std::vector<std::string> Catalog::study_ids() const { return ids_in(kStudies, files_); }
 std::vector<std::string> Catalog::overlay_ids() const { return ids_in(kOverlays, files_); }
 std::vector<std::string> Catalog::runtime_ids() const { return ids_in(kRuntimes, files_); }
 
@@ -442,6 +444,12 @@ RuntimeSpec Catalog::runtime(std::string_view name) const {
   const DataFile* file = find_file(kRuntimes, name, files_);
   if (file == nullptr) throw_unknown_name("runtime", name, names_in({kRuntimes}, files_), "moeplan runtimes list");
   return named_as_file(read_runtime(std::string(file->text), file->path), *file, kRuntimes);
+}
+
+DataFile Catalog::study(std::string_view name) const {
+  const DataFile* file = find_file(kStudies, name, files_);
+  if (file == nullptr) throw_unknown_name("study", name, names_in({kStudies}, files_), "moeplan help simulate");
+  return *file;
 }
 
 std::optional<Overlay> Catalog::overlay(std::string_view device, ShapeNames names) const {

@@ -54,6 +54,7 @@ class Catalog {
   std::vector<std::string> site_ids() const;
   std::vector<std::string> price_ids() const;
   std::vector<std::string> runtime_ids() const;
+  std::vector<std::string> study_ids() const;
   std::vector<std::string> overlay_ids() const;  // devices that were measured
 
   // By id or alias, case-insensitive. Unknown: InputError(UnknownName) with the nearest.
@@ -75,6 +76,7 @@ class Catalog {
   // given from that profile, except id and aliases.
   HardwareProfile read_profile(std::string text, const std::string& file) const;
   RuntimeSpec runtime(std::string_view name) const;
+  DataFile study(std::string_view name) const;  // of reports/studies, not yet read
   // Of a device id; nothing = never measured. Names of fitted shapes are most of a file and
   // only scoring reads them.
   std::optional<Overlay> overlay(std::string_view device, ShapeNames names = ShapeNames::Read) const;

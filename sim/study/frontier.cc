@@ -22,6 +22,60 @@ FrontierPoint point_of(const SteadyState& s, const Layout& layout) {
   return p;
 }
 
+// From the fastest for a user on, what gives a device more than all before it.
+Frontier front_of(Frontier all) {
+  std::stable_sort(all.begin(), all.end(), [](const FrontierPoint& a, const FrontierPoint& b) {
+    return a.per_user != b.per_user ? a.per_user > b.per_user : a.per_gpu > b.per_gpu;
+  });
+  Frontier front;
+  for (const FrontierPoint& p : all) {
+    if (front.empty() || p.per_gpu > front.back().per_gpu) front.push_back(p);
+  }
+  std::reverse(front.begin(), front.end());
+  return front;
+}
+
+// What generating one token and reading `reads` takes of something of which each unit gives
+// tokens for one.
+std::optional<double> together(std::optional<double> generated, std::optional<double> read, double reads) {
+  if (!generated || !read) return std::nullopt;
+  return 1 / (1 / *generated + reads / *read);
+}
+
+std::optional<double> per_mw_of(const Simulation& s) {
+  return s.bill.energy ? std::optional(s.bill.energy->tokens_per_s_per_mw) : std::nullopt;
+}
+
+std::optional<double> per_provisioned_mw_of(const Simulation& s) {
+  return s.bill.energy ? s.bill.energy->tokens_per_s_per_provisioned_mw : std::nullopt;
+}
+
+FrontierPoint point_of(const Disaggregated& s, const Layout& layout) {
+  const double reads = static_cast<double>(s.load.isl) / static_cast<double>(s.load.osl);
+  FrontierPoint p;
+  p.layout = layout;
+  p.concurrency = s.load.concurrency;
+  p.per_user = s.output_tokens_per_s_per_user;
+  p.per_gpu = s.output_tokens_per_s_per_gpu;
+  p.ttft = s.ttft;
+  p.per_mw = together(per_mw_of(s.decode), per_mw_of(s.prefill), reads);
+  p.per_provisioned_mw = together(per_provisioned_mw_of(s.decode), per_provisioned_mw_of(s.prefill), reads);
+  p.usd_per_million = s.usd_per_million_tokens;
+  return p;
+}
+
+// Requests in flight by factors of the square root of two, up to `most`.
+template <class F>
+void for_each_concurrency(Count first, Count most, const F& ask) {
+  Count last = 0;
+  for (double c = static_cast<double>(first); c < static_cast<double>(most); c *= std::sqrt(2.0)) {
+    const Count concurrency = std::llround(c);
+    if (concurrency == last) continue;
+    last = concurrency;
+    ask(concurrency);
+  }
+}
+
 void add_layout(Frontier& all, const SimulateQuestion& question, const SteadyLoad& load, const Layout& layout,
                 const Kernels& kernels, const Rates& rates) {
   SimulateQuestion q = question;
@@ -32,14 +86,10 @@ void add_layout(Frontier& all, const SimulateQuestion& question, const SteadyLoa
   };
   const SteadyState most = state_at(0);
   if (!most.fits) return;
-  Count last = 0;
-  for (double c = static_cast<double>(first); c < static_cast<double>(most.limit); c *= std::sqrt(2.0)) {
-    const Count concurrency = std::llround(c);
-    if (concurrency == last) continue;
-    last = concurrency;
+  for_each_concurrency(first, most.limit, [&](Count concurrency) {
     const SteadyState s = state_at(concurrency);
     if (s.fits) all.push_back(point_of(s, layout));
-  }
+  });
   all.push_back(point_of(most, layout));
 }
 
@@ -54,16 +104,50 @@ Frontier frontier_of(const SimulateQuestion& question, const SteadyLoad& load, c
                      const Kernels& kernels, const Rates& rates) {
   Frontier all;
   for (const Layout& layout : layouts) add_layout(all, question, load, layout, kernels, rates);
-  // From the fastest for a user on, what gives a device more than all before it.
-  std::stable_sort(all.begin(), all.end(), [](const FrontierPoint& a, const FrontierPoint& b) {
-    return a.per_user != b.per_user ? a.per_user > b.per_user : a.per_gpu > b.per_gpu;
-  });
-  Frontier front;
-  for (const FrontierPoint& p : all) {
-    if (front.empty() || p.per_gpu > front.back().per_gpu) front.push_back(p);
+  return front_of(std::move(all));
+}
+
+Frontier frontier_of(const DisaggregatedUnit& prefill, const std::vector<Layout>& prefill_layouts,
+                     const DisaggregatedUnit& decode, const std::vector<Layout>& layouts, const SteadyLoad& load) {
+  DisaggregatedUnit reader = prefill;
+  DisaggregatedUnit writer = decode;
+  const auto state = [&](const Layout& reads, const Layout& writes, Count concurrency) {
+    reader.question.deployment.layout = reads;
+    writer.question.deployment.layout = writes;
+    return disaggregate(reader, writer, {.isl = load.isl, .osl = load.osl, .concurrency = concurrency});
+  };
+  std::optional<Layout> best;
+  double most_read = 0;
+  for (const Layout& layout : prefill_layouts) {
+    const Disaggregated s = state(layout, layouts.front(), 1);
+    const double read = s.prefill.fits ? s.prefill.tokens_per_s / static_cast<double>(s.prefill.gpus) : 0;
+    if (read <= most_read) continue;
+    most_read = read;
+    best = layout;
   }
-  std::reverse(front.begin(), front.end());
-  return front;
+  Frontier all;
+  if (!best) return all;
+  for (const Layout& layout : layouts) {
+    const Disaggregated most = state(*best, layout, 0);
+    if (!most.fits) continue;
+    for_each_concurrency(layout.replicas * layout.dp, most.limit, [&](Count concurrency) {
+      const Disaggregated s = state(*best, layout, concurrency);
+      if (s.fits) all.push_back(point_of(s, layout));
+    });
+    all.push_back(point_of(most, layout));
+  }
+  return front_of(std::move(all));
+}
+
+Frontier front_over(const std::vector<Frontier>& deployments) {
+  Frontier all;
+  for (std::size_t i = 0; i < deployments.size(); ++i) {
+    for (FrontierPoint p : deployments[i]) {
+      p.alternative = i;
+      all.push_back(p);
+    }
+  }
+  return front_of(std::move(all));
 }
 
 std::optional<FrontierPoint> at_speed(const Frontier& frontier, double per_user) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "sim/study/disaggregated.h"
 #include "sim/study/steady.h"
 
 namespace moeplan {
@@ -21,6 +22,7 @@ struct FrontierPoint {
   std::optional<double> per_provisioned_mw;  // all in, as built
   std::optional<double> usd_per_million;     // generated tokens
   Seconds ttft;
+  std::size_t alternative = 0;  // of a front over several deployments, the one it belongs to
 };
 
 // No point is beaten by another in both speeds; per_user rises, per_gpu falls.
@@ -31,6 +33,14 @@ using Frontier = std::vector<FrontierPoint>;
 // read. Layouts that the model does not fit in give no point.
 Frontier frontier_of(const SimulateQuestion& question, const SteadyLoad& load, const std::vector<Layout>& layouts,
                      const Kernels& kernels, const Rates& rates);
+
+// The same of prompts read by units of their own, in the layout of these that reads most of
+// them per device; devices are those of both units.
+Frontier frontier_of(const DisaggregatedUnit& prefill, const std::vector<Layout>& prefill_layouts,
+                     const DisaggregatedUnit& decode, const std::vector<Layout>& layouts, const SteadyLoad& load);
+
+// The front of several deployments; `alternative` of a point tells which.
+Frontier front_over(const std::vector<Frontier>& deployments);
 
 // At this speed for a user: between two points of the front the logarithms run straight;
 // nothing beyond its fastest point; below its slowest, that one.

@@ -149,6 +149,25 @@ elseif(CHECK STREQUAL "every_list_is_json")
   expect_keys("${text}" fields.0.differs)
   ask(text version --json)
   expect_keys("${text}" version)
+elseif(CHECK STREQUAL "the_study_has_the_shape_the_field_reports")
+  # GB200 NVL72 over one H200 node in FP8, by provisioned megawatt: 10x at 40 tokens/s for a user
+  # (NVIDIA, December 2025), 8x at 30 with FP4 and without speculation (InferenceMAX, October
+  # 2025), 3 to 5 per GPU near most load (TensorRT-LLM's tables).
+  ask(text simulate --study gb200-against-h200 --json)
+  function(expect_ratio model side speed axis low high)
+    string(JSON ratio GET "${text}" models ${model} sides ${side} ratios ${speed} ${axis})
+    if(ratio LESS low OR ratio GREATER high)
+      message(FATAL_ERROR "model ${model}, side ${side}, speed ${speed}: ${ratio} is not in ${low}..${high}")
+    endif()
+  endfunction()
+  foreach(model RANGE 2)
+    expect_ratio(${model} 5 3 per_mw_provisioned 9 16)   # + disaggregation at 40
+    expect_ratio(${model} 5 2 per_mw_provisioned 8 15)   # at 30
+    expect_ratio(${model} 5 4 per_mw_provisioned 1 4)    # at 60 nothing but speculation helps
+    expect_ratio(${model} 2 0 per_mw_provisioned 1 3)    # same format at 10: hardware alone
+  endforeach()
+  expect_ratio(0 6 4 per_mw_provisioned 10 60)           # + MTP at 60: tens of times
+  expect_ratio(0 5 0 per_gpu 3 6)                        # near most load
 else()
   message(FATAL_ERROR "unknown check ${CHECK}")
 endif()

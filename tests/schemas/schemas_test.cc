@@ -152,6 +152,16 @@ std::string file_of_runs(const std::string& name) {
   return path;
 }
 
+std::string file_of_study(const std::string& name) {
+  const std::string path = ::testing::TempDir() + name;
+  std::ofstream(path) << R"({"id": "test", "question": "?", "source": "a test", "as_of": "2026-11",
+    "models": ["mixtral-8x7b"], "isl_tokens": 1024, "osl_tokens": 1024, "speeds": [20, 100],
+    "sides": [{"name": "a", "change": "none", "any_of": [{"options": "--hardware h200 --gpus 2 --tp 2"}]},
+              {"name": "b", "change": "units", "rival": true,
+               "any_of": [{"options": "--hardware h200 --gpus 2 --tp 2", "prefill": "--gpus 1 --tp 1"}]}]})";
+  return path;
+}
+
 TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   const json list = json::parse(run_moeplan("schema --json").text);
   for (const json& entry : list.at("schemas")) {
@@ -169,6 +179,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"hardware diff A B", "hardware diff b200 h200-x8"},
           {"runtimes show NAME", "runtimes show vllm"},
           {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
+          {"[MODEL...] --study NAME", "--study " + file_of_study("moeplan_schema_study.json")},
           {"--compare WHAT", "--compare dense"},
           {"--prefill OPTIONS", "--prefill \"--gpus 2\""},
           {"--against RUNS", "--against " + file_of_runs("moeplan_schema_runs.csv")},
