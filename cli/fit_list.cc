@@ -40,7 +40,8 @@ void refuse_options_of_a_model(const Arguments& arguments) {
                              "tensor-split",
                              "override-tensor",
                              "ssd",
-                             "ssd-bandwidth"})
+                             "ssd-bandwidth",
+                             "redundant-experts"})
     if (arguments.has(option))
       throw_usage(option, "it without a model", "a MODEL before the options",
                   "without one, each model is placed in the way that suits it");

@@ -18,9 +18,10 @@ constexpr Count kMostFewest = 256;  // devices that "min" tries
 
 struct Degrees {
   std::optional<Count> gpus, tp, dp, cp, moe_tp, ep, pp;
+  Count redundant = 0;
   Count replicas = 1;
   bool named_replicas = false;
-  bool any() const { return tp || dp || cp || moe_tp || ep || pp; }
+  bool any() const { return tp || dp || cp || moe_tp || ep || pp || redundant > 0; }
 };
 
 bool wants_fewest(const Arguments& arguments) { return arguments.text("gpus") == "min"; }
@@ -42,6 +43,7 @@ Degrees read_degrees(const Arguments& arguments, const EngineDeployment& engine)
           .moe_tp = degree("moe-tp", engine.moe_tp),
           .ep = degree("ep", engine.ep),
           .pp = degree("pp", engine.pp),
+          .redundant = arguments.count("redundant-experts", 0, kMostGpus).value_or(0),
           .replicas = replicas.value_or(1),
           .named_replicas = replicas.has_value()};
 }
@@ -87,6 +89,7 @@ Layout derive(const Degrees& d, Count gpus, bool moe) {
   const Count ranks = layout.ranks_per_stage();
   layout.ep = d.ep.value_or(moe && d.moe_tp ? std::max<Count>(1, ranks / *d.moe_tp) : 1);
   layout.moe_tp = d.moe_tp.value_or(std::max<Count>(1, ranks / layout.ep));
+  layout.redundant = d.redundant;
   return layout;
 }
 

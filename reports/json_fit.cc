@@ -201,6 +201,7 @@ void write_layout(JsonWriter& out, const Layout& layout) {
       .member("moe_tp", layout.moe_tp)
       .member("ep", layout.ep);
   out.member("pp", layout.pp).member("replicas", layout.replicas);
+  if (layout.redundant > 0) out.member("redundant_experts", layout.redundant);
   out.end_object();
 }
 

@@ -161,7 +161,8 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
         "moe_tp": {"type": "integer", "minimum": 1},
         "ep": {"type": "integer", "minimum": 1},
         "pp": {"type": "integer", "minimum": 1},
-        "replicas": {"type": "integer", "minimum": 1}
+        "replicas": {"type": "integer", "minimum": 1},
+        "redundant_experts": {"type": "integer", "minimum": 1}
       }
     },
     "budget_row": {

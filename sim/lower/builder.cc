@@ -96,10 +96,12 @@ void Builder::use_experts(const MoeFfn& f) {
   experts_.a = dim(local_experts(f.experts));
   experts_.b = dim(f.top_k);
   experts_.choices = dim(f.experts + f.zero_experts);
+  experts_.chunk = dim(layout.redundant);
 }
 
 Count Builder::local_experts(Count experts) const {
-  return rank_class.hottest ? ceil_div(experts, layout.ep) : experts / layout.ep;
+  const Count slots = experts + layout.redundant;
+  return rank_class.hottest ? ceil_div(slots, layout.ep) : slots / layout.ep;
 }
 
 Count Builder::ranks_of(Part part) const {
@@ -452,6 +454,7 @@ std::uint16_t Builder::add(Op op) {
     op.a = experts_.a;
     op.b = experts_.b;
     op.choices = experts_.choices;
+    op.chunk = experts_.chunk;
   }
   program_.op_array[static_cast<std::size_t>(program_.op_count++)] = op;
   return last_op();
@@ -618,7 +621,7 @@ void Builder::split_to_host(std::initializer_list<std::uint16_t> ops) {
 
 void Builder::routed_activation(Count elements, std::uint16_t first, std::uint16_t last) {
   const Count pairs = saturating_product(saturating_product(elements, experts_.b), experts_.a * layout.token_groups());
-  const Count mean = ceil_div(pairs, experts_.choices);
+  const Count mean = ceil_div(pairs, experts_.choices + experts_.chunk);
   if (options.imbalance <= 1.0) return activation(mean, first, last);
   // A token sends one row to each expert it picks, so the busiest rank gets at most
   // min(top-k, local experts) rows of every token.

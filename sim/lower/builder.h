@@ -183,7 +183,7 @@ class Builder {
   bool guests_ = false;  // only experts of other stages' layers
   BlockIndex index_ = 0;
   bool mtp_ = false;
-  Op experts_;               // a, b and choices of routed ops
+  Op experts_;               // a, b, choices and chunk of routed ops
   Count score_heads_ = 0;    // of the layers with most
   Count score_window_ = -1;  // that any layer keeps; 0 = everything, -1 = no layer yet
   static constexpr std::size_t kMostHalves = 128;

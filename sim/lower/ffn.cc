@@ -104,7 +104,7 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
   t.cls = TensorClass::Comm;
   t.part = Part::Experts;
   if (low_latency) {
-    t.fixed = deepep_low_latency_bytes(f.experts, tokens, b.hidden()).count();
+    t.fixed = deepep_low_latency_bytes(f.experts + b.layout.redundant, tokens, b.hidden()).count();
     Tensor masked = t;
     masked.cls = TensorClass::Workspace;
     const Count rows = saturating_product(b.local_experts(f.experts) * ranks, tokens);

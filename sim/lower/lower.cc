@@ -233,7 +233,7 @@ std::vector<RankClass> rank_classes(const ModelPlan& plan, const Layout& layout,
     }
   }
   const MoeFfn* moe = largest_moe(plan.model);
-  const Count remainder = moe != nullptr ? moe->experts % layout.ep : 0;
+  const Count remainder = moe != nullptr ? (moe->experts + layout.redundant) % layout.ep : 0;
   std::vector<RankClass> classes;
   for (RankClass c : stages) {
     const Count ranks = layout.ranks_per_stage() * c.stages;

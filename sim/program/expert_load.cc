@@ -5,9 +5,9 @@
 
 namespace moeplan {
 
-ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens) {
+ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens, Count redundant) {
   if (choices == 0) return {};
-  const double e = static_cast<double>(choices);
+  const double e = static_cast<double>(choices + redundant);
   const double k = static_cast<double>(top_k);
   const double local = static_cast<double>(local_experts);
   const double tokens = static_cast<double>(group_tokens);

@@ -20,7 +20,8 @@ struct ExpertLoad {
 // ranks at their expectation.
 //   distinct = local * (1 - (1 - k/E)^tokens)      (exact for top-k without replacement)
 //   rows     = tokens * k * local / E
-// E counts every expert a token chooses from, zero-computation ones included.
-ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens);
+// E counts every expert a token chooses from, zero-computation ones included; redundant ones
+// (copies placed as a balancer likes, local ones count) widen it: each takes its part.
+ExpertLoad balanced_load(Count choices, Count top_k, Count local_experts, Count group_tokens, Count redundant = 0);
 
 }  // namespace moeplan

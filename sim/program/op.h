@@ -97,7 +97,8 @@ inline constexpr std::uint16_t kNone = 0xFFFF;
 // Dimensions by kind:
 //   Gemm        rows x n x k
 //   Moe         rows x n x k over `a` local experts
-//   any op on Rows::Routed: a = local experts, b = top-k, choices = experts a token chooses from
+//   any op on Rows::Routed: a = local experts, b = top-k, choices = experts a token chooses from,
+//               chunk = redundant experts over all ranks (of which a holds its share)
 //   Attention   a = query heads, b = kv heads, n = qk dim, k = value dim, window, chunk
 //   Mla         a = heads, n = dims per score, k = dims per value, window = keys selected (0 = all),
 //               b = dims of the cached latent, choices = of its rope part

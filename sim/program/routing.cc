@@ -228,7 +228,7 @@ LoadTable::LoadTable(const Routing& routing, const ExpertGroup& group) : routing
   local_slots_ = ceil_div(group.experts + routing.redundant, group.ranks);
   destinations_ = {.ranks = free_destinations(group.choices, group.top_k, group.ranks),
                    .nodes = free_destinations(group.choices, group.top_k, group.nodes)};
-  const bool closed = routing.skew == Skew::Balanced && routing.redundant == 0 && routing.capacity_factor == 0;
+  const bool closed = routing.skew == Skew::Balanced && routing.capacity_factor == 0;
   if (closed && routing.groups == 0 && !routing.expert_choice) return;
   value_.assign(kKnots, {});
   slope_.assign(kKnots, {});
@@ -403,7 +403,8 @@ void LoadTable::make_monotone() {
 
 ExpertLoad LoadTable::at(double tokens) const {
   if (value_.empty())
-    return balanced_load(group_.choices, group_.top_k, local_slots_, static_cast<Count>(std::llround(tokens)));
+    return balanced_load(group_.choices, group_.top_k, local_slots_, static_cast<Count>(std::llround(tokens)),
+                         routing_.redundant);
   if (!(tokens > 0)) return {};
   const auto last = static_cast<double>(knot_tokens(kKnots - 1));
   Figures f{};

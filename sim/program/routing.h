@@ -104,9 +104,8 @@ class LoadTable {
   Destinations destinations() const { return destinations_; }
   const ExpertGroup& group() const { return group_; }
   const Routing& routing() const { return routing_; }
-  Count local_experts() const { return ceil_div(group_.experts, group_.ranks); }  // without replicas
-  Count local_slots() const { return local_slots_; }                              // with them, on the rank with most
-  double gini() const { return gini_; }  // of the expected load (power law: at 4,096 tokens)
+  Count local_slots() const { return local_slots_; }  // replicas included, on the rank with most
+  double gini() const { return gini_; }               // of the expected load (power law: at 4,096 tokens)
 
  private:
   static constexpr int kKnots = 4 * 23 + 1;  // up to 16.8 M tokens, then in proportion

@@ -161,9 +161,9 @@ Binding bind(const Program& program, const Step& step) {
 
 ExpertLoad load_of(const Op& op, const Binding& b) {
   const LoadTable* table = b.loads == nullptr ? nullptr : b.loads->find(op.choices, op.b);
-  if (table == nullptr) return balanced_load(op.choices, op.b, op.a, b.group_tokens);
+  if (table == nullptr) return balanced_load(op.choices, op.b, op.a, b.group_tokens, op.chunk);
   ExpertLoad load = table->at(static_cast<double>(b.group_tokens));
-  const double part = std::min(1.0, static_cast<double>(op.a) / static_cast<double>(table->local_experts()));
+  const double part = std::min(1.0, static_cast<double>(op.a) / static_cast<double>(table->local_slots()));
   load.rows *= part;
   load.distinct *= part;
   load.mean_rows *= part;

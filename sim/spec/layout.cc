@@ -74,12 +74,16 @@ struct BlockRules {
     // Padding rounds the width of a rank up; the shards themselves must still be equal.
     require_multiple(out, block, "columns of an expert", m.width, "moe_tp", layout.moe_tp);
     require_spread(m.shared_width, "columns of the shared experts", runtime.sharding.shared);
+    const Count slots = m.experts + layout.redundant;
     if (layout.ep > m.experts) {
       out.push_back(fmt::format("{}: ep {} exceeds {} experts", block.name, layout.ep, m.experts));
-    } else if (m.experts % layout.ep != 0 && !runtime.layouts.uneven_experts) {
+    } else if (layout.redundant > 0 && slots % layout.ep != 0) {
+      out.push_back(fmt::format("{}: {} experts and {} redundant ones are not divisible by ep {}", block.name,
+                                m.experts, layout.redundant, layout.ep));
+    } else if (slots % layout.ep != 0 && !runtime.layouts.uneven_experts) {
       out.push_back(fmt::format("{}: {} experts are not divisible by ep {}, and {} needs equal shares", block.name,
                                 m.experts, layout.ep, runtime.id));
-    } else if (m.experts % layout.ep != 0 && m.experts < most_experts) {
+    } else if (slots % layout.ep != 0 && m.experts < most_experts) {
       out.push_back(
           fmt::format("{}: {} experts are not divisible by ep {}; only the block with the most experts ({}) "
                       "may have unequal shares",
@@ -142,6 +146,10 @@ Sentences size_violations(const Layout& layout) {
   in_range("ep", layout.ep);
   in_range("pp", layout.pp);
   if (layout.replicas < 1) out.push_back(fmt::format("replicas is {}, must be at least 1", layout.replicas));
+  if (layout.redundant < 0 || layout.redundant > kMaxRanks)
+    out.push_back(fmt::format("redundant experts are {}, must be 0 to {}", layout.redundant, kMaxRanks));
+  if (layout.redundant > 0 && layout.ep == 1)
+    out.push_back(fmt::format("{} redundant experts without expert parallelism, ep is 1", layout.redundant));
   return out;
 }
 
@@ -223,6 +231,7 @@ std::string describe(const Layout& layout) {
   // Follows from the others unless experts are cut both ways.
   const bool implied = layout.ep == 1 ? layout.moe_tp == layout.ranks_per_stage() : layout.moe_tp == 1;
   if (!implied) terms.push_back(fmt::format("MoE-TP{}", layout.moe_tp));
+  if (layout.redundant != 0) terms.push_back(fmt::format("{} redundant experts", layout.redundant));
   if (layout.pp != 1) terms.push_back(fmt::format("PP{}", layout.pp));
   std::string text = fmt::format("{}", fmt::join(terms, terms.size() == 2 ? "+" : " "));
   if (layout.replicas != 1) text += fmt::format(" x{}", layout.replicas);

@@ -19,13 +19,14 @@
 namespace moeplan {
 
 struct Layout {
-  Count tp = 1;        // attention tensor parallel; also dense FFN, shared experts, head
-  Count dp = 1;        // attention data parallel
-  Count cp = 1;        // context parallel: ranks that share sequences
-  Count moe_tp = 1;    // tensor parallel inside an expert
-  Count ep = 1;        // expert parallel
-  Count pp = 1;        // pipeline stages
-  Count replicas = 1;  // independent copies of all of the above
+  Count tp = 1;         // attention tensor parallel; also dense FFN, shared experts, head
+  Count dp = 1;         // attention data parallel
+  Count cp = 1;         // context parallel: ranks that share sequences
+  Count moe_tp = 1;     // tensor parallel inside an expert
+  Count ep = 1;         // expert parallel
+  Count pp = 1;         // pipeline stages
+  Count replicas = 1;   // independent copies of all of the above
+  Count redundant = 0;  // expert slots of a layer beyond one per expert, for copies of busy ones (EPLB)
 
   // Tensor groups of a stage: the tokens of each are its own.
   constexpr Count token_groups() const { return dp * cp; }

@@ -173,6 +173,7 @@ RoutedLayer routed_layer(const MoeFfn& moe, const Routing& routing, const Layout
     layer.routing.groups = moe.groups;
     layer.routing.kept_groups = moe.top_groups;
   }
+  if (layout.redundant > 0) layer.routing.redundant = layout.redundant;
   layer.group = {.choices = moe.experts + moe.zero_experts,
                  .experts = moe.experts,
                  .top_k = moe.top_k,

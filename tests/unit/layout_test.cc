@@ -307,5 +307,21 @@ TEST(LegalLayouts, AreLegalDistinctBoundedAndUseEveryGpu) {
   }
 }
 
+TEST(Layout, RedundantExpertsMakeUnequalSharesEqual) {
+  RuntimeSpec equal;
+  equal.id = "equal";
+  equal.layouts.uneven_experts = false;
+  const ModelSpec model = deepseek_v3_like();
+  const auto complains = [&](Count redundant) {
+    const Layout layout{.dp = 72, .ep = 72, .redundant = redundant};
+    const std::vector<std::string> found = violations(layout, model, equal);
+    return std::any_of(found.begin(), found.end(),
+                       [](const std::string& s) { return s.find("divisible by ep 72") != std::string::npos; });
+  };
+  EXPECT_TRUE(complains(0));    // 256 over 72
+  EXPECT_TRUE(complains(31));   // 287
+  EXPECT_FALSE(complains(32));  // 288 = 4 x 72
+}
+
 }  // namespace
 }  // namespace moeplan

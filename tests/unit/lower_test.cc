@@ -207,6 +207,15 @@ TEST(Lowering, MtpModulesBringTheirOwnCacheLayerAndHead) {
   EXPECT_LT(flops[1] - flops[0], 4.0e9);
 }
 
+// 256 experts and 32 copies over 72 ranks: 4 slots each, 72 x 128 x 8 pairs over 288 slots.
+TEST(Lowering, RedundantExpertsShareTheRowsOfTheirRank) {
+  const Lowered l = lowered("deepseek-v3", {.dp = 72, .ep = 72, .redundant = 32}, Phase::Decode);
+  const Op& op = op_named(l.program, OpName::ExpertGateUp);
+  EXPECT_EQ(op.a, 4);
+  EXPECT_DOUBLE_EQ(load_of(op, bind(l.program, {{.sequences = 128 * 72, .new_tokens = 1, .context = 4096}})).rows,
+                   1024);
+}
+
 TEST(Lowering, TheEncoderIsResidentButDoesNotRunInDecode) {
   const Lowered prefill = lowered("switch-c", {}, Phase::Prefill);
   const Lowered decode = lowered("switch-c", {}, Phase::Decode);
