@@ -7,8 +7,9 @@ EngineLoad engine_load_of(const Program& program, const OpPlan& ops) {
   EngineLoad load;
   for (std::size_t i = 0; i < ops.count; ++i) {
     const Op& op = program.op_array[ops.ops[i].op];
-    load.operators += op.repeat;
-    if (op.kind == OpKind::Collective) load.collectives += op.repeat;
+    const bool drafts = ops.ops[i].op >= program.first_draft;
+    (drafts ? load.draft_operators : load.operators) += drafts ? 1 : op.repeat;
+    if (op.kind == OpKind::Collective) (drafts ? load.draft_collectives : load.collectives) += drafts ? 1 : op.repeat;
   }
   return load;
 }
@@ -19,9 +20,11 @@ double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op) {
   return op.kind == OpKind::Moe || exchanges ? factor * engine.experts : factor;
 }
 
-double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences) {
-  return engine.step_s + engine.sequence_s * static_cast<double>(sequences) + engine.operator_s * load.operators +
-         engine.sync_s * load.collectives;
+double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences, Count drafts) {
+  const double runs = static_cast<double>(drafts);
+  return engine.step_s + engine.sequence_s * static_cast<double>(sequences) +
+         engine.operator_s * (load.operators + runs * load.draft_operators) +
+         engine.sync_s * (load.collectives + runs * load.draft_collectives);
 }
 
 }  // namespace moeplan

@@ -12,6 +12,8 @@ namespace moeplan {
 struct EngineLoad {
   double operators = 0;
   double collectives = 0;
+  double draft_operators = 0;  // each time the drafting module runs
+  double draft_collectives = 0;
 };
 
 EngineLoad engine_load_of(const Program& program, const OpPlan& ops);
@@ -19,7 +21,7 @@ EngineLoad engine_load_of(const Program& program, const OpPlan& ops);
 // What an operator's own seconds are multiplied by.
 double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op);
 
-// Added to a step of so many sequences of a rank.
-double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences);
+// Added to a step of so many sequences of a rank, in which the drafting module runs `drafts` times.
+double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences, Count drafts = 0);
 
 }  // namespace moeplan

@@ -32,10 +32,10 @@ RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) { return {a.seconds
 RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
                        const Binding& binding) {
   const Op& op = rank.program.op_array[planned.op];
-  const Price price = price_op(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
-  const double seconds = price.time.seconds().base() * op.repeat;
+  const Price price = price_of_runs(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
+  const double seconds = price.time.seconds().base();
   const double engine = (kernel_factor(kernels.engine, rank.program.phase, op) - 1) * seconds;
-  return {seconds + engine, price.joules * op.repeat + engine * kernels.power.floor};
+  return {seconds + engine, price.joules + engine * kernels.power.floor};
 }
 
 }  // namespace
@@ -105,7 +105,9 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_
     std::array<std::vector<const PlannedOp*>, 4> by;
     for (std::size_t i = 0; i < rank.ops.count; ++i) {
       const PlannedOp& planned = rank.ops.ops[i];
-      const Depends depends = depends_on(rank.program.op_array[planned.op]);
+      // How often a drafting module runs is in the segments, not in the rows.
+      const bool drafts = planned.op >= rank.program.first_draft;
+      const Depends depends = drafts ? Depends::Everything : depends_on(rank.program.op_array[planned.op]);
       if (depends == Depends::Everything)
         prepared.asked.push_back(static_cast<std::uint16_t>(i));
       else
@@ -139,7 +141,7 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
                        prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
                        prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
   for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], *rank.kernels, binding);
-  const double engine = host_and_gaps(rank.kernels->engine, rank.engine, binding.sequences);
+  const double engine = host_and_gaps(rank.kernels->engine, rank.engine, binding.sequences, drafts_of(rank, binding));
   const double seconds = sum.seconds + engine;
   return {.seconds = seconds, .slowest_stage = seconds, .joules = sum.joules + engine * rank.kernels->power.floor};
 }

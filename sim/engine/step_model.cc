@@ -58,10 +58,10 @@ void add_traffic(Traffic& traffic, const Op& op, const TierBytes& bytes) {
 // Errors of one family have one cause; those of different families are independent.
 class Band {
  public:
-  void add(Family family, const Price& price, Count repeat) {
+  void add(Family family, const Price& price) {
     const std::size_t f = static_cast<std::size_t>(family);
-    below_[f] += static_cast<double>((price.time - price.low).count()) * static_cast<double>(repeat);
-    above_[f] += static_cast<double>((price.high - price.time).count()) * static_cast<double>(repeat);
+    below_[f] += static_cast<double>((price.time - price.low).count());
+    above_[f] += static_cast<double>((price.high - price.time).count());
   }
   Picoseconds below() const { return rooted(below_); }
   Picoseconds above() const { return rooted(above_); }
@@ -109,6 +109,27 @@ std::vector<RankClass> by_single_stage(const std::vector<RankClass>& classes) {
 
 }  // namespace
 
+Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+                    PriceDetail detail) {
+  const Runs runs = runs_of(planned.op, program, binding);
+  Price price = price_op(planned, program, kernels, binding, detail);
+  const auto repeat = [](Price& one, Count times) {
+    one.time = one.time * times;
+    one.low = one.low * times;
+    one.high = one.high * times;
+    one.joules *= static_cast<double>(times);
+  };
+  repeat(price, runs.whole);
+  if (runs.single == 0) return price;
+  Price single = price_op(planned, program, kernels, one_token_each(binding), detail);
+  repeat(single, runs.single);
+  price.time += single.time;
+  price.low += single.low;
+  price.high += single.high;
+  price.joules += single.joules;
+  return price;
+}
+
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                      const Kernels& kernels, Phase phase, const LoadTables* loads)
     : kernels_(&kernels),
@@ -123,6 +144,12 @@ StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const Lo
     models_.emplace_back(plan, runtime, options, c, phase, kernels.of_stage(c.first_stage));
 }
 
+Count drafts_of(const StepModel::RankModel& model, const Binding& binding) {
+  if (model.program.first_draft >= model.program.op_count) return 0;
+  const Runs runs = runs_of(static_cast<std::size_t>(model.program.first_draft), model.program, binding);
+  return runs.whole + runs.single;
+}
+
 Binding StepModel::bind_step(const RankModel& model, const Step& step) const {
   Binding binding = bind(model.program, step);
   binding.loads = loads_;
@@ -133,15 +160,15 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
   const Binding binding = bind_step(model, step);
   StepResult result;
   Band band;
-  double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences);
+  double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
-    const Price price = price_op(planned, model.program, *model.kernels, binding);
-    const Picoseconds time = price.time * op.repeat;
+    const Price price = price_of_runs(planned, model.program, *model.kernels, binding, PriceDetail::Band);
+    const Picoseconds time = price.time;
     result.time += time;
     engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * time.seconds().base();
-    band.add(planned.family, price, op.repeat);
+    band.add(planned.family, price);
     ShareTime& share = result.shares[static_cast<std::size_t>(share_of(op))];
     share.time += time;
     if (time > share.largest) {
@@ -150,9 +177,16 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
       share.tier = price.tier;
     }
     result.by_tier[static_cast<std::size_t>(price.tier)] += time;
-    result.joules += price.joules * op.repeat;
-    if (op.kind == OpKind::Collective)
-      add_traffic(result.traffic, op, op.repeat * sent_bytes(planned, model.program, *kernels_, binding));
+    result.joules += price.joules;
+    if (op.kind == OpKind::Collective) {
+      const Runs runs = runs_of(planned.op, model.program, binding);
+      add_traffic(result.traffic, op,
+                  static_cast<double>(runs.whole) * sent_bytes(planned, model.program, *kernels_, binding));
+      if (runs.single > 0)
+        add_traffic(
+            result.traffic, op,
+            static_cast<double>(runs.single) * sent_bytes(planned, model.program, *kernels_, one_token_each(binding)));
+    }
     if (op.kind == OpKind::Moe) {
       const ExpertLoad load = load_of(op, binding);
       if (load.distinct > result.load.distinct) result.load = load;
@@ -189,14 +223,14 @@ StepCost StepModel::cost(const Step& step) const {
     const RankModel& model = models_[index];
     const Binding binding = bind_step(model, step);
     StepCost cost;
-    double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences);
+    double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
     for (std::size_t i = 0; i < model.ops.count; ++i) {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
-      const Price price = price_op(planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
-      const double seconds = price.time.seconds().base() * op.repeat;
+      const Price price = price_of_runs(planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+      const double seconds = price.time.seconds().base();
       cost.seconds += seconds;
-      cost.joules += price.joules * op.repeat;
+      cost.joules += price.joules;
       engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * seconds;
     }
     cost.seconds += engine;

@@ -66,6 +66,13 @@ class StepModel {
   Count dp_ = 1;
 };
 
+// A planned operator in all its runs (sim/program/work.h).
+Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+                    PriceDetail detail);
+
+// Times a step runs the module that drafts.
+Count drafts_of(const StepModel::RankModel& model, const Binding& binding);
+
 // Stages one after the other; of the classes of a stage, which stand side by side, the
 // slowest decides. rank_cost(i) is asked of models[i].
 template <class RankCost>

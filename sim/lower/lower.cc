@@ -54,6 +54,15 @@ void lower_embedding(Builder& b) {
   b.add(gather);
 }
 
+// Logits from where they were computed to where a token is chosen. Returns the sampler.
+std::uint16_t sample(Builder& b, const WeightRange& head, bool gathered) {
+  const RankGroup sharers = gathered ? RankGroup::Stage : RankGroup::Tensor;
+  const Rows rows = gathered ? Rows::GatheredSequences : Rows::Sequences;
+  if (b.size_of(sharers) > 1)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * head.rows, sharers, rows);
+  return b.elementwise(OpName::Sampler, Part::Head, b.plan.model.vocab, 1, Rows::Sequences);
+}
+
 // Final norm, logits of the last position of each sequence, sampling. Returns the head's
 // weights, which MTP modules read again.
 WeightRange lower_head(Builder& b) {
@@ -76,11 +85,7 @@ WeightRange lower_head(Builder& b) {
     b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * b.hidden(), RankGroup::Data,
                  Rows::Sequences);
   b.gemm(OpName::Head, Part::Head, range, rows);
-  const RankGroup sharers = gathered ? RankGroup::Stage : RankGroup::Tensor;
-  if (b.size_of(sharers) > 1)
-    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * range.rows, sharers, rows);
-  const std::uint16_t sampler = b.elementwise(OpName::Sampler, Part::Head, model.vocab, 1, Rows::Sequences);
-  b.sampler_workspace(sampler);
+  b.sampler_workspace(sample(b, range, gathered));
   return range;
 }
 
@@ -101,6 +106,7 @@ void lower_mtp(Builder& b, const WeightRange& head) {
   const std::uint16_t again =
       b.gemm(OpName::Head, Part::Mtp, head, gathered ? Rows::GatheredSequences : Rows::Sequences);
   b.op(again).layers = 1;  // the one head, not a copy per module
+  sample(b, head, gathered);
 }
 
 void lower_extras(Builder& b) {
@@ -278,7 +284,10 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
                  RankGroup::NextStage);
   if (rank_class.last) {
     const WeightRange head = lower_head(b);
-    if (options.load_mtp) lower_mtp(b, head);
+    if (options.load_mtp) {
+      p.first_draft = p.op_count;
+      lower_mtp(b, head);
+    }
   }
   b.add_adapters();
   b.add_scores();

@@ -54,8 +54,9 @@ struct Program {
   RankClass rank_class;
   Count tp, dp, cp, ep, moe_tp, stage_ranks, pp;  // of the layout
   RankOrder order;
-  Count vocab_overhang;  // rows the ranks that share an input table hold beyond the real ones
-  Count head_overhang;   // and of the output head
+  Count vocab_overhang;         // rows the ranks that share an input table hold beyond the real ones
+  Count head_overhang;          // and of the output head
+  Count first_draft = kMaxOps;  // ops from here on are of the module that drafts tokens
   Count op_count = 0;
   Count tensor_count = 0;
   Room<Op, kMaxOps> op_array;

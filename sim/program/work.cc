@@ -263,18 +263,44 @@ Work work_of(const Op& op, const Program& program, const Binding& b) {
   return w;
 }
 
+Runs runs_of(std::size_t op, const Program& program, const Binding& b) {
+  const Count layers = program.op_array[op].repeat;
+  if (static_cast<Count>(op) < program.first_draft || program.phase != Phase::Decode) return {.whole = layers};
+  Count drafts = 0;
+  for (std::size_t i = 0; i < b.step.size; ++i) drafts = std::max(drafts, b.step.segments[i].new_tokens - 1);
+  if (drafts == 0) return {.whole = layers};
+  const Count whole = std::min(layers, drafts);
+  return {.whole = whole, .single = drafts - whole};
+}
+
+Binding one_token_each(const Binding& binding) {
+  Binding one = binding;
+  for (std::size_t i = 0; i < one.step.size; ++i) one.step.segments[i].new_tokens = 1;
+  one.tokens = one.with_context = one.sequences;
+  one.group_tokens = one.group_sequences;
+  return one;
+}
+
+namespace {
+
+Work times(Work work, Count n) {
+  const double runs = static_cast<double>(n);
+  for (double* part : {&work.flops, &work.executed_flops, &work.weight_bytes, &work.cache_bytes, &work.activation_bytes,
+                       &work.sent_bytes})
+    *part *= runs;
+  return work;
+}
+
+}  // namespace
+
 Work total_work(const Program& program, const Binding& binding) {
   Work total;
-  for (const Op& op : program.ops()) {
-    const Work one = work_of(op, program, binding);
-    Work all = one;
-    all.flops *= op.repeat;
-    all.executed_flops *= op.repeat;
-    all.weight_bytes *= op.repeat;
-    all.cache_bytes *= op.repeat;
-    all.activation_bytes *= op.repeat;
-    all.sent_bytes *= op.repeat;
-    total += all;
+  const Binding single = one_token_each(binding);
+  for (std::size_t i = 0; i < program.ops().size(); ++i) {
+    const Op& op = program.ops()[i];
+    const Runs runs = runs_of(i, program, binding);
+    total += times(work_of(op, program, binding), runs.whole);
+    if (runs.single > 0) total += times(work_of(op, program, single), runs.single);
   }
   return total;
 }

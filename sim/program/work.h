@@ -84,6 +84,19 @@ double touched_weights(const Op& op, const Program& program, const Binding& bind
 // Work of one execution of the op (one layer); multiply by op.repeat for the step.
 Work work_of(const Op& op, const Program& program, const Binding& binding);
 
+// How often a step runs an op: over all its tokens, and over one token of each sequence.
+// Layers of the model run once each. Of a module that drafts (MTP), each copy runs over the
+// tokens the step verifies; when it has fewer copies than drafts are wanted, the last runs
+// again on each token it drafted itself (TensorRT-LLM, SGLang, vLLM with one module).
+struct Runs {
+  Count whole = 1;
+  Count single = 0;
+};
+Runs runs_of(std::size_t op, const Program& program, const Binding& binding);
+
+// The same sequences with one new token each: what `single` runs see.
+Binding one_token_each(const Binding& binding);
+
 // Sum over all ops and layers of the rank.
 Work total_work(const Program& program, const Binding& binding);
 

@@ -77,15 +77,19 @@ std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& 
   for (std::size_t i = 0; i < rank.ops.count; ++i) {
     const PlannedOp& planned = rank.ops.ops[i];
     const Op& op = rank.program.op_array[planned.op];
+    const Runs runs = runs_of(planned.op, rank.program, binding);
     const OperatorPoint point = point_of(planned, rank.program, kernels, binding);
     const Price price = price_op(planned, rank.program, kernels, binding);
-    explained.push_back({.name = std::string(word_of(op.name)),
-                         .repeat = op.repeat,
-                         .seconds = price.time.seconds().base(),
-                         .bound = price.bound,
-                         .tier = price.tier,
-                         .sizes = sizes_of(point) + sending_of(planned, point, rank.program, kernels, binding),
-                         .kernel = kernel_of(planned, point, kernels).from});
+    explained.push_back(
+        {.name = std::string(word_of(op.name)),
+         .repeat = runs.whole + runs.single,
+         .seconds =
+             price_of_runs(planned, rank.program, kernels, binding, PriceDetail::TimeOnly).time.seconds().base() /
+             static_cast<double>(runs.whole + runs.single),
+         .bound = price.bound,
+         .tier = price.tier,
+         .sizes = sizes_of(point) + sending_of(planned, point, rank.program, kernels, binding),
+         .kernel = kernel_of(planned, point, kernels).from});
   }
   return explained;
 }

@@ -207,6 +207,40 @@ TEST(Lowering, MtpModulesBringTheirOwnCacheLayerAndHead) {
   EXPECT_LT(flops[1] - flops[0], 4.0e9);
 }
 
+// One module drafts n tokens: once over the n + 1 tokens that are verified, then again on each
+// token it drafted itself.
+TEST(Lowering, OneMtpModuleRunsAsOftenAsItDrafts) {
+  Lowered l{plan_model(catalog().model("deepseek-v3"), catalog().formats(), "native"), {}};
+  LowerOptions options;
+  options.kv_format = l.plan.formats.id_of("bf16");
+  options.load_mtp = true;
+  const Program p =
+      lower(l.plan, catalog().runtime("generic"), options, rank_classes(l.plan, {}).front(), Phase::Decode);
+  const auto first = static_cast<std::size_t>(p.first_draft);
+  EXPECT_EQ(p.op_array[first].name, OpName::MtpProjection);
+  for (const Count drafts : {1, 3, 5}) {
+    const Binding b = bind(p, {{.sequences = 4, .new_tokens = 1 + drafts, .context = 100}});
+    EXPECT_EQ(runs_of(first, p, b).whole, 1);
+    EXPECT_EQ(runs_of(first, p, b).single, drafts - 1);
+    EXPECT_EQ(runs_of(0, p, b).single, 0);
+    EXPECT_EQ(one_token_each(b).tokens, 4);
+  }
+}
+
+TEST(Lowering, EachDraftOfOneModuleChoosesAToken) {
+  Lowered l{plan_model(catalog().model("deepseek-v3"), catalog().formats(), "native"), {}};
+  LowerOptions options;
+  options.layout = {.tp = 8, .moe_tp = 8};
+  options.kv_format = l.plan.formats.id_of("bf16");
+  options.load_mtp = true;
+  const Program p =
+      lower(l.plan, catalog().runtime("generic"), options, rank_classes(l.plan, options.layout).front(), Phase::Decode);
+  Count samplers = 0;
+  for (Count i = p.first_draft; i < p.op_count; ++i)
+    samplers += p.op_array[static_cast<std::size_t>(i)].name == OpName::Sampler ? 1 : 0;
+  EXPECT_EQ(samplers, 1);
+}
+
 // 256 experts and 32 copies over 72 ranks: 4 slots each, 72 x 128 x 8 pairs over 288 slots.
 TEST(Lowering, RedundantExpertsShareTheRowsOfTheirRank) {
   const Lowered l = lowered("deepseek-v3", {.dp = 72, .ep = 72, .redundant = 32}, Phase::Decode);
