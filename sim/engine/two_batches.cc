@@ -9,8 +9,14 @@
 namespace moeplan {
 namespace {
 
-double exchange_of(const StepResult& step) {
-  return step.shares[static_cast<std::size_t>(StepShare::Exchange)].time.seconds().base();
+double seconds_of(const StepResult& step, StepShare share) {
+  return step.shares[static_cast<std::size_t>(share)].time.seconds().base();
+}
+
+// Of the exchanges' time that of the dispatch, as of their bytes.
+double dispatch_share(const Traffic& traffic) {
+  const double both = traffic.dispatch.total() + traffic.combine.total();
+  return both > 0 ? traffic.dispatch.total() / both : 0.5;
 }
 
 // Half of every segment; nothing if one has but a token on a rank.
@@ -20,7 +26,7 @@ std::optional<Step> half_of(const Step& step, Count ranks) {
     Segment& segment = half.segments[i];
     if (segment.sequences >= 2 * ranks) {
       segment.sequences = ceil_div(segment.sequences, 2);
-    } else if (segment.new_tokens >= 2) {
+    } else if (!segment.generates()) {
       // The second half sees the first: on average a quarter of the tokens more.
       segment.context += segment.new_tokens / 4;
       segment.new_tokens = ceil_div(segment.new_tokens, 2);
@@ -42,31 +48,50 @@ Count exchanging_layers(const StepModel& model) {
   return most;
 }
 
-// Low-latency kernels hand messages to the adapters and let go; gathers are treated alike.
-double units_share_of(const StepModel& model) {
+// SMs that move messages. Matrix products leave those of normal kernels to them for the whole
+// step (SGLang operations_strategy.py: deep_gemm_num_sms = all but DeepEP's, for prompts alone),
+// other operators only while messages are under way.
+struct HeldUnits {
+  double share = 0;
+  bool whole_step = false;
+};
+
+// Gathers are left to the copy engines.
+HeldUnits held_units_of(const StepModel& model) {
   const double units = model.kernels().machine.units;
   for (const StepModel::RankModel& rank : model.rank_models())
-    for (const Op& op : rank.program.ops())
-      if (op.name == OpName::Dispatch && op.exchange != DispatchKind::DeepEpLowLatency &&
-          op.exchange != DispatchKind::AllGather && units > 0)
-        return std::min(1.0, kExchangeUnits / units);
-  return 0;
+    for (const Op& op : rank.program.ops()) {
+      if (op.name != OpName::Dispatch || op.exchange == DispatchKind::AllGather) continue;
+      if (op.exchange == DispatchKind::DeepEpLowLatency) return {.share = kLowLatencyUnits};
+      if (units > kExchangeUnits) return {.share = kExchangeUnits / units, .whole_step = true};
+    }
+  return {};
 }
 
-}  // namespace
+// Seconds of a stage: one half's matrix products and other operators beside the other's messages.
+double stage(double products, double rest, double messages, const HeldUnits& held) {
+  double operators = products + rest + held.share * messages;
+  if (held.whole_step && products + rest > 0)
+    operators = products / (1 - held.share) + rest + held.share * messages * rest / (products + rest);
+  return std::max(operators, messages);
+}
 
-StepResult two_batches(const StepResult& half, Count layers, double units_share) {
-  CHECK(layers >= 1 && units_share >= 0 && units_share <= 1);
+StepResult overlapped(const StepResult& half, Count layers, const HeldUnits& held) {
   StepResult step;
   add(step, half, 2);
   step.slowest_stage = half.slowest_stage * 2;
   const double serial = step.time.seconds().base();
   if (serial <= 0) return step;
-  const double messages = 2 * exchange_of(half);
-  const double operators = serial - messages;
-  const double first_and_last = messages / 2 / static_cast<double>(layers);
-  const double overlapped = std::min(serial, std::max(messages, operators + units_share * messages) + first_and_last);
-  const double part = overlapped / serial;
+  const double exchange = seconds_of(half, StepShare::Exchange);
+  const double dispatch = dispatch_share(half.traffic) * exchange;
+  const double combine = exchange - dispatch;
+  const double experts = seconds_of(half, StepShare::Experts);
+  const double products = seconds_of(half, StepShare::Projections) + seconds_of(half, StepShare::Dense);
+  const double rest = serial / 2 - exchange - experts - products;
+  const double both = stage(products, rest, dispatch, held) + stage(experts, 0, dispatch, held) +
+                      stage(experts, 0, combine, held) + stage(products, rest, combine, held) +
+                      exchange / static_cast<double>(layers);
+  const double part = std::min(serial, both) / serial;
   const auto shortened = [part](Picoseconds time) { return picoseconds_of(time.seconds().base() * part); };
   step.hidden = step.time - shortened(step.time);
   step.time = step.time - step.hidden;
@@ -77,11 +102,18 @@ StepResult two_batches(const StepResult& half, Count layers, double units_share)
   return step;
 }
 
+}  // namespace
+
+StepResult two_batches(const StepResult& half, Count layers, double units_share) {
+  CHECK(layers >= 1 && units_share >= 0 && units_share <= 1);
+  return overlapped(half, layers, {.share = units_share});
+}
+
 StepResult step_with(const StepModel& model, const Step& step, Overlap overlap) {
   const std::optional<Step> half = overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
   const Count layers = half ? exchanging_layers(model) : 0;
   if (layers == 0) return model.step(step);
-  StepResult two = two_batches(model.step(*half), layers, units_share_of(model));
+  StepResult two = overlapped(model.step(*half), layers, held_units_of(model));
   // The same work in less time: the floor is drawn once where two kernels run at once.
   two.joules -= model.kernels().power.floor * two.hidden.seconds().base();
   if (overlap == Overlap::TwoBatches) return two;

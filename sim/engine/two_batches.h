@@ -4,20 +4,28 @@
 // --enable-two-batch-overlap, vLLM --enable-dbo). Each half reads the distinct experts of
 // its own tokens: 128 tokens touch 251.6 of 256 experts, two halves of 64 touch 222.4 each.
 //
-// With C and X the seconds of a half in operators and in exchanges of tokens (dispatch and
-// combine), n layers with experts, and s the share of the SMs that moves messages while
-// they are under way,
+// The halves A and B take turns: A attends, B attends while A's tokens are dispatched, A's experts
+// work while B's are dispatched, B's while A's results are combined, and A attends in the next
+// layer while B's are. A stage waits for the slower of what runs in it, so with the seconds of
+// a half in experts E, in other operators A, in dispatch D and combine C, n layers with experts,
+// and s the share of the SMs that moves messages while they are under way,
 //
-//   step = max(2 X, 2 C + s 2 X) + X / n
+//   step = max(A + s D, D) + max(E + s D, D) + max(E + s C, C) + max(A + s C, C) + (D + C) / n
 //
-// While messages move (2 X in all) the other half computes at 1 - s of its speed; the first
-// dispatch and the last combine of the step meet nobody: one layer's exchange in sum. Never
-// below the busier lane, never above the two halves one after the other.
+// The first dispatch and the last combine of the step meet nobody: one layer's exchange in sum.
+// Never below the busier lane, never above the two halves one after the other.
 #pragma once
 
 #include "sim/engine/step_model.h"
 
 namespace moeplan {
+
+// Low-latency kernels leave the SMs between sending and receiving (return_recv_hook). What is left are the
+// kernels that write tokens to the network's buffers and read them out: 128 tokens to 8 experts of 7,168
+// elements took 59 us (16 + 8 + 22 + 13, uccl-project/uccl PR 418), 77 us (27 + 8 + 32 + 9, eight B200 of one node) and
+// 118 us (37 + 31 + 40 + 10, deepseek-ai/DeepEP PR 425), where a whole exchange over 64 ranks takes 487 us
+// (173 + 314, deepseek-ai/DeepEP docs/legacy.md): the middle one over it.
+inline constexpr double kLowLatencyUnits = 77.0 / 487.0;
 
 // half: of half the sequences of every rank. layers: that exchange tokens, at least 1.
 // units_share: 0 to 1. The shares of the result are what each takes by itself; together
@@ -25,7 +33,7 @@ namespace moeplan {
 StepResult two_batches(const StepResult& half, Count layers, double units_share);
 
 // SMs that normal DeepEP and NVLink kernels hold while they move tokens: DeepEP's default
-// (Buffer.num_sms = 20). Its low-latency kernels only start and wait (return_recv_hook).
+// (Buffer.num_sms = 20).
 inline constexpr double kExchangeUnits = 20;
 
 enum class Overlap : std::uint8_t { None, TwoBatches, Faster };
