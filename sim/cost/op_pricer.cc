@@ -314,7 +314,9 @@ Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const
   point.ahead = p.phase == Phase::Prefill;
   point.device = host.use == HostUse::Compute ? 0 : device_seconds(1);
   FormTime form = host_time(point, host);
-  if (host.use == HostUse::Compute) form.seconds = std::max(form.seconds, device_seconds(1 - missed));
+  // The device's own share runs beside the host's cores, but not beside the hand-over: its
+  // calls into the host stand in the order of its stream.
+  if (host.use == HostUse::Compute) form.seconds = std::max(form.seconds, form.fixed + device_seconds(1 - missed));
   return priced(form, host_floor(point, host));
 }
 
