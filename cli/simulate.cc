@@ -249,8 +249,9 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   return report;
 }
 
-// The words of --compare, split at spaces.
-std::vector<std::string> words_of_text(const std::string& text) {
+}  // namespace
+
+std::vector<std::string> split_words(const std::string& text) {
   std::vector<std::string> words;
   std::string word;
   for (const char c : text + " ") {
@@ -264,13 +265,17 @@ std::vector<std::string> words_of_text(const std::string& text) {
   return words;
 }
 
-}  // namespace
+SimulateReport simulate_words(const std::vector<std::string>& words) {
+  const Arguments arguments(with_common_options(options()), words);
+  Session session(arguments);
+  return simulated(session, arguments, std::nullopt);
+}
 
 Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what) {
   const std::string expected =
       fmt::format("{}options of another deployment, e.g. \"--hardware b200\"", option == "compare" ? "dense, or " : "");
   const std::vector<Option> known = with_common_options(options());
-  const std::vector<std::string> words = words_of_text(what);
+  const std::vector<std::string> words = split_words(what);
   const Arguments own(known, words);
   if (words.empty() || own.positionals().size() > 1) throw_usage(option, in_quotes(what), expected);
   std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "study", "at", "claim", "axis"};

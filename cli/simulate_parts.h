@@ -4,6 +4,7 @@
 
 #include "cli/deployment.h"
 #include "cli/session.h"
+#include "reports/simulate.h"
 #include "sim/study/disaggregated.h"
 #include "sim/study/pricing.h"
 
@@ -34,6 +35,12 @@ int run_study(Session& session, const Arguments& arguments, const std::string& n
 
 // The same command line about this model.
 Arguments with_model(const Arguments& arguments, const std::string& model);
+
+// What `simulate` answers to these words, without writing it. Throws InputError.
+SimulateReport simulate_words(const std::vector<std::string>& words);
+
+// Text split at spaces.
+std::vector<std::string> split_words(const std::string& text);
 
 // `simulate --frontier`.
 int run_frontier(Session& session, const Arguments& arguments);

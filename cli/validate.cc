@@ -7,6 +7,7 @@
 #include "cli/exit_status.h"
 #include "cli/fit_progress.h"
 #include "cli/session.h"
+#include "cli/validate_effects.h"
 #include "cli/verb.h"
 #include "reports/accuracy.h"
 #include "reports/e2e_accuracy.h"
@@ -18,8 +19,9 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 8> kOptions = {{
+constexpr std::array<Option, 9> kOptions = {{
     {"against", "FILE", "measurements to score: CSV; further files may follow"},
+    {"effects", "", "published relative effects: drafts, overlap, expert-parallel width, residency, ..."},
     {"leave-out", "", "predict each shape by constants fitted to the other shapes of its group"},
     {"leave-sizes-out", "", "predict each size by the measured curve through the other sizes of its shape"},
     {"in-sample", "", "score rows of shapes that the constants were fitted to as well"},
@@ -128,6 +130,7 @@ int run_e2e(const Arguments& arguments, std::vector<CsvTable> tables) {
 }
 
 int run(const Arguments& arguments) {
+  if (arguments.has("effects")) return run_effects(arguments);
   const std::optional<std::string> first = arguments.text("against");
   if (!first) throw_usage("against", "nothing", "a file of measurements", "moeplan help validate");
   std::vector<std::string> files = {*first};
@@ -187,7 +190,9 @@ std::string_view about() {
         "\nThe last are runs of whole deployments: each becomes the question simulate answers, a model among\n"
         "those that an engine profile was fitted to is predicted by the fit to the others. With group_id,\n"
         "tpot_s and output_tokens_per_s_per_gpu instead of metric and value: runs that differ in their\n"
-        "layout alone, and what the layout loses that predictions choose.";
+        "layout alone, and what the layout loses that predictions choose.\n"
+        "--effects answers, as simulate does, the runs of every relative effect in validate/effects.json\n"
+        "(or in the file of --against) and prints how many points each is off; status 1 when one misses.";
     return text;
   }();
   return kText;
@@ -198,7 +203,9 @@ std::string_view about() {
 Verb validate_verb() {
   return {.name = "validate",
           .question = "how far are predictions from measurements?",
-          .usage = "validate --against FILE... [--leave-out | --leave-sizes-out | --transfer DEVICE] [--rows OUT]",
+          .usage =
+              "validate --against FILE... [--leave-out | --leave-sizes-out | --transfer DEVICE] [--rows OUT]\n"
+              "validate --effects [NAME...]",
           .about = about(),
           .options = kOptions,
           .examples = kExamples,

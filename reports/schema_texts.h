@@ -19,6 +19,7 @@ extern const std::string_view kSimulateStudyDefinitions;
 extern const std::string_view kSimulateDefinitions;
 extern const std::string_view kValidateSchema;
 extern const std::string_view kValidateE2eSchema;
+extern const std::string_view kValidateEffectsSchema;
 extern const std::string_view kValidateDefinitions;
 extern const std::string_view kModelSchema;
 extern const std::string_view kModelListSchema;

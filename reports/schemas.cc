@@ -75,6 +75,7 @@ std::vector<Schema> all_schemas() {
           make("simulate.study", "simulate [MODEL...] --study NAME", kSimulateStudySchema, kSimulateStudyDefinitions),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("validate.runs", "validate --against RUNS", kValidateE2eSchema, ""),
+          make("validate.effects", "validate --effects NAME", kValidateEffectsSchema, ""),
           make("models", "models show NAME", kModelSchema, kModelDefinitions),
           make("models.list", "models list", kModelListSchema, kModelDefinitions),
           make("models.tensors", "models show HEADER", kModelTensorsSchema, kModelDefinitions),

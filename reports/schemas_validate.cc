@@ -219,4 +219,59 @@ const std::string_view kValidateDefinitions = R"(    "regime": {
       }
     })";
 
+const std::string_view kValidateEffectsSchema = R"(  "type": "object",
+  "required": ["schema", "met", "effects"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.validate.effects/1"},
+    "met": {"type": "integer", "minimum": 0, "description": "effects predicted within their tolerance"},
+    "effects": {"type": "array", "items": {
+      "type": "object",
+      "required": ["id", "title", "source", "setup", "metric", "unit", "reference", "difference_unit", "tolerance",
+                   "largest_difference", "met", "best", "points"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"$ref": "#/definitions/text"},
+        "title": {"$ref": "#/definitions/text"},
+        "source": {"$ref": "#/definitions/text"},
+        "setup": {"$ref": "#/definitions/text"},
+        "metric": {"$ref": "#/definitions/text"},
+        "unit": {"type": "string", "description": "of published; empty: ratios"},
+        "reference": {"type": "string", "description": "the point all are relative to; empty: each has its own run"},
+        "difference_unit": {"enum": ["points", "percent"]},
+        "tolerance": {"type": "number"},
+        "largest_difference": {"type": "number"},
+        "met": {"type": "boolean"},
+        "best": {"$ref": "#/definitions/text"},
+        "published_best": {"$ref": "#/definitions/text"},
+        "chosen": {
+          "type": "object",
+          "description": "a constant that nobody published, chosen on these very figures",
+          "required": ["name", "value"],
+          "additionalProperties": false,
+          "properties": {"name": {"$ref": "#/definitions/text"}, "value": {"type": "number"}}
+        },
+        "fitted": {"$ref": "#/definitions/text"},
+        "unmet": {"$ref": "#/definitions/text"},
+        "points": {"type": "array", "items": {
+          "type": "object",
+          "required": ["at", "predicted_relative", "predicted", "command"],
+          "description": "without published: a point nobody published, shown and not scored",
+          "additionalProperties": false,
+          "properties": {
+            "at": {"$ref": "#/definitions/text"},
+            "published": {"type": "number"},
+            "published_to": {"type": "number"},
+            "published_relative": {"type": "number"},
+            "predicted_relative": {"type": "number"},
+            "difference": {"type": "number"},
+            "predicted": {"type": "number", "description": "tokens per second, in the metric"},
+            "command": {"$ref": "#/definitions/text"}
+          }
+        }}
+      }
+    }}
+  },
+)";
+
 }  // namespace moeplan

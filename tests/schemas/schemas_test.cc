@@ -182,6 +182,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"[MODEL...] --study NAME", "--study " + file_of_study("moeplan_schema_study.json")},
           {"--compare WHAT", "--compare dense"},
           {"--prefill OPTIONS", "--prefill \"--gpus 2\""},
+          {"--effects NAME", "--effects mtp"},
           {"--against RUNS", "--against " + file_of_runs("moeplan_schema_runs.csv")},
           {"--against FILE", "--against " + file_of_measurements("moeplan_schema_gemm.csv")},
           {"fit MODEL", "fit mixtral-8x7b --hardware h200"}}) {
@@ -197,6 +198,11 @@ TEST(Schemas, StepsAndSteadyLoadsThatFitAndThatDoNot) {
   for (const char* load : {"--phase prefill --prefix 1k --mixed 4", "--isl 1k --osl 1k --concurrency 8",
                            "--isl 1k --osl 1k --concurrency 100000", "--batch 100000", "--routing gini:0.2"})
     expect_valid(std::string("simulate mixtral-8x7b --hardware h200 --gpus 2 ") + load);
+}
+
+TEST(Schemas, PublishedEffects) {
+  for (const char* effect : {"mtp", "ep-width-decode", "ep-width-prefill", "fp8-kv"})
+    expect_valid(std::string("validate --effects ") + effect);
 }
 
 TEST(Schemas, ComparedSteadyLoads) {
