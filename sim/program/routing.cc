@@ -9,6 +9,7 @@
 #include "sim/base/error.h"
 #include "sim/base/rng.h"
 #include "sim/program/eplb.h"
+#include "sim/program/group_limited.h"
 #include "sim/program/popularity.h"
 #include "sim/program/power_law.h"
 #include "sim/program/token_sampler.h"
@@ -229,7 +230,9 @@ LoadTable::LoadTable(const Routing& routing, const ExpertGroup& group) : routing
   destinations_ = {.ranks = free_destinations(group.choices, group.top_k, group.ranks),
                    .nodes = free_destinations(group.choices, group.top_k, group.nodes)};
   const bool closed = routing.skew == Skew::Balanced && routing.capacity_factor == 0;
-  if (closed && routing.groups == 0 && !routing.expert_choice) return;
+  const bool even = routing.skew == Skew::Balanced || routing.skew == Skew::Uniform;
+  if (even && routing.groups > 0 && routing.redundant == 0) destinations_ = group_limited_destinations(routing, group);
+  if (closed && (routing.groups == 0 || routing.redundant == 0) && !routing.expert_choice) return;
   value_.assign(kKnots, {});
   slope_.assign(kKnots, {});
   if (routing.expert_choice) {
@@ -329,7 +332,7 @@ void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusio
     }
     draw_layer(rng, w, pi);
   }
-  if (!even || routing_.groups > 0 || routing_.redundant > 0) destinations_ = drawn_;
+  if (!even || routing_.redundant > 0) destinations_ = drawn_;
   set_means(inclusion, in_place);
 }
 

@@ -6,7 +6,8 @@
 // and nodes a token visits.
 //
 // Exact where a closed form exists (balanced load, mean rows, mean distinct experts,
-// capacity drops, destinations of free routing); else the mean of seeded draws that are
+// capacity drops, destinations of free routing and, but for a few counts, of group-limited
+// routing: group_limited.h); else the mean of seeded draws that are
 // equal at any number of threads. Mean figures of draws are moved onto their exact value.
 //
 // Past kDrawnTokens tokens a draw is not continued: counts are their expectation plus the

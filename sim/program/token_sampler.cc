@@ -14,6 +14,7 @@ TokenSampler::TokenSampler(const Routing& routing, std::span<const double> weigh
     make_alias();
     return;
   }
+  even_ = std::all_of(weights.begin(), weights.end(), [](double w) { return w == 1.0; });
   keys_.resize(weights.size());
   order_.resize(weights.size());
   group_score_.resize(static_cast<std::size_t>(routing.groups));
@@ -92,13 +93,14 @@ std::uint32_t TokenSampler::draw_remaining(CounterRng& rng) const {
 void TokenSampler::draw_grouped(CounterRng& rng) {
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     const double u = rng.uniform();
-    keys_[i] = weights_[i] == 1.0 ? u : std::pow(u, 1.0 / std::max(weights_[i], 1e-12));
+    keys_[i] = even_ ? u : std::log(u) / std::max(weights_[i], 1e-12);  // ordered as u^(1/w)
   }
   const std::size_t size = keys_.size() / group_score_.size();
   for (std::size_t g = 0; g < group_score_.size(); ++g) {
     const auto own = std::span(keys_).subspan(g * size, size);
     std::partial_sort_copy(own.begin(), own.end(), best_.begin(), best_.end(), std::greater<>());
-    group_score_[g] = std::accumulate(best_.begin(), best_.end(), 0.0);
+    group_score_[g] = 0;
+    for (const double key : best_) group_score_[g] += even_ ? key : std::exp(key);
   }
   std::iota(groups_.begin(), groups_.end(), 0U);
   const auto kept = groups_.begin() + static_cast<std::ptrdiff_t>(routing_.kept_groups);

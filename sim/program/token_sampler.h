@@ -34,6 +34,7 @@ class TokenSampler {
   std::uint32_t token_ = 0;
   std::vector<double> keep_;
   std::vector<std::uint32_t> alias_;
+  bool even_ = false;  // grouped: all weights are 1
   std::vector<double> keys_;
   std::vector<double> best_;
   std::vector<double> group_score_;

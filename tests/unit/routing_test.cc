@@ -8,6 +8,7 @@
 #include <set>
 
 #include "sim/program/eplb.h"
+#include "sim/program/group_limited.h"
 #include "sim/program/popularity.h"
 #include "sim/program/power_law.h"
 #include "sim/program/token_sampler.h"
@@ -98,6 +99,58 @@ TEST(TokenSampler, GroupLimitedTokensStayInTheKeptGroups) {
     for (const std::uint32_t e : sampler.next(rng)) groups.insert(e / 8);
     EXPECT_LE(groups.size(), 2U);
   }
+}
+
+// 256 experts in 8 groups of which a token keeps 4, in blocks of 3 or 4 on 72 ranks of 9 nodes:
+// ranks lie across the borders of groups.
+const ExpertGroup kRack{.choices = 256, .experts = 256, .top_k = 8, .ranks = 72, .nodes = 9};
+
+TEST(GroupLimited, DestinationsAreThoseOfTokensDrawnOneByOne) {
+  const Weights even(256, 1.0);
+  const Routing routing{.groups = 8, .kept_groups = 4};
+  TokenSampler sampler(routing, even, 8);
+  CounterRng rng(1, 0);
+  constexpr int kTokens = 6'000;
+  double ranks = 0;
+  double nodes = 0;
+  for (int t = 0; t < kTokens; ++t) {
+    std::set<Count> reached;
+    std::set<Count> near;
+    for (const std::uint32_t e : sampler.next(rng)) {
+      // The first 256 - 3 x 72 = 40 ranks hold 4 experts, the others 3.
+      const Count rank = e < 160 ? e / 4 : 40 + (e - 160) / 3;
+      reached.insert(rank);
+      near.insert(rank / 8);
+    }
+    ranks += static_cast<double>(reached.size()) / kTokens;
+    nodes += static_cast<double>(near.size()) / kTokens;
+  }
+  const Destinations d = group_limited_destinations(routing, kRack);
+  EXPECT_NEAR(d.ranks, ranks, 0.04);  // three standard errors of either
+  EXPECT_NEAR(d.nodes, nodes, 0.04);
+}
+
+TEST(GroupLimited, AnotherSeedChangesDestinationsByAThousandth) {
+  constexpr int kSeeds = 10;
+  double ranks = 0;
+  double ranks_squared = 0;
+  double nodes = 0;
+  double nodes_squared = 0;
+  for (int seed = 1; seed <= kSeeds; ++seed) {
+    const Routing routing{.groups = 8, .kept_groups = 4, .seed = static_cast<std::uint64_t>(seed)};
+    const Destinations d = group_limited_destinations(routing, kRack);
+    ranks += d.ranks / kSeeds;
+    ranks_squared += d.ranks * d.ranks / kSeeds;
+    nodes += d.nodes / kSeeds;
+    nodes_squared += d.nodes * d.nodes / kSeeds;
+  }
+  EXPECT_LT(std::sqrt(ranks_squared - ranks * ranks), 0.0015 * ranks);
+  EXPECT_LT(std::sqrt(nodes_squared - nodes * nodes), 0.0015 * nodes);
+}
+
+TEST(GroupLimited, KeepingEveryGroupIsFreeRouting) {
+  const Destinations d = group_limited_destinations({.groups = 4, .kept_groups = 4}, group_of(64, 6, 16));
+  EXPECT_NEAR(d.ranks, free_destinations(64, 6, 16), 0.01);
 }
 
 TEST(Popularity, GiniLevelIsReached) {
