@@ -405,6 +405,15 @@ void set_exchange(FitQuestion& q, const Arguments& arguments) {
   q.exchange = *kind;
 }
 
+// Engines that keep shared experts whole with DeepEP cut them without it.
+void check_exchange(const FitQuestion& q) {
+  if (q.layout.dp == 1 || is_deep_ep(exchange_of(q)) || !q.runtime.sharding.shared_whole_with_deep_ep) return;
+  RuntimeSpec plain = q.runtime;
+  plain.sharding.shared_whole_with_deep_ep = false;
+  if (const std::vector<std::string> broken = violations(q.layout, q.model, plain); !broken.empty())
+    throw_usage("exchange", fmt::format("{} here: {}", word_of(exchange_of(q)), broken.front()), "deep_ep");
+}
+
 // Needs the layout: only attention data parallelism exchanges tokens between experts.
 void set_dispatch(FitQuestion& q, const Arguments& arguments) {
   q.dispatch_tokens = arguments.count("dispatch-tokens", 1, kMostDispatchTokens).value_or(0);
@@ -495,6 +504,7 @@ Asked ask_deployment(Session& session, const Arguments& arguments, const std::op
   check_draft(q);
   warn_of_draft(q, session);
   set_exchange(q, arguments);
+  check_exchange(q);
   set_dispatch(q, arguments);
   set_host_memory(q, hardware);
   asked.origins.chosen_placement = set_placement(q, placement);

@@ -34,18 +34,20 @@ Degrees read_degrees(const Arguments& arguments, const EngineDeployment& engine)
     throw_usage("budget-gpus", "it beside --gpus", "one of them", "--budget-gpus N answers for N devices");
   const std::optional<Count> replicas =
       degree("replicas", engine.replicas.value_or(1) > 1 ? engine.replicas : std::nullopt);
-  return {.gpus = arguments.has("budget-gpus") ? degree("budget-gpus")
-                  : wants_fewest(arguments)    ? std::nullopt
-                                               : degree("gpus"),
-          .tp = degree("tp", engine.tp),
-          .dp = degree("attention-dp", engine.dp),
-          .cp = degree("cp", engine.cp),
-          .moe_tp = degree("moe-tp", engine.moe_tp),
-          .ep = degree("ep", engine.ep),
-          .pp = degree("pp", engine.pp),
-          .redundant = arguments.count("redundant-experts", 0, kMostGpus).value_or(0),
-          .replicas = replicas.value_or(1),
-          .named_replicas = replicas.has_value()};
+  return {
+      .gpus = arguments.has("budget-gpus") ? degree("budget-gpus")
+              : wants_fewest(arguments)    ? std::nullopt
+                                           : degree("gpus"),
+      .tp = degree("tp", engine.tp),
+      .dp = degree("attention-dp", engine.dp),
+      .cp = degree("cp", engine.cp),
+      .moe_tp = degree("moe-tp", engine.moe_tp),
+      .ep = degree("ep", engine.ep),
+      .pp = degree("pp", engine.pp),
+      .redundant =
+          agreed("redundant-experts", arguments.count("redundant-experts", 0, kMostGpus), engine.redundant).value_or(0),
+      .replicas = replicas.value_or(1),
+      .named_replicas = replicas.has_value()};
 }
 
 [[noreturn]] void throw_impossible(const std::vector<std::string>& rules, const std::string& hint = "") {

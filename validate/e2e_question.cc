@@ -6,8 +6,10 @@
 #include <charconv>
 #include <utility>
 
+#include "sim/study/engine_flags.h"
 #include "sim/study/pricing.h"
 #include "validate/e2e_offload.h"
+#include "validate/e2e_settings.h"
 
 namespace moeplan {
 namespace {
@@ -54,6 +56,13 @@ Count most_sequences(FitQuestion deployment) {
   return memory.sequence_limit > 0 ? std::min(room, memory.sequence_limit) : room;
 }
 
+// How many drafts were right belongs to the text that was written, not to the machine.
+void set_drafts(SimulatedLoad& load, const E2eRow& row) {
+  load.drafts = row.drafts;
+  load.accepted = accepted_tokens(row.drafts);
+  if (const double said = accept_length(row.note); row.drafts > 0 && said > 1) load.accepted = said;
+}
+
 // The load of the phases that are one kind of step.
 std::string set_step(E2eQuestion& asked, const E2eRow& row) {
   SimulateQuestion& q = asked.question;
@@ -67,8 +76,7 @@ std::string set_step(E2eQuestion& asked, const E2eRow& row) {
   } else {
     q.load.phase = Phase::Decode;
     q.load.context = std::max<Count>(1, row.isl + row.osl / 2);
-    q.load.drafts = row.drafts;
-    q.load.accepted = accepted_tokens(row.drafts);
+    set_drafts(q.load, row);
     d.workload.context = d.runtime.admits_whole_length ? row.isl + row.osl : q.load.context;
     asked.fills = row.concurrency == 0;
     q.load.batch = asked.fills ? most_sequences(d) : ceil_div(row.concurrency, replicas);
@@ -83,10 +91,32 @@ std::string set_load(E2eQuestion& asked, const E2eRow& row) {
   if (row.phase != E2ePhase::Aggregated) return set_step(asked, row);
   asked.steady = SteadyLoad{.isl = row.isl, .osl = row.osl, .concurrency = row.concurrency};
   asked.fills = row.concurrency == 0;
-  q.load.drafts = row.drafts;
-  q.load.accepted = accepted_tokens(row.drafts);
+  set_drafts(q.load, row);
   q.deployment.workload = {.context = row.isl + row.osl, .sequences = std::max<Count>(1, row.concurrency)};
   return "";
+}
+
+// The flags of an engine on the row's layout.
+std::string sglang_flags(const Layout& l, std::string_view flags) {
+  const std::string ranks = std::to_string(l.ranks_per_stage());
+  return "sglang serve --tp-size " + ranks + " --dp-size " + std::to_string(l.dp) +
+         " --enable-dp-attention --ep-size " + std::to_string(l.ep) + " " + std::string(flags);
+}
+
+void set_published(E2eQuestion& asked, const E2eRow& row) {
+  FitQuestion& d = asked.question.deployment;
+  if (says_two_batches(row.note)) asked.question.load.overlap = Overlap::TwoBatches;
+  // Its kernels are DeepEP's: normal for prompts, low latency for answers.
+  if (row.runtime.empty() && row.note.find("DeepSeek's own engine") != std::string::npos)
+    d.exchange = DispatchKind::DeepEp;
+  const PublishedCommand* const published = published_command(row);
+  if (published == nullptr) return;
+  asked.flags = sglang_flags(row.layout, published->flags);
+  const EngineDeployment engine = read_engine_flags(asked.flags, "sglang", d.model, d.formats);
+  apply(engine, d);
+  d.layout.redundant = engine.redundant.value_or(0);
+  d.dispatch_tokens = published->dispatch_tokens;
+  if (published->two_batches) asked.question.load.overlap = Overlap::TwoBatches;
 }
 
 // Its layers are those of any engine; what sets it apart is where the experts run.
@@ -105,6 +135,22 @@ std::string set_offload(E2eQuestion& asked, const E2eRow& row) {
   return "";
 }
 
+std::string digits(double value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} ? std::string(text.data(), end) : std::string();
+}
+
+// The chance of a draft that makes a step gain as many tokens.
+double rate_that_gives(const SimulatedLoad& load) {
+  double low = 0, high = 1;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (accepted_tokens(load.drafts, middle) < load.accepted ? low : high) = middle;
+  }
+  return high;
+}
+
 // What `simulate` is told of the host.
 std::string host_words(const E2eQuestion& asked) {
   const HostAnswers& host = *asked.host;
@@ -113,9 +159,7 @@ std::string host_words(const E2eQuestion& asked) {
   if (host.cores) words += " --host-cores " + std::to_string(*host.cores);
   if (host.own_memory) words += " --numa local";
   const auto add = [&words](const char* option, double value, const char* unit) {
-    std::array<char, 32> text{};
-    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc{}) words += std::string(" --") + option + " " + std::string(text.data(), end) + unit;
+    words += std::string(" --") + option + " " + digits(value) + unit;
   };
   if (const TierRate& memory = asked.question.deployment.rates.host; memory.known())
     add("host-bandwidth", memory.highest().base() / 1e9, "GB/s");
@@ -173,6 +217,7 @@ E2eQuestion question_of(const Catalog& catalog, const FormatTable& formats, cons
   if (const std::string why = first_of(format_violations(d.runtime, formats, d.weights, d.kv)); !why.empty())
     return refuse("unsupported format: " + why);
   d.layout = row.layout;
+  set_published(asked, row);
   if (const std::string why = first_of(violations(d.layout, d.model, d.runtime)); !why.empty())
     return refuse("unsupported layout: " + why);
   d.load_mtp = row.drafts > 0;
@@ -195,6 +240,7 @@ std::string command_of(const E2eQuestion& asked) {
     line += std::string(" --") + option + " " + value;
   };
   const auto add_count = [&](const char* option, Count value) { add(option, std::to_string(value)); };
+  const auto add_real = [&](const char* option, double value) { add(option, digits(value)); };
   const Layout& l = d.layout;
   add_count("gpus", l.gpus());
   add_count("tp", l.tp);
@@ -207,10 +253,15 @@ std::string command_of(const E2eQuestion& asked) {
   add("weights", d.weights);
   if (!d.kv.empty()) add("kv", d.kv);
   if (asked.host) line += host_words(asked);
-  if (d.load_mtp) {
-    line += " --mtp";
-    if (q.load.phase == Phase::Decode) add_count("draft-tokens", q.load.drafts);
+  if (d.load_mtp) line += " --mtp";
+  if (d.load_mtp && q.load.phase == Phase::Decode) {
+    add_count("draft-tokens", q.load.drafts);
+    if (q.load.accepted != accepted_tokens(q.load.drafts)) add_real("acceptance", rate_that_gives(q.load));
   }
+  if (!asked.flags.empty()) add("engine-flags", "\"" + asked.flags + "\"");
+  if (asked.flags.empty() && d.exchange) add("exchange", std::string(word_of(*d.exchange)));
+  if (d.dispatch_tokens > 0) add_count("dispatch-tokens", d.dispatch_tokens);
+  if (q.load.overlap == Overlap::TwoBatches) add("overlap", "two-batch");
   if (asked.steady) {
     add_count("isl", asked.steady->isl);
     add_count("osl", asked.steady->osl);

@@ -20,6 +20,7 @@ struct E2eQuestion {
   std::string hardware;              // as `simulate --hardware` is told
   ClusterSpec cluster;
   std::optional<HostAnswers> host;  // experts lie off the device
+  std::string flags;                // of the engine's published command, degrees included; "" = none
 };
 
 // Labels of files that llama.cpp's users share are known by other names here, and a format

@@ -86,6 +86,7 @@ E2eRow read_row(const CsvTable& csv, std::size_t index, bool grouped, std::vecto
   row.offload = optional_text(cells, "offload");
   row.confidence = optional_text(cells, "confidence");
   row.date = optional_text(cells, "date");
+  row.note = optional_text(cells, "note");
   row.phase = static_cast<E2ePhase>(one_of(cells, "phase", kPhases));
   row.gpus = static_cast<Count>(cells.number("num_gpus", 1));
   row.isl = count_of(cells, "isl", true);

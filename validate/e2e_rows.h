@@ -23,7 +23,7 @@ struct E2eRow {
   std::size_t row = 0;  // of the file
   int line = 0;
   std::string group;  // of layouts; "" = none
-  std::string model, hardware, runtime, weights, kv, regime, offload, confidence, date;
+  std::string model, hardware, runtime, weights, kv, regime, offload, confidence, date, note;
   E2ePhase phase = E2ePhase::Aggregated;
   E2eMetric metric = E2eMetric::OutputPerSecond;
   double value = 0;  // tokens per second

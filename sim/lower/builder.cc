@@ -106,8 +106,10 @@ Count Builder::local_experts(Count experts) const {
 
 Count Builder::ranks_of(Part part) const {
   const ShardingRules& rules = runtime.sharding;
+  const bool whole = rules.shared_whole_with_deep_ep && is_deep_ep(exchange());
+  const Spread shared = whole ? Spread::Attention : rules.shared;
   const Spread spread = part == Part::Dense    ? rules.dense
-                        : part == Part::Shared ? rules.shared
+                        : part == Part::Shared ? shared
                         : part == Part::Head   ? rules.head
                                                : Spread::Attention;
   return spread == Spread::Stage ? layout.ranks_per_stage() : layout.tp;

@@ -35,6 +35,13 @@ void require_shards_or_copies(Sentences& out, const Block& block, std::string_vi
   }
 }
 
+// Beyond a node such an engine sends tokens by DeepEP, and these need not divide.
+bool whole_shared_experts(const Layout& layout, const RuntimeSpec& runtime) {
+  constexpr Count kNodeDevices = 8;
+  return runtime.sharding.shared_whole_with_deep_ep && is_deep_ep(runtime.dispatch_across) && layout.dp > 1 &&
+         layout.moe_tp == 1 && layout.ranks_per_stage() > kNodeDevices;
+}
+
 // The rules of one block, by its kind.
 struct BlockRules {
   const Block& block;
@@ -73,7 +80,8 @@ struct BlockRules {
   void operator()(const MoeFfn& m) const {
     // Padding rounds the width of a rank up; the shards themselves must still be equal.
     require_multiple(out, block, "columns of an expert", m.width, "moe_tp", layout.moe_tp);
-    require_spread(m.shared_width, "columns of the shared experts", runtime.sharding.shared);
+    if (!whole_shared_experts(layout, runtime))
+      require_spread(m.shared_width, "columns of the shared experts", runtime.sharding.shared);
     const Count slots = m.experts + layout.redundant;
     if (layout.ep > m.experts) {
       out.push_back(fmt::format("{}: ep {} exceeds {} experts", block.name, layout.ep, m.experts));

@@ -28,6 +28,9 @@ enum class DispatchKind : std::uint8_t {
 inline constexpr std::size_t kDispatchKinds = 6;
 std::string_view word_of(DispatchKind kind);  // "deep_ep_low_latency"
 std::optional<DispatchKind> dispatch_named(std::string_view word);
+constexpr bool is_deep_ep(DispatchKind kind) {
+  return kind == DispatchKind::DeepEpLowLatency || kind == DispatchKind::DeepEpNormal || kind == DispatchKind::DeepEp;
+}
 
 // The order of ranks over devices, innermost first.
 enum class RankOrder {
@@ -66,9 +69,10 @@ enum class Spread {
 
 struct ShardingRules {
   StageSplit stages = StageSplit::BeforeLast;
-  Spread dense = Spread::Attention;   // dense feed-forward layers
-  Spread shared = Spread::Attention;  // shared experts
-  Spread head = Spread::Attention;    // an output head of its own; a tied one is the input table
+  Spread dense = Spread::Attention;        // dense feed-forward layers
+  Spread shared = Spread::Attention;       // shared experts
+  bool shared_whole_with_deep_ep = false;  // where tokens travel by DeepEP, they are as with Attention
+  Spread head = Spread::Attention;         // an output head of its own; a tied one is the input table
   RankOrder order = RankOrder::TensorDataStage;
   std::string source;
   friend bool operator==(const ShardingRules&, const ShardingRules&) = default;
@@ -193,6 +197,7 @@ struct RuntimeSpec {
   // A request is admitted only when the cache has room for all it may generate
   // (TensorRT-LLM); else when it has room for what it holds now.
   bool admits_whole_length = false;
+  bool chunk_over_dp = false;  // the tiers' chunk is of all data-parallel ranks together
   std::string admission_source;
   // The sampler's peak: bytes per (row x vocabulary entry), over all admission rows, the
   // sequences there are, or the chunk.

@@ -52,6 +52,7 @@ ShardingRules read_sharding(ObjectReader reader) {
   rules.stages = static_cast<StageSplit>(reader.choice("stages", {kStageWords.begin(), kStageWords.end()}));
   rules.dense = choice_or_first<Spread>(reader, "dense", kSpreadWords);
   rules.shared = choice_or_first<Spread>(reader, "shared", kSpreadWords);
+  rules.shared_whole_with_deep_ep = reader.flag_or("shared_whole_with_deep_ep", false);
   rules.head = choice_or_first<Spread>(reader, "head", kSpreadWords);
   rules.order = choice_or_first<RankOrder>(reader, "order", kOrderWords);
   rules.source = reader.text("source");
@@ -151,6 +152,7 @@ void read_admission(ObjectReader reader, RuntimeSpec& runtime) {
   runtime.tiers = read_tiers(reader);
   runtime.small_devices = reader.texts_or_empty("small_devices");
   runtime.admits_whole_length = reader.flag_or("whole_length", false);
+  runtime.chunk_over_dp = reader.flag_or("chunk_over_dp", false);
   runtime.admission_source = reader.text("source");
   reader.finish();
 }
@@ -284,6 +286,7 @@ void write_admission(JsonWriter& out, const RuntimeSpec& runtime) {
   out.end_array();
   write_texts(out, "small_devices", runtime.small_devices);
   if (runtime.admits_whole_length) out.member("whole_length", true);
+  if (runtime.chunk_over_dp) out.member("chunk_over_dp", true);
   out.member("source", runtime.admission_source).end_object();
 }
 
@@ -291,6 +294,7 @@ void write_sharding(JsonWriter& out, const ShardingRules& rules) {
   out.key("sharding").begin_object();
   out.member("stages", word(rules.stages, kStageWords)).member("dense", word(rules.dense, kSpreadWords));
   out.member("shared", word(rules.shared, kSpreadWords)).member("head", word(rules.head, kSpreadWords));
+  if (rules.shared_whole_with_deep_ep) out.member("shared_whole_with_deep_ep", true);
   if (rules.order != RankOrder::TensorDataStage) out.member("order", word(rules.order, kOrderWords));
   out.member("source", rules.source).end_object();
 }

@@ -111,13 +111,15 @@ std::vector<FlagRule> sglang_rules() {
                                  {"--max-lora-rank", LoraRank},
                                  {"--lora-target-modules", LoraModules, true, FlagKind::Says, true},
                                  {"--dtype", Dtype},
-                                 {"--moe-a2a-backend", Exchange}};
+                                 {"--moe-a2a-backend", Exchange},
+                                 {"--deepep-mode", ExchangeMode},
+                                 {"--ep-num-redundant-experts", RedundantExperts}};
   rules.push_back({"--lora-paths", Model, true, kHarmless, true});
   for (const char* name : {"--enable-eplb", "--enable-two-batch-overlap", "--enable-symm-mem", "--enable-memory-saver",
                            "--enable-hierarchical-cache"})
     rules.push_back({name, Model, false, kRefused});
-  for (const char* name : {"--cpu-offload-gb", "--max-total-tokens", "--ep-num-redundant-experts",
-                           "--attention-context-parallel-size", "--disaggregation-mode"})
+  for (const char* name :
+       {"--cpu-offload-gb", "--max-total-tokens", "--attention-context-parallel-size", "--disaggregation-mode"})
     rules.push_back({name, Model, true, kRefused});
   for (const char* name :
        {"--trust-remote-code", "--disable-radix-cache", "--enable-metrics", "--disable-cuda-graph-padding",

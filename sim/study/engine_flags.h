@@ -26,7 +26,7 @@ struct EngineDeployment {
   std::optional<Count> context;
   std::optional<Count> sequences;  // at once in a replica
   std::optional<Count> admitted;   // per data-parallel rank
-  std::optional<Count> tp, dp, cp, moe_tp, ep, pp, replicas;
+  std::optional<Count> tp, dp, cp, moe_tp, ep, pp, replicas, redundant;
   std::optional<std::string> weights, kv;
   std::optional<double> memory_fraction;
   std::optional<Count> chunk_tokens, kv_block_tokens, graph_sequences, host_expert_layers;
@@ -100,6 +100,8 @@ enum class EngineSetting {
   UnifiedKv,
   Dtype,
   Exchange,
+  ExchangeMode,
+  RedundantExperts,
   Lora,
   LoraSlots,
   LoraRank,

@@ -396,6 +396,8 @@ class Reader {
   void read_sglang() {
     read_common();
     read_exchange({{"none", DispatchKind::AllGather}, {"deepep", DispatchKind::DeepEp}});
+    read_deepep_mode();
+    d_.redundant = count(EngineSetting::RedundantExperts, 0);
     const Count ranks = count(EngineSetting::Tp).value_or(1);
     const Count dp = count(EngineSetting::Dp).value_or(1);
     const bool attention = given(EngineSetting::AttentionDp) != nullptr;
@@ -406,6 +408,7 @@ class Reader {
     d_.tp = attention ? ranks / dp : ranks;
     if (attention) d_.dp = dp;
     if (!attention) d_.replicas = dp;
+    if (attention && d_.chunk_tokens) d_.chunk_tokens = std::max<Count>(1, *d_.chunk_tokens / dp);  // of all ranks
     d_.pp = count(EngineSetting::Pp).value_or(1);
     cut_experts(ranks, count(EngineSetting::Ep).value_or(1), "--ep-size");
     if (const Given* g = given(EngineSetting::DenseTp)) {
@@ -423,6 +426,16 @@ class Reader {
     read_sglang_draft();
     constexpr Count kSlots = 8;  // server_args.py, max_loras_per_batch; the rank is that of the adapters
     read_adapters(kSlots, 0);
+  }
+
+  // One of DeepEP's ways for prompts and answers alike; "auto" is both.
+  void read_deepep_mode() {
+    const Given* g = given(EngineSetting::ExchangeMode);
+    if (g == nullptr || g->value == "auto") return;
+    if (g->value != "normal" && g->value != "low_latency")
+      problems_.push_back(problem_of(g->flag, in_quotes(g->value), "auto, normal or low_latency"));
+    else if (d_.exchange == DispatchKind::DeepEp)
+      d_.exchange = g->value == "normal" ? DispatchKind::DeepEpNormal : DispatchKind::DeepEpLowLatency;
   }
 
   void read_sglang_draft() {

@@ -21,7 +21,7 @@ Admission admission_of(const FitQuestion& q) {
   const RuntimeSpec& r = q.runtime;
   return {.kv_block = q.kv_block_tokens != 0 ? q.kv_block_tokens : r.kv_block_tokens,
           .cp = q.layout.cp,
-          .chunk = q.chunk_tokens != 0 ? q.chunk_tokens : tier_of(q).chunk_tokens,
+          .chunk = chunk_tokens_of(q),
           .row_limit = r.logits_for_limit ? sequence_limit_of(q) : 0,
           .per_sequence = step_tokens_per_sequence(q)};
 }
@@ -45,8 +45,10 @@ Bytes auto_reserve_of(const FitQuestion& q) {
   const Count graph = q.graph_sequences != 0 ? q.graph_sequences
                       : ranks < kWide        ? tier.graph_sequences
                                              : tier.graph_sequences_wide;
-  Bytes reserve = a.fixed + a.per_chunk_token * (q.chunk_tokens != 0 ? q.chunk_tokens : tier.chunk_tokens) +
-                  a.per_rank * (ranks * q.layout.pp) + a.per_graph_sequence * graph;
+  const Count of_rank = q.runtime.chunk_over_dp ? q.chunk_tokens * q.layout.dp : q.chunk_tokens;
+  const Count chunk = q.chunk_tokens != 0 ? of_rank : tier.chunk_tokens;
+  Bytes reserve =
+      a.fixed + a.per_chunk_token * chunk + a.per_rank * (ranks * q.layout.pp) + a.per_graph_sequence * graph;
   if (q.layout.dp > 1) {
     reserve += a.per_graph_sequence_dp * (graph * q.layout.dp);
     if (graph > a.more_from) reserve += a.more_per_graph_sequence_dp * (graph * q.layout.dp);
@@ -399,6 +401,12 @@ std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus) {
 // holds until the next start.
 std::string gpu_limit_command(Bytes limit) {
   return "sudo sysctl iogpu.wired_limit_mb=" + std::to_string(ceil_div(limit.count(), kMiB.count()));
+}
+
+Count chunk_tokens_of(const FitQuestion& q) {
+  if (q.chunk_tokens != 0) return q.chunk_tokens;
+  const Count chunk = tier_of(q).chunk_tokens;
+  return q.runtime.chunk_over_dp && chunk > 0 ? std::max<Count>(1, chunk / q.layout.dp) : chunk;
 }
 
 Bytes reserve_of(const RuntimeSpec& runtime, Bytes capacity) {

@@ -165,6 +165,8 @@ std::optional<Layout> choose_layout(const FitQuestion& question, Count gpus);
 
 // DeviceBudget::reserve where nobody asked for another.
 Bytes reserve_of(const RuntimeSpec& runtime, Bytes capacity);
+// New tokens of a prefill step of each data-parallel rank; 0 = whole prompts.
+Count chunk_tokens_of(const FitQuestion& question);
 // The adapter as the engine makes room for it: its targets and the rank it rounds up to.
 AdapterSpec resident_adapter(const AdapterSpec& adapter, const RuntimeSpec& runtime, const ModelSpec& model);
 // Why the engine cannot hold it, as sentences; empty = it can.

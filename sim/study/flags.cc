@@ -277,13 +277,16 @@ Values sglang_values(const FitResult& f) {
   if (dp && q.runtime.sharding.dense == Spread::Attention) v.emplace_back(EngineSetting::DenseTp, "1");
   say_if(v, EngineSetting::DpHead, dp && q.runtime.sharding.head == Spread::Attention);
   say_exchange(v, q);
+  if (dp && q.exchange == DispatchKind::DeepEpNormal) v.emplace_back(EngineSetting::ExchangeMode, "normal");
+  if (dp && q.exchange == DispatchKind::DeepEpLowLatency) v.emplace_back(EngineSetting::ExchangeMode, "low_latency");
+  say_size(v, EngineSetting::RedundantExperts, q.layout.redundant);
   say_degree(v, EngineSetting::Ep, q.layout.ep);
   say_degree(v, EngineSetting::Pp, q.layout.pp);
   if (q.weights == "fp8") v.emplace_back(EngineSetting::Quantization, "fp8");
   const std::string kv = cache_word(f);
   if (names_cache(f)) v.emplace_back(EngineSetting::Kv, kv == "fp8" ? "fp8_e4m3" : kv == "fp16" ? "float16" : kv);
   say_admitted(v, f, q.layout.dp);
-  say_size(v, EngineSetting::Chunk, q.chunk_tokens);
+  say_size(v, EngineSetting::Chunk, q.chunk_tokens * q.layout.dp);
   say_size(v, EngineSetting::Block, q.kv_block_tokens);
   say_size(v, EngineSetting::Graph, q.graph_sequences);
   say_fraction(v, f);

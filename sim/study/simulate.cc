@@ -22,9 +22,7 @@ LowerOptions step_options(const SimulateQuestion& q, const ModelPlan& plan) {
 
 Count chunk_of(const SimulateQuestion& q) {
   if (q.load.chunk != 0) return q.load.chunk;
-  const FitQuestion& d = q.deployment;
-  if (d.chunk_tokens != 0) return d.chunk_tokens;
-  return tier_of(d.runtime, d.device.device, d.device.capacity).chunk_tokens;  // 0 = whole prompts
+  return chunk_tokens_of(q.deployment);
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include "sim/base/error.h"
 #include "validate/e2e_fit.h"
 #include "validate/e2e_offload.h"
+#include "validate/e2e_settings.h"
 
 namespace moeplan {
 namespace {
@@ -182,6 +183,64 @@ TEST(E2eOffload, TheCommandSaysTheHost) {
   EXPECT_THAT(command_of(asked), ::testing::HasSubstr("--cpu-moe --offload compute --host-sockets 2 --host-cores 64 "
                                                       "--numa local --host-bandwidth 614.4GB/s --host-core-rate "
                                                       "5.05GB/s"));
+}
+
+constexpr const char* kWithNotes =
+    "model,hardware,num_gpus,runtime,phase,attention_tp,attention_dp,moe_tp,moe_ep,pp,replicas,weights,kv,isl,osl,"
+    "concurrency,metric,value,mtp,offload,date,note\n";
+
+E2eQuestion asked_with_note(const std::string& line) {
+  const E2eTable table = read_e2e_rows(CsvTable(kWithNotes + line + "\n", "runs.csv"));
+  return question_of(catalog(), catalog().formats(), table.rows.front());
+}
+
+// 256 experts and 32 copies are 288 = 72 x 4; the shared ones stay whole.
+TEST(E2eSettings, WideExpertParallelismRunsByItsPublishedCommand) {
+  const E2eQuestion asked = asked_with_note(
+      "deepseek-v3,h100,72,sglang,decode,1,72,1,72,1,1,fp8,bf16,2000,100,18432,output_tokens_per_s_per_gpu,2785,,,"
+      "2025-05-05,");
+  ASSERT_EQ(asked.refused, "");
+  const FitQuestion& d = asked.question.deployment;
+  EXPECT_EQ(d.layout.redundant, 32);
+  EXPECT_EQ(d.memory_fraction, 0.835);
+  EXPECT_EQ(d.exchange, DispatchKind::DeepEpLowLatency);
+  EXPECT_EQ(d.runtime.sharding.dense, Spread::Attention);
+  EXPECT_EQ(asked.question.load.overlap, Overlap::TwoBatches);
+  EXPECT_THAT(command_of(asked), ::testing::HasSubstr("--engine-flags \"sglang serve --tp-size 72 --dp-size 72"));
+}
+
+// 524,288 tokens over 32 ranks are 16,384 each: 4 prompts of 4,096.
+TEST(E2eSettings, PromptsFillTheChunkOfThePublishedCommand) {
+  const E2eQuestion asked = asked_with_note(
+      "deepseek-v3,h100,32,sglang,prefill,1,32,1,32,1,1,fp8,bf16,4096,,max,input_tokens_per_s,201208,,,2025-05-05,");
+  ASSERT_EQ(asked.refused, "");
+  EXPECT_EQ(asked.question.load.batch, 128);
+}
+
+TEST(E2eSettings, OfTwoCommandsTheLaterHoldsFromItsDate) {
+  const std::string run = "deepseek-v3,gb200-nvl72,48,sglang,decode,1,48,1,48,1,1,fp8,bf16,2000,100,max,";
+  const std::string value = "output_tokens_per_s_per_gpu,7583,,,";
+  EXPECT_EQ(asked_with_note(run + value + "2025-06-16,").question.deployment.memory_fraction, 0.82);
+  EXPECT_EQ(asked_with_note(run + value + "2025-09-25,").question.deployment.memory_fraction, 0.83);
+}
+
+TEST(E2eSettings, NotesSayOverlapAndAcceptedDrafts) {
+  EXPECT_TRUE(says_two_batches("DeepEP LL; DBO"));
+  EXPECT_TRUE(says_two_batches("dual micro-batch overlap; nodes of 8"));
+  EXPECT_FALSE(says_two_batches("2.7x vs H100 EP72; no TBO"));
+  EXPECT_FALSE(says_two_batches("overlap scheduler on"));
+  EXPECT_DOUBLE_EQ(accept_length("accept length 2.18; 2 sequences a GPU"), 2.18);
+  EXPECT_EQ(accept_length("accept length not given"), 0);
+}
+
+// A rate r with 1 + r + r^2 = 2.18 is 0.6956; "accept length" of the row, not the usual 2.58.
+TEST(E2eSettings, TheCommandSaysHowManyDraftsWereRight) {
+  const E2eQuestion asked = asked_with_note(
+      "deepseek-v3,h200,16,sglang,decode,1,16,1,16,1,1,fp8,,65536,4096,32,output_tokens_per_s_per_gpu,81.5,2,,"
+      "2025-07-17,accept length 2.18");
+  ASSERT_EQ(asked.refused, "");
+  EXPECT_DOUBLE_EQ(asked.question.load.accepted, 2.18);
+  EXPECT_THAT(command_of(asked), ::testing::HasSubstr("--acceptance 0.69"));
 }
 
 TEST(E2ePrediction, MetricsAreOfTheWholeDeploymentOrOfADevice) {

@@ -121,6 +121,23 @@ TEST(SglangFlags, DenseWeightsFollowTheirFlags) {
   EXPECT_TRUE(mentions(refusal("sglang serve --tp 8 --moe-dense-tp-size 1"), "--moe-dense-tp-size"));
 }
 
+// _handle_data_parallelism: chunked_prefill_size // dp_size.
+TEST(SglangFlags, TheChunkIsOfAllDataParallelRanks) {
+  EXPECT_EQ(read("sglang serve --tp 32 --dp 32 --enable-dp-attention --chunked-prefill-size 524288").chunk_tokens,
+            16'384);
+  EXPECT_EQ(read("sglang serve --tp 8 --chunked-prefill-size 8192").chunk_tokens, 8192);
+}
+
+TEST(SglangFlags, RedundantExpertsAndTheWaysOfDeepEp) {
+  const EngineDeployment d = read(
+      "sglang serve --tp 72 --dp 72 --enable-dp-attention --ep 72 --moe-a2a-backend deepep --deepep-mode low_latency "
+      "--ep-num-redundant-experts 32");
+  EXPECT_EQ(d.redundant, 32);
+  EXPECT_EQ(d.exchange, DispatchKind::DeepEpLowLatency);
+  EXPECT_EQ(read("sglang serve --tp 8 --moe-a2a-backend deepep --deepep-mode auto").exchange, DispatchKind::DeepEp);
+  EXPECT_TRUE(mentions(refusal("sglang serve --tp 8 --deepep-mode fast"), "normal or low_latency"));
+}
+
 TEST(TrtllmFlags, AttentionDpTakesAllRanks) {
   const EngineDeployment d = read("trtllm-serve x --tp_size 8 --ep_size 4 --enable_attention_dp --max_batch_size 32");
   EXPECT_EQ(d.tp, 1);
@@ -224,7 +241,11 @@ FitQuestion asked_again(const FitQuestion& q, const std::string& flags) {
   again.host_expert_layers = d.host_expert_layers.value_or(0);
   again.mixed = q.mixed;
   Layout& l = again.layout;
-  l = {.tp = d.tp.value_or(1), .dp = d.dp.value_or(1), .cp = d.cp.value_or(1), .pp = d.pp.value_or(1)};
+  l = {.tp = d.tp.value_or(1),
+       .dp = d.dp.value_or(1),
+       .cp = d.cp.value_or(1),
+       .pp = d.pp.value_or(1),
+       .redundant = d.redundant.value_or(0)};
   l.ep = d.ep.value_or(1);
   l.moe_tp = d.moe_tp.value_or(l.ranks_per_stage());
   EXPECT_TRUE(place(d.placement, placement_origins(), again).empty()) << flags;
@@ -342,6 +363,18 @@ TEST(RoundTrip, SglangsDenseFlags) {
   q.runtime.sharding.dense = Spread::Attention;
   q.runtime.sharding.head = Spread::Attention;
   q.graph_sequences = 128;
+  expect_round_trip(q);
+}
+
+TEST(RoundTrip, SglangAcrossNodes) {
+  FitQuestion q = base_question("deepseek-v3", "sglang");
+  q.layout = {.dp = 72, .moe_tp = 1, .ep = 72, .redundant = 32};
+  q.workload = {.context = 8192, .sequences = 72};
+  q.exchange = DispatchKind::DeepEpLowLatency;
+  q.runtime.sharding.dense = Spread::Attention;
+  q.runtime.sharding.head = Spread::Attention;
+  q.chunk_tokens = 1024;
+  q.memory_fraction = 0.8;
   expect_round_trip(q);
 }
 

@@ -82,6 +82,17 @@ TEST(SglangReserve, GrowsWithDataParallelAttentionAndDrafts) {
   EXPECT_DOUBLE_EQ(memory_fraction_of(q), 0.743);
 }
 
+// 8,192 tokens of all 8 data-parallel ranks; what is named is of each.
+TEST(SglangChunk, IsDividedAmongDataParallelRanks) {
+  FitQuestion q = question("deepseek-r1", "sglang", {.dp = 8, .moe_tp = 1, .ep = 8}, 140 * kGiB);
+  EXPECT_EQ(chunk_tokens_of(q), 1024);
+  q.layout = {.tp = 8, .moe_tp = 8};
+  EXPECT_EQ(chunk_tokens_of(q), 8192);
+  q.layout = {.dp = 8, .moe_tp = 1, .ep = 8};
+  q.chunk_tokens = 2048;
+  EXPECT_EQ(chunk_tokens_of(q), 2048);
+}
+
 TEST(SglangReserve, IsAtLeastTenGibibytesOnLargeDevices) {
   FitQuestion q = question("mixtral-8x7b", "sglang", {}, 80 * kGiB);
   q.chunk_tokens = 2048;  // 512 + 3,072 + 128 + 512 + 464 would do

@@ -189,6 +189,25 @@ TEST(LayoutRules, WidthsDivideByTheirRanks) {
   EXPECT_EQ(said({.tp = 2, .ep = 2}, model, anything_goes()), "");  // whole experts per rank
 }
 
+// 256 experts and 32 copies are 288 = 72 x 4; 2,048 shared columns are no multiple of 72.
+TEST(LayoutRules, SharedExpertsThatStayWholeNeedNotDivide) {
+  RuntimeSpec runtime = anything_goes();
+  runtime.sharding.shared = Spread::Stage;
+  runtime.dispatch_across = DispatchKind::DeepEp;
+  const Layout wide{.dp = 72, .ep = 72, .redundant = 32};
+  EXPECT_EQ(said(wide, deepseek_v3_like(), runtime),
+            "moe: 2048 columns of the shared experts are not divisible by tp x dp 72");
+  runtime.sharding.shared_whole_with_deep_ep = true;
+  EXPECT_EQ(said(wide, deepseek_v3_like(), runtime), "");
+}
+
+TEST(LayoutRules, RedundantExpertsFillEqualShares) {
+  EXPECT_EQ(said({.dp = 72, .ep = 72, .redundant = 30}, deepseek_v3_like(), anything_goes()),
+            "moe: 256 experts and 30 redundant ones are not divisible by ep 72");
+  EXPECT_EQ(said({.tp = 8, .moe_tp = 8, .redundant = 8}, deepseek_v3_like(), anything_goes()),
+            "8 redundant experts without expert parallelism, ep is 1");
+}
+
 TEST(LayoutRules, PaddingDoesNotExcuseUnequalShards) {
   // 2880 = 64 x 45: moe_tp 64 divides, 128 does not, although a rank's 22.5 would round up.
   RuntimeSpec padded = anything_goes();

@@ -28,7 +28,7 @@ RuntimeSpec sound_runtime() {
   r.layouts.source = "a document";
   r.layouts.partial_attention_dp = false;
   r.layouts.context_parallel = true;
-  r.sharding = {StageSplit::First,          Spread::Stage, Spread::Attention, Spread::Stage,
+  r.sharding = {StageSplit::First,          Spread::Stage, Spread::Attention, true, Spread::Stage,
                 RankOrder::TensorStageData, "a document"};
   r.cache_formats = {"bf16", "fp8"};
   r.checkpoint_caches = {{"nvfp4", "fp8"}};
@@ -36,6 +36,7 @@ RuntimeSpec sound_runtime() {
   r.admits_whole_length = true;
   r.vector_source = "a document";
   r.kv_source = "a document";
+  r.chunk_over_dp = true;
   r.tiers = {{.min_memory = Bytes(0), .sequences = 256, .chunk_tokens = 2048},
              {.min_memory = 70 * kGiB,
               .sequences = 1024,
