@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <compare>
 #include <map>
 #include <set>
 
@@ -156,6 +157,24 @@ Constants fitted(const std::vector<const LinearRun*>& runs) {
   return best.constants;
 }
 
+// Devices whose runs are fitted together: of one class; but integrated devices of NVIDIA run
+// CUDA kernels, tuned on cards for years, where others run Vulkan, HIP or Metal.
+struct Group {
+  std::string runtime;
+  std::string hardware;  // a device class, or an architecture without its kind
+  bool of_class = true;
+  friend auto operator<=>(const Group&, const Group&) = default;
+};
+
+Group group_of(const E2eQuestion& asked) {
+  const DeviceSpec& device = asked.cluster.devices.front();
+  Group group{.runtime = asked.question.deployment.runtime.id, .hardware = std::string(word_of(device.device_class))};
+  if (device.device_class != DeviceClass::IntegratedGpu || device.vendor != "NVIDIA") return group;
+  group.hardware = device.architecture.substr(0, device.architecture.find('-'));
+  group.of_class = false;
+  return group;
+}
+
 // The earliest and the latest of the runs, as the file says them.
 void set_dates(EngineProfile& profile, const std::vector<E2eRow>& all, const std::vector<std::size_t>& rows) {
   for (const std::size_t i : rows) {
@@ -182,15 +201,15 @@ double mean_size(const std::vector<double>& log_ratios) {
 }
 
 FittedEngine fit_group(const std::vector<E2eRow>& rows, const std::vector<LinearRun>& all,
-                       const std::vector<std::size_t>& members, const std::pair<std::string, std::string>& key,
-                       const EngineFitOptions& options) {
+                       const std::vector<std::size_t>& members, const Group& key, const EngineFitOptions& options) {
   FittedEngine engine;
-  engine.runtime = key.first;
-  engine.hardware = key.second;
+  engine.runtime = key.runtime;
+  engine.hardware = key.hardware;
+  engine.of_class = key.of_class;
   engine.rows = members;
   engine.left_out.assign(members.size(), 0);
   EngineProfile& profile = engine.profile;
-  profile.hardware = key.second;
+  profile.hardware = key.hardware;
   profile.versions = options.versions;
   profile.source = options.source;
   set_dates(profile, rows, members);
@@ -230,15 +249,15 @@ std::vector<FittedEngine> fit_engines(const Catalog& catalog, const std::vector<
   const FormatTable formats = catalog.formats();
   PricingCache pricing(catalog, formats);
   std::vector<LinearRun> all(rows.size());
-  std::vector<std::pair<std::string, std::string>> group(rows.size());
+  std::vector<Group> group(rows.size());
   for_each_parallel(rows.size(), [&](std::size_t i) {
     const E2eRow& row = rows[i];
     const E2eQuestion asked = question_of(catalog, formats, row);
     if (!asked.refused.empty() || asked.host) return;  // what the host takes is no matter of the engine
     all[i] = linear_run(row, asked, pricing.of(asked));
-    group[i] = {asked.question.deployment.runtime.id, std::string(word_of(asked.cluster.devices.front().device_class))};
+    group[i] = group_of(asked);
   });
-  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> groups;
+  std::map<Group, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < all.size(); ++i)
     if (all[i].bare > 0) groups[group[i]].push_back(i);
 
@@ -297,7 +316,7 @@ std::vector<E2eFile> score_left_out(const Catalog& catalog, const std::vector<E2
 std::vector<EngineProfiles> profiles_of(const Catalog& catalog, const std::vector<FittedEngine>& engines) {
   std::map<std::string, EngineProfiles> by_runtime;
   for (const FittedEngine& engine : engines) {
-    if (!engine.helps) continue;
+    if (!engine.helps && engine.of_class) continue;
     auto [at, added] = by_runtime.try_emplace(engine.runtime);
     if (added) {
       at->second = catalog.engine_profiles(catalog.runtime(engine.runtime)).value_or(EngineProfiles{});
@@ -305,7 +324,15 @@ std::vector<EngineProfiles> profiles_of(const Catalog& catalog, const std::vecto
     }
     std::vector<EngineProfile>& profiles = at->second.profiles;
     std::erase_if(profiles, [&](const EngineProfile& p) { return p.hardware == engine.hardware; });
-    profiles.push_back(engine.profile);
+    if (engine.of_class) {
+      profiles.push_back(engine.profile);
+      continue;
+    }
+    // Its class must not speak for it, even where nothing is known to help.
+    profiles.insert(profiles.begin(), engine.profile);
+    if (engine.helps) continue;
+    profiles.front().constants = {};
+    profiles.front().without.clear();
   }
   std::vector<EngineProfiles> files;
   for (auto& [runtime, profiles] : by_runtime) files.push_back(std::move(profiles));

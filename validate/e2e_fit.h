@@ -23,7 +23,8 @@ inline constexpr double kWorthAConstant = 0.02;  // of the loss
 
 struct FittedEngine {
   std::string runtime;
-  std::string hardware;  // device class
+  std::string hardware;  // device class, or an architecture whose kernels are not its class's
+  bool of_class = true;
   EngineProfile profile;
   bool helps = false;             // other models are predicted better with it than without
   std::vector<std::size_t> rows;  // that were fitted or predicted
@@ -51,7 +52,7 @@ std::vector<E2eFile> score_left_out(const Catalog& catalog, const std::vector<E2
                                     const std::vector<FittedEngine>& engines);
 
 // As files of a catalogue, one for each runtime, within what is known of it already. A profile
-// that does not help other models is none.
+// that does not help other models is none; of an architecture it adds nothing.
 std::vector<EngineProfiles> profiles_of(const Catalog& catalog, const std::vector<FittedEngine>& engines);
 
 }  // namespace moeplan

@@ -283,6 +283,22 @@ TEST(E2eScore, TheChosenLayoutLosesAgainstTheBest) {
   EXPECT_NEAR(layouts.ratio_median, std::log(4.0), 1e-12);  // 2 against 1/2
 }
 
+// CUDA's kernels are not those of Vulkan, HIP and Metal; with one model nothing is left to fit to.
+TEST(E2eFit, IntegratedDevicesOfNvidiaAreFittedByThemselves) {
+  const std::string run = ",1,llama.cpp,single_stream,1,1,1,1,1,1,mxfp4,f16,0,32,1,tokens_per_s_per_user,40,,\n";
+  const E2eTable table =
+      table_of("gpt-oss-120b,dgx-spark" + run + "gpt-oss-120b,strix-halo" + run + "gpt-oss-20b,strix-halo" + run);
+  const std::vector<FittedEngine> engines = fit_engines(catalog(), table.rows, {});
+  ASSERT_EQ(engines.size(), 2u);
+  EXPECT_EQ(engines[0].hardware, "blackwell");
+  EXPECT_FALSE(engines[0].of_class);
+  EXPECT_EQ(engines[1].hardware, "integrated_gpu");
+  const std::vector<EngineProfiles> files = profiles_of(catalog(), engines);
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].profiles.front().hardware, "blackwell");
+  EXPECT_EQ(fitted_constants(files[0].profiles.front().constants), 0);
+}
+
 TEST(E2eFit, ConstantsThatMadeTheRunsComeBack) {
   const std::string run = "h100,1,trtllm,aggregated,1,1,1,1,1,1,bf16,,1024,256,";
   std::string lines;
