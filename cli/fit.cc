@@ -32,7 +32,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 46> kOptions = {{
+constexpr std::array<Option, 47> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -52,6 +52,7 @@ constexpr std::array<Option, 46> kOptions = {{
     {"attention-dp", "N", "data-parallel ranks of attention"},
     {"dp", "N", "", "attention-dp"},
     {"cp", "N", "context-parallel ranks: each caches a part of every sequence"},
+    {"sequence-parallel", "", "between blocks each of the --tp ranks has its part of the tokens"},
     {"moe-tp", "N", "tensor-parallel ranks inside an expert"},
     {"ep", "N", "expert-parallel ranks"},
     {"redundant-experts", "N", "slots of a layer for copies of busy experts, over all expert-parallel ranks (EPLB)"},

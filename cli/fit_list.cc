@@ -18,6 +18,7 @@ void refuse_options_of_a_model(const Arguments& arguments) {
   for (const char* option : {"tp",
                              "attention-dp",
                              "cp",
+                             "sequence-parallel",
                              "moe-tp",
                              "ep",
                              "pp",

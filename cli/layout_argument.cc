@@ -21,6 +21,7 @@ struct Degrees {
   Count redundant = 0;
   Count replicas = 1;
   bool named_replicas = false;
+  bool sp = false;
   bool any() const { return tp || dp || cp || moe_tp || ep || pp || redundant > 0; }
 };
 
@@ -47,7 +48,8 @@ Degrees read_degrees(const Arguments& arguments, const EngineDeployment& engine)
       .redundant =
           agreed("redundant-experts", arguments.count("redundant-experts", 0, kMostGpus), engine.redundant).value_or(0),
       .replicas = replicas.value_or(1),
-      .named_replicas = replicas.has_value()};
+      .named_replicas = replicas.has_value(),
+      .sp = arguments.has("sequence-parallel")};
 }
 
 [[noreturn]] void throw_impossible(const std::vector<std::string>& rules, const std::string& hint = "") {
@@ -83,6 +85,7 @@ Layout derive(const Degrees& d, Count gpus, bool moe) {
   Layout layout{.dp = d.dp.value_or(1), .cp = d.cp.value_or(1), .pp = d.pp.value_or(1), .replicas = d.replicas};
   const Count others = layout.token_groups() * layout.pp * layout.replicas;
   layout.tp = d.tp.value_or(gpus / others);
+  layout.sp = d.sp;
   if (layout.tp * others != gpus || layout.tp < 1)
     throw_impossible({fmt::format("tp {}{} x attention dp {} x pp {} x replicas {} = {} devices, but there are {}: {}",
                                   std::max<Count>(layout.tp, 1), times_cp(layout), layout.dp, layout.pp,

@@ -34,7 +34,8 @@ void refuse_degrees(const Arguments& arguments, const HardwareChoice& hardware, 
   for (const char* option : {"gpus", "pp"})
     if (const std::optional<std::string> n = arguments.text(option); n && parse_count(*n) != devices)
       throw_usage(option, *n, all);
-  for (const char* option : {"tp", "attention-dp", "cp", "moe-tp", "ep", "replicas", "budget-gpus"})
+  for (const char* option :
+       {"tp", "attention-dp", "cp", "sequence-parallel", "moe-tp", "ep", "replicas", "budget-gpus"})
     if (const std::optional<std::string> n = arguments.text(option); n && *n != "1")
       throw_usage(option, fmt::format("{} with unlike devices", *n), all);
   if (engine.pp.value_or(devices) != devices)

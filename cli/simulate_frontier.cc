@@ -68,7 +68,7 @@ FrontierSide side_of(Session& session, const Arguments& arguments, const SteadyL
 
 std::vector<Layout> layouts_to_try(const Arguments& arguments, const FitQuestion& q) {
   for (const std::string_view option :
-       {"tp", "attention-dp", "dp", "cp", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
+       {"tp", "attention-dp", "dp", "cp", "sequence-parallel", "moe-tp", "ep", "pp", "replicas", "engine-flags"})
     if (arguments.has(option)) return {q.layout};
   return legal_layouts(q.model, q.runtime, q.layout.gpus());
 }

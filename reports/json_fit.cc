@@ -198,6 +198,7 @@ void write_layout(JsonWriter& out, const Layout& layout) {
   out.member("tp", layout.tp)
       .member("dp", layout.dp)
       .member("cp", layout.cp)
+      .member("sp", layout.sp)
       .member("moe_tp", layout.moe_tp)
       .member("ep", layout.ep);
   out.member("pp", layout.pp).member("replicas", layout.replicas);

@@ -12,7 +12,7 @@ void write_layouts(JsonWriter& out, const LayoutRules& rules) {
   out.member("tensor_parallel", rules.tensor_parallel).member("data_parallel_attention", rules.data_parallel_attention);
   out.member("expert_parallel", rules.expert_parallel).member("pipeline_parallel", rules.pipeline_parallel);
   out.member("expert_tensor_mix", rules.expert_tensor_mix).member("uneven_experts", rules.uneven_experts);
-  out.member("context_parallel", rules.context_parallel);
+  out.member("context_parallel", rules.context_parallel).member("sequence_parallel", rules.sequence_parallel);
   out.member("partial_attention_dp", rules.partial_attention_dp).member("source", rules.source);
   out.end_object();
 }

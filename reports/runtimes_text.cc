@@ -16,6 +16,7 @@ std::string layouts_text(const LayoutRules& rules) {
   if (rules.data_parallel_attention)
     words.emplace_back(rules.partial_attention_dp ? "attention DP" : "attention DP over all ranks");
   if (rules.context_parallel) words.emplace_back("CP");
+  if (rules.sequence_parallel) words.emplace_back("SP");
   if (rules.expert_parallel) words.emplace_back("EP");
   if (rules.expert_tensor_mix) words.emplace_back("EP mixed with TP inside experts");
   if (rules.pipeline_parallel) words.emplace_back("PP");

@@ -150,7 +150,7 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
     },
     "layout": {
       "type": "object",
-      "required": ["text", "gpus", "tp", "dp", "cp", "moe_tp", "ep", "pp", "replicas"],
+      "required": ["text", "gpus", "tp", "dp", "cp", "sp", "moe_tp", "ep", "pp", "replicas"],
       "additionalProperties": false,
       "properties": {
         "text": {"$ref": "#/definitions/text"},
@@ -158,6 +158,7 @@ const std::string_view kFitDefinitions = R"(    "runnable": {
         "tp": {"type": "integer", "minimum": 1},
         "dp": {"type": "integer", "minimum": 1},
         "cp": {"type": "integer", "minimum": 1},
+        "sp": {"type": "boolean"},
         "moe_tp": {"type": "integer", "minimum": 1},
         "ep": {"type": "integer", "minimum": 1},
         "pp": {"type": "integer", "minimum": 1},

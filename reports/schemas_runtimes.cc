@@ -129,7 +129,7 @@ const std::string_view kRuntimeDefinitions = R"(    "adapter_rules": {
       "type": "object",
       "required": ["tensor_parallel", "data_parallel_attention", "expert_parallel",
                     "pipeline_parallel", "expert_tensor_mix", "uneven_experts",
-                    "context_parallel", "partial_attention_dp", "source"],
+                    "context_parallel", "sequence_parallel", "partial_attention_dp", "source"],
       "additionalProperties": false,
       "properties": {
         "tensor_parallel": {"type": "boolean"},
@@ -139,6 +139,7 @@ const std::string_view kRuntimeDefinitions = R"(    "adapter_rules": {
         "expert_tensor_mix": {"type": "boolean"},
         "uneven_experts": {"type": "boolean"},
         "context_parallel": {"type": "boolean"},
+        "sequence_parallel": {"type": "boolean"},
         "partial_attention_dp": {"type": "boolean"},
         "source": {"type": "string"}
       }

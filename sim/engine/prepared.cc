@@ -15,7 +15,8 @@ enum class Depends { Tokens, GroupTokens, Sequences, GroupSequences, Everything 
 Depends depends_on(const Op& op) {
   if (op.kind == OpKind::Attention || op.kind == OpKind::Mla || op.kind == OpKind::Scan) return Depends::Everything;
   switch (op.rows) {
-    case Rows::Tokens: return Depends::Tokens;
+    case Rows::Tokens:
+    case Rows::TensorShard: return Depends::Tokens;
     case Rows::Routed:
     case Rows::Gathered: return Depends::GroupTokens;
     case Rows::Sequences: return Depends::Sequences;
@@ -117,6 +118,8 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_
       return RowTable(most_tokens, [&](Count rows) {
         Binding binding;
         binding.loads = model.loads();
+        binding.cp = rank.program.cp;
+        binding.tp = rank.program.tp;
         binding.tokens = binding.group_tokens = binding.sequences = binding.group_sequences = rows;
         RowTable::Cost sum;
         for (const PlannedOp* planned : by[static_cast<std::size_t>(depends)])

@@ -530,12 +530,30 @@ DispatchKind Builder::exchange() const {
   return phase == Phase::Decode ? DispatchKind::DeepEpLowLatency : DispatchKind::DeepEpNormal;
 }
 
+std::uint16_t Builder::input_norm() {
+  const std::uint16_t norm = elementwise(OpName::Norm, Part::Norm, hidden(), hidden(), stream_rows());
+  gather_stream(Part::Norm);
+  return norm;
+}
+
+void Builder::gather_stream(Part part) {
+  if (layout.sp)
+    collective(CollectiveKind::AllGather, OpName::AllGather, part, 2 * hidden(), RankGroup::Tensor, Rows::TensorShard);
+}
+
+void Builder::add_to_stream(Part part, RankGroup group) {
+  if (size_of(group) == 1) return;
+  if (layout.sp)
+    collective(CollectiveKind::ReduceScatter, OpName::ReduceScatter, part, 2 * hidden(), group, Rows::TensorShard);
+  else
+    collective(CollectiveKind::AllReduce, OpName::AllReduce, part, 2 * hidden(), group);
+}
+
 void Builder::output_projection(OpName name, Roles roles, std::uint16_t since) {
   const WeightRange range = weights(roles);
   const std::uint16_t out = gemm(name, Part::Attention, range);
   activation(range.cols, since, out);
-  if (layout.tp > 1)
-    collective(CollectiveKind::AllReduce, OpName::AllReduce, Part::Attention, 2 * hidden(), RankGroup::Tensor);
+  add_to_stream(Part::Attention, RankGroup::Tensor);
   activation(hidden(), out, last_op());
   other_weights();
 }
@@ -557,8 +575,8 @@ void Builder::add_partial_attention(Count heads, Count value_elements) {
   if (layout.cp == 1) return;
   constexpr Count kStatistics = 2 * 4;  // a maximum and a sum in F32
   activation(value_elements * layout.cp, last_op(), static_cast<std::uint16_t>(last_op() + 1));
-  collective(CollectiveKind::ReduceScatter, OpName::Combine, Part::Attention, value_elements * 2 + heads * kStatistics,
-             RankGroup::Context, Rows::GeneratedTokens);
+  collective(CollectiveKind::ReduceScatter, OpName::ReduceScatter, Part::Attention,
+             value_elements * 2 + heads * kStatistics, RankGroup::Context, Rows::GeneratedTokens);
 }
 
 // A chunk sees all that is cached before it; R(c) of the ledger counts one rank's part.

@@ -98,6 +98,14 @@ class Builder {
   std::uint16_t add(Op op);
   std::uint16_t last_op() const { return static_cast<std::uint16_t>(program_.op_count - 1); }
 
+  // Rows of the residual stream: of this rank alone with sequence parallelism.
+  Rows stream_rows() const { return layout.sp ? Rows::TensorShard : Rows::Tokens; }
+  // The norm before a block; the block works on every token of the tensor group.
+  std::uint16_t input_norm();
+  void gather_stream(Part part);
+  // What the ranks of a group, which holds the tensor group, made of the same tokens.
+  void add_to_stream(Part part, RankGroup group);
+
   // The projection back to hidden that ends a mixer, summed over tensor-parallel ranks;
   // its input lives from op `since` on. Adds the weights of the block not added yet.
   void output_projection(OpName name, Roles roles, std::uint16_t since);

@@ -20,10 +20,6 @@ constexpr Roles kLatentUp{MatrixRole::LatentUp};
 constexpr Count kFp8ScaleGroup = 128;  // one F32 scale per 128 values (DeepEP)
 constexpr Count kFp4ScaleGroup = 16;   // one FP8 scale per 16 values (nvfp4)
 
-void all_reduce(Builder& b, Part part, RankGroup group) {
-  if (b.size_of(group) > 1) b.collective(CollectiveKind::AllReduce, OpName::AllReduce, part, 2 * b.hidden(), group);
-}
-
 struct FfnNames {
   OpName in, activation, out;
 };
@@ -122,8 +118,8 @@ void add_dispatch_buffer(Builder& b, const MoeFfn& f, Count in_rows) {
 }
 
 // With a router for the groups, a token multiplies that one and those within its groups.
-void lower_routers(Builder& b, const MoeFfn& f) {
-  const std::uint16_t router = b.gemm(OpName::Router, Part::Router, b.weights(kRouter));
+void lower_routers(Builder& b, const MoeFfn& f, Rows rows) {
+  const std::uint16_t router = b.gemm(OpName::Router, Part::Router, b.weights(kRouter), rows);
   if (!f.group_router) return;
   const Count choices = f.experts + f.zero_experts;
   b.op(router).n = dim((f.router_noise ? 2 : 1) * (f.groups + choices / f.groups * f.top_groups));
@@ -132,12 +128,12 @@ void lower_routers(Builder& b, const MoeFfn& f) {
 }  // namespace
 
 void lower_block(Builder& b, const DenseFfn&) {
-  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  const std::uint16_t norm = b.input_norm();
   if (b.gathers(Part::Dense)) gather_tokens(b, Part::Dense);
   lower_mlp(b, Part::Dense, kDenseIn, kDenseOut, {OpName::GateUp, OpName::Activation, OpName::Down});
   if (b.gathers(Part::Dense)) scatter_results(b, Part::Dense);
   b.activation(b.hidden(), norm, static_cast<std::uint16_t>(norm + 1));
-  all_reduce(b, Part::Dense, RankGroup::Tensor);
+  b.add_to_stream(Part::Dense, RankGroup::Tensor);
   b.other_weights();
 }
 
@@ -148,11 +144,15 @@ void lower_block(Builder& b, const MoeFfn& f) {
   const bool exchange = b.layout.token_groups() > 1;
   const Count width = f.latent > 0 ? f.latent : b.hidden();
   b.use_experts(f);
-  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
-  lower_routers(b, f);
-  b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k);
+  // With sequence parallelism a token can leave from the one rank that has it.
+  const bool direct = b.layout.sp && exchange && b.exchange() != DispatchKind::AllGather;
+  const Rows rows = direct ? Rows::TensorShard : Rows::Tokens;
+  const std::uint16_t norm =
+      direct ? b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden(), rows) : b.input_norm();
+  lower_routers(b, f, rows);
+  b.elementwise(OpName::TopK, Part::Router, f.experts, f.top_k, rows);
   const WeightRange latent_down = b.weights(kLatentDown);
-  if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down);
+  if (!latent_down.empty()) b.gemm(OpName::LatentDown, Part::Experts, latent_down, rows);
   const WeightRange in_range = b.weights(kExpertIn);
   const WeightRange out_range = b.weights(kExpertOut);
   if (exchange) exchange_tokens(b, f, CollectiveKind::Dispatch, OpName::Dispatch, payload_of(b, width, in_range));
@@ -167,7 +167,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
 
   if (exchange) exchange_tokens(b, f, CollectiveKind::Combine, OpName::Combine, {width, width * 2});
   const WeightRange latent_up = b.weights(kLatentUp);
-  if (!latent_up.empty()) b.gemm(OpName::LatentUp, Part::Experts, latent_up);
+  if (!latent_up.empty()) b.gemm(OpName::LatentUp, Part::Experts, latent_up, rows);
   b.routed_activation(width, permute, in);
   b.routed_activation(in_range.rows, in, act);
   b.routed_activation(out_range.cols, act, out);
@@ -176,6 +176,7 @@ void lower_block(Builder& b, const MoeFfn& f) {
   if (f.shared_width > 0) {
     // A gather for the experts serves the shared ones too.
     const bool own_gather = b.gathers(Part::Shared) && (b.exchange() != DispatchKind::AllGather || width != b.hidden());
+    if (direct) b.gather_stream(Part::Shared);
     if (own_gather) gather_tokens(b, Part::Shared);
     lower_mlp(b, Part::Shared, kSharedIn, kSharedOut,
               {OpName::SharedGateUp, OpName::SharedActivation, OpName::SharedDown});
@@ -185,7 +186,8 @@ void lower_block(Builder& b, const MoeFfn& f) {
     b.elementwise(OpName::Add, Part::Shared, 2 * b.hidden(), b.hidden());
   }
   b.activation(b.hidden(), unpermute, b.last_op());
-  all_reduce(b, Part::Experts, exchange ? RankGroup::Tensor : RankGroup::Stage);
+  // What was dispatched comes back to where it left.
+  if (!direct || f.shared_width > 0) b.add_to_stream(Part::Experts, exchange ? RankGroup::Tensor : RankGroup::Stage);
   b.other_weights();
   if (exchange && !b.dispatch_buffer_added) {
     add_dispatch_buffer(b, f, in_range.rows);

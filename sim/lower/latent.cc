@@ -40,7 +40,7 @@ void lower_indexer(Builder& b, const LatentAttention& a) {
 void lower_block(Builder& b, const LatentAttention& a) {
   const Count heads = a.heads / b.layout.tp;
   const bool absorbed = b.phase == Phase::Decode || a.indexer != Indexer::None || b.runtime.mla_workspace_tokens == 0;
-  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  const std::uint16_t norm = b.input_norm();
   std::uint16_t in = 0;
   std::uint16_t q = 0;
   if (a.q_lora > 0) {

@@ -28,7 +28,7 @@ struct ScanShape {
 };
 
 void lower_scan(Builder& b, const ScanShape& s) {
-  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  const std::uint16_t norm = b.input_norm();
   const WeightRange in_range = b.weights(kIn);
   const std::uint16_t in = b.gemm(OpName::LinearIn, Part::Attention, in_range);
   b.activation(b.hidden(), norm, in);

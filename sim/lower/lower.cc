@@ -78,7 +78,10 @@ WeightRange lower_head(Builder& b) {
   }
   b.loose_weight(b.plan.weights.final_norm);
   b.loose_weight(b.plan.weights.head_bias);
-  b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden());
+  b.elementwise(OpName::FinalNorm, Part::Norm, b.hidden(), b.hidden(), b.stream_rows());
+  if (b.layout.sp)
+    b.collective(CollectiveKind::AllGather, OpName::AllGather, Part::Head, 2 * ceil_div(b.hidden(), b.layout.tp),
+                 RankGroup::Tensor, Rows::Sequences);
   const bool gathered = !tied && b.gathers(Part::Head);
   const Rows rows = gathered ? Rows::GatheredSequences : Rows::Sequences;
   if (gathered)
@@ -272,7 +275,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   Builder b(p, plan, runtime, options, rank_class);
   p.head_overhang = ceil_div(plan.model.vocab, b.ranks_of(Part::Head)) * b.ranks_of(Part::Head) - plan.model.vocab;
   // The residual stream lives through the whole step.
-  b.activation(plan.model.hidden, 0, kNone);
+  b.activation(options.layout.sp ? ceil_div(plan.model.hidden, options.layout.tp) : plan.model.hidden, 0, kNone);
   if (rank_class.first) {
     lower_embedding(b);
     lower_extras(b);
@@ -281,7 +284,7 @@ Program lower(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOpti
   b.begin_single();
   if (!rank_class.last)
     b.collective(CollectiveKind::SendRecv, OpName::StageSend, Part::Attention, 2 * plan.model.hidden,
-                 RankGroup::NextStage);
+                 RankGroup::NextStage, b.stream_rows());
   if (rank_class.last) {
     const WeightRange head = lower_head(b);
     if (options.load_mtp) {

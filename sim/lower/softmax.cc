@@ -22,7 +22,7 @@ void lower_block(Builder& b, const SoftmaxAttention& a) {
   const Count heads = a.heads / b.layout.tp;
   const Count kv = std::max<Count>(1, ceil_div(a.kv_heads, b.layout.tp));
   const Count cache_per_token = b.kv_bytes(kv * a.head_dim) + b.kv_bytes(kv * a.value_dim);
-  const std::uint16_t norm = b.elementwise(OpName::Norm, Part::Norm, b.hidden(), b.hidden());
+  const std::uint16_t norm = b.input_norm();
 
   std::uint16_t qkv = 0;
   if (a.cross) {

@@ -20,6 +20,7 @@ enum class Lane : std::uint8_t { Compute, Comm, Copy, Host };
 // The step variable that counts an operator's rows on this rank.
 enum class Rows : std::uint8_t {
   Tokens,            // new tokens of the rank's sequences
+  TensorShard,       // those of one rank of a tensor group, with sequence parallelism
   Sequences,         // one logit row per sequence
   Routed,            // token-expert pairs that reach the rank's experts
   WithContext,       // of prompts new tokens plus the cached context that is expanded again (MLA prefill)
@@ -80,6 +81,7 @@ enum class OpName : std::uint8_t {
   Add,
   AllReduce,
   AllGather,
+  ReduceScatter,
   StageSend,
   FinalNorm,
   Head,

@@ -67,7 +67,7 @@ std::string_view word_of(Place place) {
 }
 
 std::string_view word_of(OpName name) {
-  static constexpr std::array<std::string_view, 47> kWords = {"embedding",
+  static constexpr std::array<std::string_view, 48> kWords = {"embedding",
                                                               "norm",
                                                               "qkv",
                                                               "rope",
@@ -106,6 +106,7 @@ std::string_view word_of(OpName name) {
                                                               "add",
                                                               "all-reduce",
                                                               "all-gather",
+                                                              "reduce-scatter",
                                                               "stage send",
                                                               "final norm",
                                                               "head",

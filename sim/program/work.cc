@@ -144,6 +144,7 @@ Binding bind(const Program& program, const Step& step) {
   b.step = step;
   const Count cp = program.cp;
   b.cp = cp;
+  b.tp = program.tp;
   for (std::size_t i = 0; i < step.size; ++i) {
     Segment& s = b.step.segments[i];
     s.sequences = ceil_div(s.sequences, program.dp);
@@ -191,6 +192,7 @@ double context_rows(const Op& op, const Binding& b) {
 double rows_of(const Op& op, const Binding& b) {
   switch (op.rows) {
     case Rows::Tokens: return static_cast<double>(b.tokens);
+    case Rows::TensorShard: return static_cast<double>(ceil_div(b.tokens, b.tp));
     case Rows::Sequences: return static_cast<double>(b.sequences);
     case Rows::Routed: return load_of(op, b).rows;
     case Rows::WithContext: return static_cast<double>(b.with_context);

@@ -51,6 +51,7 @@ struct Binding {
   Count sequences = 0;
   Count with_context = 0;
   Count cp = 1;
+  Count tp = 1;
   Count group_tokens = 0;  // of all ranks of the stage
   Count group_sequences = 0;
   const LoadTables* loads = nullptr;  // skewed routing; null = balanced

@@ -173,6 +173,8 @@ void add_runtime_violations(Sentences& out, const Layout& layout, const RuntimeS
   if (layout.cp > 1 && !rules.context_parallel) {
     out.push_back(fmt::format("{} has no context parallelism, cp is {}", runtime.id, layout.cp));
   }
+  if (layout.sp && !rules.sequence_parallel) out.push_back(runtime.id + " has no sequence parallelism");
+  if (layout.sp && layout.tp == 1) out.emplace_back("sequence parallelism cuts tokens over tp ranks, tp is 1");
   if (layout.pp > 1 && !rules.pipeline_parallel) {
     out.push_back(fmt::format("{} has no pipeline parallelism, pp is {}", runtime.id, layout.pp));
   }
@@ -236,6 +238,7 @@ std::string describe(const Layout& layout) {
   if (layout.cp != 1) terms.push_back(fmt::format("CP{}", layout.cp));
   if (layout.dp != 1) terms.push_back(fmt::format("DP{}", layout.dp));
   if (layout.ep != 1) terms.push_back(fmt::format("EP{}", layout.ep));
+  if (layout.sp) terms.emplace_back("SP");
   // Follows from the others unless experts are cut both ways.
   const bool implied = layout.ep == 1 ? layout.moe_tp == layout.ranks_per_stage() : layout.moe_tp == 1;
   if (!implied) terms.push_back(fmt::format("MoE-TP{}", layout.moe_tp));

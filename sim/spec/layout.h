@@ -7,6 +7,10 @@
 // prompt's keys and values are gathered before they are attended; a token that is generated
 // sends its query around, each rank attends its part of the context, and the partial results
 // are added where the token is (Helix, arXiv:2507.07120; Llama 3, arXiv:2407.21783 3.3.2).
+//
+// With sequence parallelism (Korthikanti et al. 2022, arXiv:2205.05198) the residual stream,
+// norms and routers of tp ranks are cut along the tokens: the sum after a block becomes a
+// reduce-scatter and the input of the next is gathered, the same bytes in two messages.
 #pragma once
 
 #include <optional>
@@ -27,6 +31,7 @@ struct Layout {
   Count pp = 1;         // pipeline stages
   Count replicas = 1;   // independent copies of all of the above
   Count redundant = 0;  // expert slots of a layer beyond one per expert, for copies of busy ones (EPLB)
+  bool sp = false;      // sequence parallel: between blocks each of tp ranks has its part of the tokens
 
   // Tensor groups of a stage: the tokens of each are its own.
   constexpr Count token_groups() const { return dp * cp; }
@@ -35,7 +40,7 @@ struct Layout {
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 
-// "TP8", "DP8+EP8", "TP4 CP2 EP8", "TP4 DP2 EP8 PP2 x3"
+// "TP8", "DP8+EP8", "TP4 CP2 EP8", "TP4 DP2 EP8 PP2 x3", "TP8+SP"
 std::string describe(const Layout& layout);
 
 // Every rule the layout breaks for this model and runtime, as sentences that name

@@ -47,6 +47,7 @@ struct LayoutRules {
   bool expert_tensor_mix = true;     // moe_tp > 1 and ep > 1 together
   bool uneven_experts = true;        // experts need not divide by ep
   bool context_parallel = false;     // cp > 1
+  bool sequence_parallel = false;    // sp
   bool partial_attention_dp = true;  // attention may be cut both ways, 1 < dp < ranks of a stage
   std::string source;
   friend bool operator==(const LayoutRules&, const LayoutRules&) = default;

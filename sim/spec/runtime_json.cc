@@ -41,6 +41,7 @@ LayoutRules read_layouts(ObjectReader reader) {
   rules.expert_tensor_mix = reader.flag("expert_tensor_mix");
   rules.uneven_experts = reader.flag("uneven_experts");
   rules.context_parallel = reader.flag_or("context_parallel", false);
+  rules.sequence_parallel = reader.flag_or("sequence_parallel", false);
   rules.partial_attention_dp = reader.flag_or("partial_attention_dp", true);
   rules.source = reader.text("source");
   reader.finish();
@@ -436,6 +437,7 @@ std::string write_runtime(const RuntimeSpec& runtime) {
   out.member("expert_tensor_mix", rules.expert_tensor_mix);
   out.member("uneven_experts", rules.uneven_experts);
   out.member("context_parallel", rules.context_parallel);
+  out.member("sequence_parallel", rules.sequence_parallel);
   out.member("partial_attention_dp", rules.partial_attention_dp).member("source", rules.source).end_object();
   write_sharding(out, runtime.sharding);
   write_reserve(out, runtime);

@@ -33,6 +33,9 @@ inline std::vector<Layout> layouts_for(const ModelSpec& model, const RuntimeSpec
     const std::size_t stride = legal.size() / 6 + 1;
     for (std::size_t i = 0; i < legal.size(); i += stride) {
       result.push_back(legal[i]);
+      Layout cut = legal[i];
+      cut.sp = true;
+      if (i % 3 == 0 && violations(cut, model, runtime).empty()) result.push_back(cut);
       // Its data-parallel ranks as context-parallel ones, half of them and all.
       for (const Count cp : {legal[i].dp / 2, legal[i].dp}) {
         Layout shared = legal[i];

@@ -168,8 +168,9 @@ double distinct_flops(const ModelPlan& plan, const RuntimeSpec& runtime, const L
         const Tensor& t = p.tensor_array[op.weights_first + i];
         if (!is_weight(t)) continue;
         const double elements = static_cast<double>(t.elements) * t.repeat;
-        const double work_replicas =
-            op.rows == Rows::Routed ? 1.0 : std::max<double>(1.0, t.replicas / static_cast<double>(p.dp * p.cp));
+        const double work_replicas = op.rows == Rows::Routed || op.rows == Rows::TensorShard
+                                         ? 1.0
+                                         : std::max<double>(1.0, t.replicas / static_cast<double>(p.dp * p.cp));
         all += elements;
         once += elements / work_replicas;
       }

@@ -28,6 +28,7 @@ RuntimeSpec sound_runtime() {
   r.layouts.source = "a document";
   r.layouts.partial_attention_dp = false;
   r.layouts.context_parallel = true;
+  r.layouts.sequence_parallel = true;
   r.sharding = {StageSplit::First,          Spread::Stage, Spread::Attention, true, Spread::Stage,
                 RankOrder::TensorStageData, "a document"};
   r.cache_formats = {"bf16", "fp8"};
@@ -96,7 +97,7 @@ TEST(RuntimeJson, WritingThenReadingGivesAnEqualSpec) {
   EXPECT_EQ(read_runtime(write_runtime(runtime), "again"), runtime);
   runtime.aliases.clear();
   runtime.padding.clear();
-  runtime.layouts = {false, false, false, true, false, false, false, true, "a document"};
+  runtime.layouts = {false, false, false, true, false, false, false, false, true, "a document"};
   runtime.kernels.clear();
   runtime.cache_formats.clear();
   runtime.reserve = ReserveKind::Static;
