@@ -68,6 +68,8 @@ inline LowerOptions options_for(const ModelPlan& plan, const RuntimeSpec& runtim
   options.layout = layout;
   options.kv_format = default_kv_format(plan, runtime);
   options.dispatch_tokens = runtime.dispatch_tokens;
+  // As violations() takes it: beyond a node of eight.
+  options.exchange = layout.ranks_per_stage() > 8 ? runtime.dispatch_across : runtime.dispatch;
   return options;
 }
 

@@ -91,7 +91,8 @@ TEST(B1, AdapterShardsOfEveryLayoutSumToTheAdapter) {
     options.adapter_format = options.kv_format;
     for (const bool fully : {false, true}) {
       adapter.fully_sharded = fully;
-      if (fully && (plan.model.hidden % c.layout.tp != 0 || plan.model.hidden % c.layout.moe_tp != 0)) continue;
+      const Count widest = runtime.sharding.dense == Spread::Stage ? c.layout.ranks_per_stage() : c.layout.tp;
+      if (fully && (plan.model.hidden % widest != 0 || plan.model.hidden % c.layout.moe_tp != 0)) continue;
       EXPECT_TRUE(distinct_adapter_elements(plan, runtime, options) ==
                   Wide{count_adapter(plan.model, adapter)} * options.layout.ranks_per_stage())
           << label(c) << fully;
