@@ -66,7 +66,6 @@ std::uint16_t sample(Builder& b, const WeightRange& head, bool gathered) {
 // Final norm, logits of the last position of each sequence, sampling. Returns the head's
 // weights, which MTP modules read again.
 WeightRange lower_head(Builder& b) {
-  const ModelSpec& model = b.plan.model;
   const bool tied = b.plan.weights.head.matrix.rows == 0;
   const MatrixPlan& matrix = tied ? b.plan.weights.embedding : b.plan.weights.head;
   WeightRange range;

@@ -116,7 +116,7 @@ class Missing {
   // Over the groups that the parts from `part` on may lie in; those of earlier parts are `used`.
   double mean(const Overlap& o, std::size_t part, Count empty, std::array<std::size_t, 2> used) const {
     const auto left = static_cast<double>(counts_.size() - part);
-    if (part == o.partials) {
+    if (part >= used.size() || part == o.partials) {
       double all_empty = 1;
       for (Count i = 0; i < o.whole; ++i)
         all_empty *= static_cast<double>(std::max<Count>(0, empty - i)) / (left - static_cast<double>(i));

@@ -113,7 +113,7 @@ TEST(StoredWeights, ALayoutThatCutsWholeBlocksHasTheBytesOfTheLabel) {
   const ModelSpec published = catalog().model("mixtral-8x7b");
   const ModelPlan rules = plan_model(published, formats(), "q4_k_m");
   const ModelPlan file = plan_model(with_stored(published, formats(), "q4_k_m"), formats(), "native");
-  for (const Layout layout : {Layout{}, Layout{.tp = 2, .ep = 2}, Layout{.tp = 4, .moe_tp = 4}, Layout{.pp = 4}}) {
+  for (const Layout& layout : {Layout{}, Layout{.tp = 2, .ep = 2}, Layout{.tp = 4, .moe_tp = 4}, Layout{.pp = 4}}) {
     const LowerOptions options = options_for(rules, runtime, layout);
     const Residency residency{.context = 1, .sequences = 1};
     for (const RankClass& c : rank_classes(rules, layout)) {
