@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "sim/base/error.h"
+#include "sim/cost/forms.h"
 
 namespace moeplan {
 namespace {
@@ -127,20 +128,21 @@ struct Estimate {
   double seconds = 0;
   Bound bound = Bound::Memory;
   Tier tier = Tier::Default;
+  bool on_curve = false;
 };
 
-Estimate form_estimate(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
-  const FormTime form = time_of(kernel, point, machine);
-  return {.seconds = form.seconds, .bound = form.bound, .tier = kernel.tier};
-}
-
-Estimate estimate_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine) {
-  Estimate estimate = form_estimate(kernel, point, machine);
+template <class Point>
+Estimate estimate_of(const ResolvedKernel& kernel, const Point& point, const Machine& machine) {
+  const Family family = kernel.family->family;
+  const std::span<const double> constants = std::span(kernel.constants).first(kernel.family->constants.size());
+  const FormTime form = form_time(family, point, machine, constants);
+  Estimate estimate{.seconds = form.seconds, .bound = form.bound, .tier = kernel.tier};
   if (kernel.curves == nullptr) return estimate;
   const std::optional<CurvePlace> place = place_of(point);
   if (!place) return estimate;
   if (const std::optional<CurveTable::Reading> reading = kernel.curves->at(*place, estimate.seconds)) {
     const double trust = trust_of(point);
+    estimate.on_curve = true;
     estimate.seconds =
         trust == 1 ? reading->seconds : estimate.seconds * std::pow(reading->seconds / estimate.seconds, trust);
     if (reading->reaches && trust == 1) estimate.tier = Tier::Measured;
@@ -150,37 +152,50 @@ Estimate estimate_of(const ResolvedKernel& kernel, const OperatorPoint& point, c
 
 // The resource that more than half of the time is needed for even at its peak; the form's
 // word where there is none. A form may see a memory-bound kernel wait for half-empty tiles.
-Bound bound_of(const Estimate& estimate, const ResolvedKernel& kernel, const OperatorPoint& point,
-               const Machine& machine) {
+template <class Point>
+Bound bound_of(const Estimate& estimate, const Point& point, const Machine& machine) {
   constexpr double kMost = 0.5;
   if (estimate.bound != Bound::Compute && estimate.bound != Bound::Memory) return estimate.bound;
   Machine only_bytes = machine;
   only_bytes.peak.fill(std::numeric_limits<double>::max());
-  if (kernel.family->floor(point, only_bytes) >= kMost * estimate.seconds) return Bound::Memory;
+  if (form_floor(point, only_bytes) >= kMost * estimate.seconds) return Bound::Memory;
   Machine only_flops = machine;
   only_flops.bandwidth = std::numeric_limits<double>::max();
-  if (kernel.family->floor(point, only_flops) >= kMost * estimate.seconds) return Bound::Compute;
+  if (form_floor(point, only_flops) >= kMost * estimate.seconds) return Bound::Compute;
   return estimate.bound;
 }
 
 }  // namespace
 
-Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
+template <class Point>
+Price price_of(const ResolvedKernel& kernel, const Point& point, const Machine& machine, PriceDetail detail) {
   const Estimate estimate = estimate_of(kernel, point, machine);
-  const double floor = kernel.family->floor(point, machine);
+  const bool is_above = kAboveFloor<Point> && !estimate.on_curve;
+  const double floor = is_above && detail == PriceDetail::TimeOnly ? 0 : form_floor(point, machine);
   const double seconds = std::max(estimate.seconds, floor);
   Price price;
   price.time = price.low = price.high = picoseconds_of(seconds);
   price.bound = estimate.bound;
   price.tier = estimate.tier;
   if (detail == PriceDetail::TimeOnly) return price;
-  price.bound = bound_of(estimate, kernel, point, machine);
-  const FitBand& band = estimate.tier == Tier::Measured
-                            ? kernel.curves->band()
-                            : kernel.bands[static_cast<std::size_t>(kernel.family->regime(point))];
+  price.bound = bound_of(estimate, point, machine);
+  const FitBand& band = estimate.tier == Tier::Measured ? kernel.curves->band()
+                                                        : kernel.bands[static_cast<std::size_t>(form_regime(point))];
   price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
   price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
   return price;
+}
+
+template Price price_of(const ResolvedKernel&, const GemmPoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const MoePoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const AttentionPoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const MlaPoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const CollectivePoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const EpPoint&, const Machine&, PriceDetail);
+template Price price_of(const ResolvedKernel&, const StreamPoint&, const Machine&, PriceDetail);
+
+Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine, PriceDetail detail) {
+  return std::visit([&](const auto& kind) { return price_of(kernel, kind, machine, detail); }, point);
 }
 
 }  // namespace moeplan

@@ -62,6 +62,10 @@ enum class PriceDetail : std::uint8_t { Band, TimeOnly };
 // At least the floor no kernel beats.
 Price price_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine,
                PriceDetail detail = PriceDetail::Band);
+// The same of a point whose kind is known: any of OperatorPoint that takes time.
+template <class Point>
+Price price_of(const ResolvedKernel& kernel, const Point& point, const Machine& machine,
+               PriceDetail detail = PriceDetail::Band);
 // Its shares, before rounding, for explanations.
 FormTime time_of(const ResolvedKernel& kernel, const OperatorPoint& point, const Machine& machine);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sim/base/error.h"
+#include "sim/cost/soft.h"
 
 namespace moeplan {
 namespace {
@@ -25,11 +26,6 @@ double bytes_of(const EpPoint& point) {
   const double scales = is_deepep(point.mode) && point.element_bytes <= 1 ? kScaleBytes : 0;
   const double header = point.mode == EpMode::LowLatency ? kHeaderBytes : 0;
   return point.hidden * (point.element_bytes + scales) + header;
-}
-
-double soft_maximum(double a, double b, double sharpness) {
-  const double high = std::max(a, b);
-  return high > 0 ? high * std::pow(1 + std::pow(std::min(a, b) / high, sharpness), 1 / sharpness) : 0;
 }
 
 double network_seconds(const EpPoint& point, const EpTraffic& traffic, const Machine& machine) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "sim/cost/soft.h"
+
 namespace moeplan {
 namespace {
 
@@ -15,6 +17,7 @@ struct Tile {
 };
 
 constexpr double kUnitArea = 128.0 * 128.0;
+constexpr double kRounding = 1e-9;  // of waves: whole ones are no more than whole
 constexpr double kLargestSplit = 16;
 constexpr double kShortestSplit = 128;  // steps of k: shorter parts take as long
 
@@ -36,27 +39,28 @@ class Grid {
   Grid(const GemmPoint& point, const Machine& machine, std::span<const double> constants)
       : p_(point),
         c_(constants),
-        units_(machine.units),
+        share_(1 / machine.units),
         input_bytes_(facts_of(point.format).input_bytes),
-        unit_rate_(machine.peak_of(point.format) / machine.units * constants[GemmRate]),
-        unit_load_(machine.bandwidth / machine.units * constants[GemmUnitLoad]),
+        unit_flop_s_(machine.units / (machine.peak_of(point.format) * constants[GemmRate])),
+        unit_byte_s_(machine.units / (machine.bandwidth * constants[GemmUnitLoad])),
         split_cost_(constants[GemmSplitBytes] * 8 * point.m * point.n / machine.bandwidth) {}
 
   // The best of its splits.
   double time(Tile tile, double m, double largest_split) const {
     const double tiles = std::ceil(m / (tile.rows * tile.together)) * tile.together * std::ceil(p_.n / tile.cols);
     // 2 area / (rate * area / (area + a0)), the area cancelled.
-    const double arithmetic = 2 * (tile.rows * tile.cols + c_[GemmTileArea] * kUnitArea) / unit_rate_;
-    const double load = (std::min(tile.rows, m) * input_bytes_ + tile.cols * p_.weight_bytes) / unit_load_;
+    const double arithmetic = 2 * (tile.rows * tile.cols + c_[GemmTileArea] * kUnitArea) * unit_flop_s_;
+    const double load = (std::min(tile.rows, m) * input_bytes_ + tile.cols * p_.weight_bytes) * unit_byte_s_;
     const double step = std::max(arithmetic, load) + c_[GemmStep];
     double best = std::numeric_limits<double>::infinity();
     for (double splits = 1; splits <= largest_split; splits *= 2) {
-      const double filled = tiles * splits / units_;
-      const double waves = filled <= 1 ? 1 : filled + c_[GemmWave] * (std::ceil(filled) - filled);
+      const double filled = tiles * splits * share_;
+      const double waves =
+          filled <= 1 + kRounding ? 1 : filled + c_[GemmWave] * (std::ceil(filled - kRounding) - filled);
       const double steps = splits > 1 ? std::max(p_.k / splits, kShortestSplit) : p_.k;
       const double reduce = splits > 1 ? c_[GemmSplit] + split_cost_ * splits : 0;
       best = std::min(best, waves * step * steps + reduce);
-      if (filled >= 1 || steps <= kShortestSplit) break;
+      if (filled >= 1 - kRounding || steps <= kShortestSplit) break;
     }
     return best;
   }
@@ -64,10 +68,10 @@ class Grid {
  private:
   const GemmPoint& p_;
   std::span<const double> c_;
-  double units_;
+  double share_;  // of the device that a unit is
   double input_bytes_;
-  double unit_rate_;
-  double unit_load_;
+  double unit_flop_s_;  // seconds of a FLOP on one unit
+  double unit_byte_s_;
   double split_cost_;
 };
 
@@ -79,6 +83,8 @@ double grid_time(const GemmPoint& point, const Machine& machine, std::span<const
       for (const Tile& tile : kTunedTiles) best = std::min(best, grid.time(tile, point.m, kLargestSplit));
       return best;
     case GemmKernel::FittedTiles:
+      // Unrolled, most divisions by sizes of tiles are none.
+#pragma GCC unroll 10
       for (const Tile& tile : kFittedTiles) best = std::min(best, grid.time(tile, point.m, 1));
       return best;
     case GemmKernel::Vectors: return 2 * point.m * point.n * point.k / machine.peak_of(MathKind::Fp32);
@@ -91,11 +97,6 @@ double grid_time(const GemmPoint& point, const Machine& machine, std::span<const
     if (point.m <= choice.most) break;
   }
   return longest;
-}
-
-double soft_maximum(double a, double b, double sharpness) {
-  const double high = std::max(a, b);
-  return high * std::pow(1 + std::pow(std::min(a, b) / high, sharpness), 1 / sharpness);
 }
 
 bool quantises(KernelFormat format) { return facts_of(format).math != MathKind::Bf16 && format != KernelFormat::Fp32; }

@@ -15,33 +15,6 @@ CurvePlace place(double size, Sizes... sizes) {
   return {.shape = {static_cast<double>(sizes)...}, .sizes = sizeof...(sizes), .size = size};
 }
 
-struct PlaceOf {
-  using Answer = std::optional<CurvePlace>;
-  Answer operator()(const GemmPoint& p) const {
-    if (!p.recorded) return std::nullopt;
-    return place(p.m, p.n, p.k);
-  }
-  Answer operator()(const MoePoint& p) const {
-    return place(p.tokens, p.gated ? 1 : 0, p.hidden, p.inter, p.top_k, p.experts, p.local_experts, p.ranks);
-  }
-  Answer operator()(const AttentionPoint&) const { return std::nullopt; }
-  Answer operator()(const MlaPoint&) const { return std::nullopt; }
-  Answer operator()(const CollectivePoint& p) const {
-    if (p.near > 0 && p.near < p.ranks) return std::nullopt;  // measured inside one domain
-    return place(p.bytes, p.ranks);
-  }
-  Answer operator()(const EpPoint& p) const {
-    if (p.destinations != 0 || p.nodes != 0 || p.busiest != 1) return std::nullopt;
-    // DeepEP's dispatch was measured in fp8.
-    const bool deepep = p.mode == EpMode::Normal || p.mode == EpMode::LowLatency;
-    if (deepep && p.op == EpOp::Dispatch && p.element_bytes != 1) return std::nullopt;
-    return place(p.tokens, static_cast<int>(p.mode), static_cast<int>(p.op), p.ranks, p.ranks_per_node, p.hidden,
-                 p.top_k, p.experts, p.comm_units);
-  }
-  Answer operator()(const StreamPoint&) const { return std::nullopt; }
-  Answer operator()(const PowerReading&) const { return std::nullopt; }
-};
-
 std::uint64_t hash_of(std::span<const double> shape) {
   std::uint64_t hash = 0;
   for (const double size : shape)
@@ -53,24 +26,51 @@ constexpr double kNanosecond = 1e-9;
 
 }  // namespace
 
-std::optional<CurvePlace> place_of(const OperatorPoint& point) { return std::visit(PlaceOf{}, point); }
+std::optional<CurvePlace> place_of(const GemmPoint& p) {
+  if (!p.recorded) return std::nullopt;
+  return place(p.m, p.n, p.k);
+}
+
+std::optional<CurvePlace> place_of(const MoePoint& p) {
+  return place(p.tokens, p.gated ? 1 : 0, p.hidden, p.inter, p.top_k, p.experts, p.local_experts, p.ranks);
+}
+
+std::optional<CurvePlace> place_of(const CollectivePoint& p) {
+  if (p.near > 0 && p.near < p.ranks) return std::nullopt;  // measured inside one domain
+  return place(p.bytes, p.ranks);
+}
+
+std::optional<CurvePlace> place_of(const EpPoint& p) {
+  if (p.destinations != 0 || p.nodes != 0 || p.busiest != 1) return std::nullopt;
+  // DeepEP's dispatch was measured in fp8.
+  const bool deepep = p.mode == EpMode::Normal || p.mode == EpMode::LowLatency;
+  if (deepep && p.op == EpOp::Dispatch && p.element_bytes != 1) return std::nullopt;
+  return place(p.tokens, static_cast<int>(p.mode), static_cast<int>(p.op), p.ranks, p.ranks_per_node, p.hidden, p.top_k,
+               p.experts, p.comm_units);
+}
+
+std::optional<CurvePlace> place_of(const OperatorPoint& point) {
+  return std::visit([](const auto& kind) { return place_of(kind); }, point);
+}
 
 CurveKind curve_kind_of(Family family) {
   return family == Family::Moe ? CurveKind::ScalesForm : CurveKind::FollowsForm;
 }
 
-double trust_of(const OperatorPoint& point) {
-  const auto* moe = std::get_if<MoePoint>(&point);
-  if (moe == nullptr) return 1;
-  const double of_expert = moe->tokens * moe->top_k / moe->experts;
-  const double of_rank = of_expert * moe->local_experts;
+double trust_of(const MoePoint& moe) {
+  const double of_expert = moe.tokens * moe.top_k / moe.experts;
+  const double of_rank = of_expert * moe.local_experts;
   // A few tokens cannot be spread evenly: a row or two more is still even.
-  const double uneven = std::max(moe->load.rows / (of_rank + 1), moe->load.peak / (of_expert + 1));
+  const double uneven = std::max(moe.load.rows / (of_rank + 1), moe.load.peak / (of_expert + 1));
   constexpr double kEven = 1.5;
   if (uneven <= kEven) return 1;
   constexpr double kManyRows = 32;  // per expert, where half of what is lost is lost
   const double many = of_expert * of_expert / (kManyRows * kManyRows + of_expert * of_expert);
   return 1 - 0.5 * many * std::min(1.0, uneven / kEven - 1);
+}
+
+double trust_of(const OperatorPoint& point) {
+  return std::visit([](const auto& kind) { return trust_of(kind); }, point);
 }
 
 double between(const TimeKnot& a, const TimeKnot& b, double size, double form, CurveKind kind) {

@@ -43,11 +43,24 @@ struct CurvePlace {
 
 // Nothing: no kernel was ever measured so (cached prefixes, drafts, given destinations).
 std::optional<CurvePlace> place_of(const OperatorPoint& point);
+std::optional<CurvePlace> place_of(const GemmPoint& point);
+std::optional<CurvePlace> place_of(const MoePoint& point);
+std::optional<CurvePlace> place_of(const CollectivePoint& point);
+std::optional<CurvePlace> place_of(const EpPoint& point);
+template <class Point>
+std::optional<CurvePlace> place_of(const Point&) {
+  return std::nullopt;
+}
 // How much of ln(measured / form) holds for this point: 1 = all of it, but for expert layers
 // routed less evenly than what was measured. With few rows per expert a shape's error is that
 // of its weights, whatever the routing; with many it is that of tiles, half of which crowded
 // experts share (assumed: taking all of it there made skewed rows worse).
 double trust_of(const OperatorPoint& point);
+double trust_of(const MoePoint& point);
+template <class Point>
+double trust_of(const Point&) {
+  return 1;
+}
 
 // How curves of a family go on between knots.
 enum class CurveKind : std::uint8_t { FollowsForm, ScalesForm };

@@ -87,6 +87,12 @@ PowerModel limited_to(PowerModel model, double limit) {
   return model;
 }
 
+Price slowed(Price price, double times) {
+  for (Picoseconds* time : {&price.time, &price.low, &price.high})
+    *time = picoseconds_of(time->seconds().base() * times);
+  return price;
+}
+
 FormTime power_reading(const PowerReading& point, const Machine& machine, std::span<const double> constants) {
   const PowerModel model = limited_to(power_model(constants, machine), point.limit);
   const Activity activity = activity_of(point, machine);

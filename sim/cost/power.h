@@ -132,6 +132,22 @@ PowerModel power_model(std::span<const double> constants, const Machine& machine
 // The same board held to `limit` watts, not above its rated power.
 PowerModel limited_to(PowerModel model, double limit);
 
+// Every time of it so many times as long.
+Price slowed(Price price, double times);
+// The price with what the board draws meanwhile, at the clock its limit leaves.
+inline Price powered(const Price& price, const Activity& activity, const PowerModel& power) {
+  if (!power.is_known()) return price;
+  Price with = price;
+  double seconds = price.time.seconds().base();
+  if (power.lowered) {
+    const double times = power.slowdown(activity, seconds);
+    with = slowed(price, times);
+    seconds *= times;
+  }
+  with.joules = power.joules(activity, seconds);
+  return with;
+}
+
 // The reading; FormTime::seconds is watts.
 FormTime power_reading(const PowerReading& point, const Machine& machine, std::span<const double> constants);
 // No reading is below a tenth of the rated power.

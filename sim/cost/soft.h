@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Smooth stand-ins for max and ceil that forms share. All are continuous, rise in
-// each argument and scale with them; none needs more than square roots.
+// each argument and scale with them; none but soft_maximum needs more than square roots.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace moeplan {
@@ -20,6 +21,16 @@ inline double norm4(double a, double b, double c = 0) {
   const double b2 = b * b;
   const double c2 = c * c;
   return std::sqrt(std::sqrt(a2 * a2 + b2 * b2 + c2 * c2));
+}
+
+// The largest where one is far above the other, more the closer they are:
+// (a^s + b^s)^(1/s), twice either at s = 1.
+inline double soft_maximum(double a, double b, double sharpness) {
+  const double high = std::max(a, b);
+  if (!(high > 0)) return 0;
+  const double power = sharpness * std::log(std::min(a, b) / high);
+  constexpr double kNothing = -40;  // e^-40 beside 1
+  return power < kNothing ? high : high * std::exp(std::log(1 + std::exp(power)) / sharpness);
 }
 
 // Tiles that hold x tiles' worth of rows: 1 for few, x for many.

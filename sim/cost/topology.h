@@ -62,6 +62,7 @@ struct RankSpan {
   double near = 1;  // of them in one fast domain
   double leaf = 1;  // below one set of leaf switches
   double domains() const { return ranks / near; }
+  friend bool operator==(const RankSpan&, const RankSpan&) = default;
 };
 
 // Ranks lie in the order the runtime deals them (RankOrder); a group that does not fill

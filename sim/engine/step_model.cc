@@ -109,15 +109,15 @@ std::vector<RankClass> by_single_stage(const std::vector<RankClass>& classes) {
 
 }  // namespace
 
-Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
-                    PriceDetail detail) {
+Price price_of_runs(const Price& one, const PlannedOp& planned, const Program& program, const Kernels& kernels,
+                    const Binding& binding, PriceDetail detail) {
   const Runs runs = runs_of(planned.op, program, binding);
-  Price price = price_op(planned, program, kernels, binding, detail);
-  const auto repeat = [](Price& one, Count times) {
-    one.time = one.time * times;
-    one.low = one.low * times;
-    one.high = one.high * times;
-    one.joules *= static_cast<double>(times);
+  Price price = one;
+  const auto repeat = [](Price& once, Count times) {
+    once.time = once.time * times;
+    once.low = once.low * times;
+    once.high = once.high * times;
+    once.joules *= static_cast<double>(times);
   };
   repeat(price, runs.whole);
   if (runs.single == 0) return price;
@@ -128,6 +128,12 @@ Price price_of_runs(const PlannedOp& planned, const Program& program, const Kern
   price.high += single.high;
   price.joules += single.joules;
   return price;
+}
+
+Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+                    PriceDetail detail) {
+  const Price one = price_op(planned, program, kernels, binding, detail);
+  return price_of_runs(one, planned, program, kernels, binding, detail);
 }
 
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
@@ -142,6 +148,48 @@ StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const Lo
   models_.reserve(classes.size());
   for (const RankClass& c : classes)
     models_.emplace_back(plan, runtime, options, c, phase, kernels.of_stage(c.first_stage));
+  number_prices();
+}
+
+// Stages repeat each other's layers, and layers their norms and sums.
+void StepModel::number_prices() {
+  constexpr std::uint16_t kNoOther = 0xFFFF;
+  std::array<std::uint16_t, kOpNames> last;  // of this name
+  last.fill(kNoOther);
+  priced_.reserve(kMaxOps);
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    RankModel& model = models_[m];
+    const bool paged = model.kernels->host.use == HostUse::Page;
+    for (std::size_t i = 0; i < model.ops.count; ++i) {
+      const PlannedOp& planned = model.ops.ops[i];
+      const Op& op = model.program.op_array[planned.op];
+      const auto is_priced_by = [&](const PricedOp& other) {
+        const RankModel& its = models_[other.model];
+        const PlannedOp& its_plan = its.ops.ops[other.op];
+        return its.kernels == model.kernels && cost_the_same(op, planned, its.program.op_array[its_plan.op], its_plan);
+      };
+      std::uint16_t& newest = last[static_cast<std::size_t>(op.name)];
+      std::uint16_t number = paged && op.weights_count > 0 ? kNoOther : newest;
+      while (number != kNoOther && !is_priced_by(priced_[number])) number = priced_[number].previous;
+      if (number == kNoOther) {
+        number = static_cast<std::uint16_t>(priced_.size());
+        priced_.push_back(
+            {.model = static_cast<std::uint16_t>(m), .op = static_cast<std::uint16_t>(i), .previous = newest});
+        newest = number;
+      }
+      model.ops.ops[i].price = number;
+    }
+  }
+}
+
+std::vector<Price> StepModel::prices(const Binding& binding, PriceDetail detail) const {
+  std::vector<Price> prices;
+  prices.reserve(priced_.size());
+  for (const PricedOp& priced : priced_) {
+    const RankModel& model = models_[priced.model];
+    prices.push_back(price_op(model.ops.ops[priced.op], model.program, *model.kernels, binding, detail));
+  }
+  return prices;
 }
 
 Count drafts_of(const StepModel::RankModel& model, const Binding& binding) {
@@ -156,15 +204,15 @@ Binding StepModel::bind_step(const RankModel& model, const Step& step) const {
   return binding;
 }
 
-StepResult StepModel::rank_step(const RankModel& model, const Step& step) const {
-  const Binding binding = bind_step(model, step);
+StepResult StepModel::rank_step(const RankModel& model, const Binding& binding, std::span<const Price> prices) const {
   StepResult result;
   Band band;
   double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
-    const Price price = price_of_runs(planned, model.program, *model.kernels, binding, PriceDetail::Band);
+    const Price price = price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding,
+                                      PriceDetail::Band);
     const Picoseconds time = price.time;
     result.time += time;
     engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * time.seconds().base();
@@ -202,13 +250,15 @@ StepResult StepModel::rank_step(const RankModel& model, const Step& step) const 
 
 StepResult StepModel::step(const Step& step) const {
   StepResult sum;
+  const Binding binding = bind_step(models_.front(), step);  // of all classes
+  const std::vector<Price> all = prices(binding, PriceDetail::Band);
   for (std::size_t i = 0; i < models_.size();) {
     // Classes of the same stage stand side by side; the slowest of them decides.
-    StepResult slowest = rank_step(models_[i], step);
+    StepResult slowest = rank_step(models_[i], binding, all);
     const RankClass& c = models_[i].rank_class;
     std::size_t next = i + 1;
     for (; next < models_.size() && models_[next].rank_class.first_stage == c.first_stage; ++next) {
-      const StepResult other = rank_step(models_[next], step);
+      const StepResult other = rank_step(models_[next], binding, all);
       if (other.time > slowest.time) slowest = other;
     }
     add(sum, slowest, c.stages);
@@ -219,15 +269,17 @@ StepResult StepModel::step(const Step& step) const {
 }
 
 StepCost StepModel::cost(const Step& step) const {
+  const Binding binding = bind_step(models_.front(), step);  // of all classes
+  const std::vector<Price> all = prices(binding, PriceDetail::TimeOnly);
   return cost_through_stages(models_, [&](std::size_t index) {
     const RankModel& model = models_[index];
-    const Binding binding = bind_step(model, step);
     StepCost cost;
     double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
     for (std::size_t i = 0; i < model.ops.count; ++i) {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
-      const Price price = price_of_runs(planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+      const Price price = price_of_runs(all[planned.price], planned, model.program, *model.kernels, binding,
+                                        PriceDetail::TimeOnly);
       const double seconds = price.time.seconds().base();
       cost.seconds += seconds;
       cost.joules += price.joules;

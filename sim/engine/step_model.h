@@ -56,17 +56,29 @@ class StepModel {
   Binding bind_step(const RankModel& model, const Step& step) const;
 
  private:
-  StepResult rank_step(const RankModel& model, const Step& step) const;
+  // The operator that is priced for all that cost the same, in this class or another.
+  struct PricedOp {
+    std::uint16_t model;
+    std::uint16_t op;        // of its plan
+    std::uint16_t previous;  // priced operator of the same name
+  };
+  void number_prices();
+  std::vector<Price> prices(const Binding& binding, PriceDetail detail) const;
+  StepResult rank_step(const RankModel& model, const Binding& binding, std::span<const Price> prices) const;
 
   const Kernels* kernels_;
   const LoadTables* loads_;
   std::vector<RankModel> models_;
+  std::vector<PricedOp> priced_;
   Count stages_ = 1;
   Count ranks_ = 1;
   Count dp_ = 1;
 };
 
 // A planned operator in all its runs (sim/program/work.h).
+// `one`: in one of them over all its tokens.
+Price price_of_runs(const Price& one, const PlannedOp& planned, const Program& program, const Kernels& kernels,
+                    const Binding& binding, PriceDetail detail);
 Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
                     PriceDetail detail);
 

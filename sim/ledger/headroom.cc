@@ -131,8 +131,7 @@ FoldedLedger fold(const Program& program, const Admission& admission, const Allo
     }
   }
   f.fixed += allowances.runtime_context.count();
-  const MemoryLedger empty = ledger_of(program, {}, allowances);
-  const double above = static_cast<double>((empty.high - empty.total).count());
+  const double above = static_cast<double>(in_quadrature(spreads_at(program, f.activation, {}, allowances)).above);
   f.fixed_variance = above * above;
   return f;
 }

@@ -31,6 +31,10 @@ Estimate estimate_of(const Tensor& t, Bytes bytes, const Allowances& a) {
   return {bytes, {}, ErrorSource::Label};
 }
 
+Estimate estimate_of_context(const Allowances& a) {
+  return estimate(a.runtime_context, 1 - a.context_band, 1 + a.context_band, ErrorSource::Context);
+}
+
 void add_spread(ErrorWidth& to, const ErrorWidth& spread) {
   to.below = saturating_sum(to.below, spread.below);
   to.above = saturating_sum(to.above, spread.above);
@@ -82,6 +86,19 @@ Count value_of(const ActivationForm& f, const Residency& r) {
          saturating_sum(saturating_product(f.per_token, r.step_tokens), saturating_product(f.per_row, r.logit_rows));
 }
 
+// Where activations peak.
+std::uint16_t peak_op(const ActivationProfile& profile, const Residency& residency) {
+  Count peak = -1;
+  std::uint16_t op = 0;
+  for (std::size_t i = 0; i < profile.size; ++i) {
+    const Count value = value_of(profile.forms[i], residency);
+    if (value <= peak) continue;
+    peak = value;
+    op = profile.forms[i].op;
+  }
+  return op;
+}
+
 Bytes device_sum(const MemoryLedger& ledger, bool (*belongs)(TensorClass)) {
   Bytes sum;
   for (const LedgerLine& line : ledger.lines())
@@ -118,8 +135,9 @@ ErrorWidth spread_of(const MemoryLedger& ledger, const Holdback& h) {
 
 ActivationProfile activation_profile(const Program& program) {
   // Each activation adds its form at its first op and takes it back after its last.
-  std::array<ActivationForm, kMaxOps + 1> delta{};
+  std::array<ActivationForm, kMaxOps + 1> delta;
   const Count ops = std::max<Count>(program.op_count, 1);
+  std::fill_n(delta.begin(), ops + 1, ActivationForm{});
   for (const Tensor& t : program.tensors()) {
     if (t.cls != TensorClass::Activation) continue;
     const auto first = static_cast<std::size_t>(t.first_op);
@@ -135,6 +153,7 @@ ActivationProfile activation_profile(const Program& program) {
   ActivationForm live;
   for (Count i = 0; i < ops; ++i) {
     const ActivationForm& d = delta[static_cast<std::size_t>(i)];
+    if (i > 0 && d.fixed == 0 && d.per_token == 0 && d.per_row == 0) continue;
     live.fixed += d.fixed;
     live.per_token += d.per_token;
     live.per_row += d.per_row;
@@ -189,23 +208,29 @@ double probability_within(Bytes margin, const ErrorWidth& spread) {
   return 0.5 * std::erfc(-kNinetieth * m / width / std::sqrt(2.0));
 }
 
+std::array<ErrorWidth, kErrorSources> spreads_at(const Program& program, const ActivationProfile& profile,
+                                                 const Residency& residency, const Allowances& allowances) {
+  std::array<ErrorWidth, kErrorSources> spreads{};
+  const auto note = [&](const Estimate& e) { add_spread(spreads[static_cast<std::size_t>(e.source)], e.spread); };
+  const std::uint16_t peak = peak_op(profile, residency);
+  for (const Tensor& t : program.tensors()) {
+    const bool sure = !t.estimated && t.cls != TensorClass::Activation;
+    if (sure || t.place != Place::Device) continue;
+    const Bytes bytes = bytes_at(t, residency, peak);
+    if (bytes.count() != 0) note(estimate_of(t, bytes, allowances));
+  }
+  note(estimate_of_context(allowances));
+  return spreads;
+}
+
 MemoryLedger ledger_of(const Program& program, const Residency& residency, const Allowances& allowances) {
   MemoryLedger ledger;
-  const ActivationProfile profile = activation_profile(program);
-  Count peak = -1;
-  for (std::size_t i = 0; i < profile.size; ++i) {
-    const Count value = value_of(profile.forms[i], residency);
-    if (value <= peak) continue;
-    peak = value;
-    ledger.peak_op = profile.forms[i].op;
-  }
+  ledger.peak_op = peak_op(activation_profile(program), residency);
   for (const Tensor& t : program.tensors())
     add_to_line(ledger, t, estimate_of(t, bytes_at(t, residency, ledger.peak_op), allowances));
   Tensor context;
   context.cls = TensorClass::Runtime;
-  add_to_line(ledger, context,
-              estimate(allowances.runtime_context, 1 - allowances.context_band, 1 + allowances.context_band,
-                       ErrorSource::Context));
+  add_to_line(ledger, context, estimate_of_context(allowances));
   const ErrorWidth spread = in_quadrature(ledger.spreads);
   ledger.low = ledger.total - Bytes(spread.below);
   ledger.high = ledger.total + Bytes(spread.above);

@@ -118,4 +118,8 @@ struct ActivationProfile {
 };
 ActivationProfile activation_profile(const Program& program);
 
+// By source, how far what lies on the device may be off: MemoryLedger::spreads without its lines.
+std::array<ErrorWidth, kErrorSources> spreads_at(const Program& program, const ActivationProfile& profile,
+                                                 const Residency& residency, const Allowances& allowances);
+
 }  // namespace moeplan

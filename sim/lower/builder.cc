@@ -169,6 +169,9 @@ Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) con
 }
 
 void Builder::add(const Tensor& tensor) {
+  const bool passing =
+      tensor.cls == TensorClass::Activation || tensor.cls == TensorClass::Workspace || tensor.cls == TensorClass::Comm;
+  if (options.for_steps && passing) return;
   CHECK(program_.tensor_count < static_cast<Count>(kMaxTensors));
   program_.tensor_array[static_cast<std::size_t>(program_.tensor_count++)] = tensor;
 }

@@ -46,6 +46,7 @@ struct LowerOptions {
   double imbalance = 1.0;                       // routed rows of the busiest rank over the mean
   // Without flash attention: step tokens whose scores lie in memory at once; 0 = with it.
   Count score_tokens = 0;
+  bool for_steps = false;  // without tensors that only a ledger reads: activations, workspaces, buffers
   // Not owned; nullptr = none. Its format is decided.
   const AdapterSpec* adapter = nullptr;
   FormatId adapter_format = 0;

@@ -91,6 +91,7 @@ enum class OpName : std::uint8_t {
   OutputGate,
   HostExperts
 };
+inline constexpr std::size_t kOpNames = 48;
 std::string_view word_of(OpName name);
 std::string_view word_of(OpKind kind);
 

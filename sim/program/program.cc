@@ -67,7 +67,7 @@ std::string_view word_of(Place place) {
 }
 
 std::string_view word_of(OpName name) {
-  static constexpr std::array<std::string_view, 48> kWords = {"embedding",
+  static constexpr std::array<std::string_view, kOpNames> kWords = {"embedding",
                                                               "norm",
                                                               "qkv",
                                                               "rope",

@@ -76,7 +76,10 @@ PointResult Evaluator::exactly_at(const PointLoad& load) const {
 
 QuickEvaluator::QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& question, const Kernels& kernels,
                                const Rates& rates)
-    : plan_(&plan), question_(question), kernels_(&kernels), rates_(rates) {}
+    : plan_(&plan), question_(question), kernels_(&kernels), rates_(rates) {
+  FitQuestion& q = question_.deployment;
+  if (q.kv.empty()) q.kv = plan.formats[default_kv_format(plan, q.runtime)].id;
+}
 
 PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
   question_.deployment.layout = layout;
@@ -87,7 +90,7 @@ PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
     const BudgetedLedger room = folded_ledger(*plan_, question_.deployment, rank.program);
     if (total_at(room.folded, load.context, ceil_div(load.sequences, frame.dp)) > room.budget) return {};
   }
-  const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode);
+  const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode, true);
   return point(
       frame, rates_, kernels_->power.idle, load, [&](const Step& step) { return prefill.cost(step); },
       [&](const Step& step) { return decode.cost(step); });

@@ -12,8 +12,9 @@ namespace moeplan {
 namespace {
 
 // A draft module runs only where it drafts.
-LowerOptions step_options(const SimulateQuestion& q, const ModelPlan& plan) {
+LowerOptions step_options(const SimulateQuestion& q, const ModelPlan& plan, bool for_steps) {
   LowerOptions options = lower_options(plan, q.deployment);
+  options.for_steps = for_steps;
   options.load_mtp = q.deployment.load_mtp && q.load.drafts > 0;
   return options;
 }
@@ -215,8 +216,8 @@ Count domains_of(const Layout& layout, const Kernels& kernels) {
 }
 
 StepModel step_model_of(const SimulateQuestion& q, const ModelPlan& plan, const Kernels& kernels,
-                        const LoadTables& loads, Phase phase) {
-  return StepModel(plan, q.deployment.runtime, step_options(q, plan), kernels, phase, &loads);
+                        const LoadTables& loads, Phase phase, bool for_steps) {
+  return StepModel(plan, q.deployment.runtime, step_options(q, plan, for_steps), kernels, phase, &loads);
 }
 
 Step first_step_of(const SimulateQuestion& q, const StepModel& model) {
