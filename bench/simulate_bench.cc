@@ -76,7 +76,8 @@ void prepared(benchmark::State& state, const char* model, const char* device, co
   state.counters["table_error"] = worst;
 }
 
-// Every point has another layout: lowered, planned and priced operator by operator.
+// Layout, batch and context of every point are drawn: lowered, planned and priced operator by
+// operator.
 void changing(benchmark::State& state, const char* model, const char* device, Count gpus) {
   Deployment d(model, device, one_device());
   const std::vector<Layout> layouts = legal_layouts(d.question.deployment.model, d.question.deployment.runtime, gpus);
@@ -86,8 +87,9 @@ void changing(benchmark::State& state, const char* model, const char* device, Co
     PointLoad load;
   };
   std::vector<Point> points;
+  std::mt19937_64 rng(20261123);
   for (const PointLoad& load : random_loads(512)) {
-    const Point point{layouts[points.size() % layouts.size()], load};
+    const Point point{layouts[rng() % layouts.size()], load};
     if (quick.at(point.layout, load).fits) points.push_back(point);
     if (points.size() == 4096) break;
   }

@@ -106,6 +106,28 @@ TEST_F(CostModels, AConstantTheFitLacksKeepsItsStart) {
   EXPECT_EQ(kernel.constants[1], form[1].start);
 }
 
+TEST_F(CostModels, APointOfAKnownKindCostsWhatThePointOfAnyKindCosts) {
+  const CostModel model = on("h200");
+  const GemmPoint gemm{.m = 300, .n = 4096, .k = 7168};
+  const AttentionPoint prompt{.context = true,
+                              .sequences = 2,
+                              .q_len = 700,
+                              .kv_len = 900,
+                              .heads = 8,
+                              .kv_heads = 2,
+                              .head_dim = 128,
+                              .value_dim = 128};
+  const ResolvedKernel gemms = model.resolve(Family::Gemm, asked("vllm", "", "bfloat16"));
+  const ResolvedKernel prompts = model.resolve(Family::AttentionContext, asked("vllm", "", "bfloat16/bfloat16"));
+  const auto differ = [&](const ResolvedKernel& kernel, const auto& point) {
+    const double seconds = time_of(kernel, OperatorPoint(point), model.machine()).seconds;
+    return price_of(kernel, point, model.machine()).time !=
+           picoseconds_of(std::max(seconds, kernel.family->floor(OperatorPoint(point), model.machine())));
+  };
+  EXPECT_FALSE(differ(gemms, gemm));
+  EXPECT_FALSE(differ(prompts, prompt));
+}
+
 TEST_F(CostModels, APriceHoldsItsBandAndIsNeverBelowTheFloor) {
   const CostModel model = on("h200");
   const ResolvedKernel kernel = model.resolve(Family::Gemm, asked("vllm", "torch_linear", "bfloat16"));

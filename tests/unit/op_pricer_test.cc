@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/engine/step_model.h"
 #include "sim/lower/lower.h"
 #include "sim/spec/catalog.h"
 
@@ -48,6 +49,24 @@ TEST_F(OpPricer, AnExpertLayerIsOneKernelOfFourExperts) {
   EXPECT_EQ(p.format, KernelFormat::Fp8Block);
   EXPECT_DOUBLE_EQ(p.load.rows, 64 * 128 * 8 * 4 / 256.0);  // 1,024 routed rows on each rank
   EXPECT_NEAR(p.load.distinct, 4, 1e-6);
+}
+
+// Four stages repeat each other's layers; each is priced once for all.
+TEST_F(OpPricer, AStepOfSharedPricesIsTheSumOfItsOperators) {
+  options_.layout = {.tp = 2, .dp = 2, .moe_tp = 1, .ep = 4, .pp = 4, .replicas = 1};
+  const StepModel model(plan_, runtime_, options_, kernels_, Phase::Decode);
+  const Step step{{.sequences = 96, .new_tokens = 1, .context = 3000}};
+  double sum = 0;
+  for (const StepModel::RankModel& rank : model.rank_models()) {
+    Picoseconds of_stage;
+    for (std::size_t i = 0; i < rank.ops.count; ++i)
+      of_stage += price_op(rank.ops.ops[i], rank.program, kernels_, bind(rank.program, step)).time *
+                  rank.program.op_array[rank.ops.ops[i].op].repeat;
+    sum += of_stage.seconds().base() * static_cast<double>(rank.rank_class.stages);
+  }
+  EXPECT_EQ(model.rank_models().size(), 3U);  // the first stage, two like each other, the last
+  EXPECT_NEAR(model.step(step).time.seconds().base() / sum, 1, 1e-12);
+  EXPECT_NEAR(model.cost(step).seconds / sum, 1, 1e-12);
 }
 
 TEST_F(OpPricer, DispatchSendsTheTokensOfOneRank) {
