@@ -211,8 +211,8 @@ StepResult StepModel::rank_step(const RankModel& model, const Binding& binding, 
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
-    const Price price = price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding,
-                                      PriceDetail::Band);
+    const Price price =
+        price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::Band);
     const Picoseconds time = price.time;
     result.time += time;
     engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * time.seconds().base();
@@ -278,8 +278,8 @@ StepCost StepModel::cost(const Step& step) const {
     for (std::size_t i = 0; i < model.ops.count; ++i) {
       const PlannedOp& planned = model.ops.ops[i];
       const Op& op = model.program.op_array[planned.op];
-      const Price price = price_of_runs(all[planned.price], planned, model.program, *model.kernels, binding,
-                                        PriceDetail::TimeOnly);
+      const Price price =
+          price_of_runs(all[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
       const double seconds = price.time.seconds().base();
       cost.seconds += seconds;
       cost.joules += price.joules;
