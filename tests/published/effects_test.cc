@@ -48,8 +48,8 @@ TEST_P(Effects, AreWithinFifteenPoints) {
 
 INSTANTIATE_TEST_SUITE_P(Published, Effects,
                          testing::Values("mtp", "overlap", "ep-width-decode", "context", "fp8-kv", "residency"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           std::string name = info.param;
+                         [](const testing::TestParamInfo<const char*>& effect) {
+                           std::string name = effect.param;
                            for (char& c : name) c = c == '-' ? '_' : c;
                            return name;
                          });
