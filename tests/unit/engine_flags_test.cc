@@ -293,7 +293,7 @@ TEST(RoundTrip, EveryLayoutOfEveryEngine) {
 
 TEST(RoundTrip, ContextParallelismOfTensorRtLlm) {
   for (const Layout& layout : {Layout{.cp = 8, .ep = 8}, Layout{.tp = 2, .cp = 4, .ep = 8},
-                              Layout{.tp = 4, .cp = 2, .moe_tp = 4, .ep = 2, .pp = 2}}) {
+                               Layout{.tp = 4, .cp = 2, .moe_tp = 4, .ep = 2, .pp = 2}}) {
     FitQuestion q = base_question("deepseek-v3", "trtllm");
     q.layout = layout;
     q.workload = {.context = 131072, .sequences = 1};
