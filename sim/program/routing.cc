@@ -233,6 +233,12 @@ LoadTable::LoadTable(const Routing& routing, const ExpertGroup& group) : routing
   const bool even = routing.skew == Skew::Balanced || routing.skew == Skew::Uniform;
   if (even && routing.groups > 0 && routing.redundant == 0) destinations_ = group_limited_destinations(routing, group);
   if (closed && (routing.groups == 0 || routing.redundant == 0) && !routing.expert_choice) return;
+  if (closed && !routing.expert_choice) {  // groups and copies change destinations alone
+    draws_ = kDestinationDraws;
+    const Weights weights = weights_of(routing, group);
+    draw(weights, inclusion_probabilities(weights, group.top_k));
+    return;
+  }
   value_.assign(kKnots, {});
   slope_.assign(kKnots, {});
   if (routing.expert_choice) {
@@ -246,7 +252,6 @@ LoadTable::LoadTable(const Routing& routing, const ExpertGroup& group) : routing
     draw(weights, inclusion);
   }
   make_monotone();
-  if (closed && !routing.expert_choice) value_.clear();  // groups change destinations alone
 }
 
 void LoadTable::choose_by_experts() {
@@ -273,14 +278,15 @@ void LoadTable::draw_layer(CounterRng& rng, const Weights& weights, std::span<co
       if (static_cast<Count>(e) >= group_.experts) continue;
       const std::vector<Count>& slots = placement.slots[e];
       const Count rank = placement.rank_of_slot[index(slots[static_cast<std::size_t>(counts[e]) % slots.size()])];
-      constexpr double kShare = 1.0 / (kDraws * static_cast<double>(kDrawnTokens));
-      if (std::exchange(rank_seen[index(rank)], token) != token) drawn_.ranks += kShare;
-      if (std::exchange(node_seen[index(rank / ranks_per_node)], token) != token) drawn_.nodes += kShare;
+      const double share = 1.0 / (draws_ * static_cast<double>(kDrawnTokens));
+      if (std::exchange(rank_seen[index(rank)], token) != token) drawn_.ranks += share;
+      if (std::exchange(node_seen[index(rank / ranks_per_node)], token) != token) drawn_.nodes += share;
     }
-    if (token + 1 != knot_tokens(knot)) continue;
+    if (value_.empty() || token + 1 != knot_tokens(knot)) continue;
     add(knot++, loads_of(placement, limited(counts, token + 1), group_.ranks,
                          [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; }));
   }
+  if (value_.empty()) return;
   // Beyond: the expectation, and the deviation so far grown by the root.
   std::vector<double> log_missed(placement.slots.size());  // by one token, per replica
   for (std::size_t e = 0; e < log_missed.size(); ++e)
@@ -310,7 +316,7 @@ std::vector<double> LoadTable::limited(std::vector<double> counts, Count tokens)
 void LoadTable::add(int knot, const ExpertLoad& load) {
   Figures& f = value_[static_cast<std::size_t>(knot)];
   const Figures one = {load.rows, load.distinct, load.peak, load.mean_rows, load.mean_distinct, load.dropped};
-  for (std::size_t figure = 0; figure < kFigures; ++figure) f[figure] += one[figure] / kDraws;
+  for (std::size_t figure = 0; figure < kFigures; ++figure) f[figure] += one[figure] / draws_;
 }
 
 void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusion) {
@@ -320,7 +326,7 @@ void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusio
   std::iota(order.begin(), order.end(), std::size_t{0});
   Weights w(weights);
   std::vector<double> pi(inclusion);
-  for (int d = 0; d < kDraws; ++d) {
+  for (int d = 0; d < draws_; ++d) {
     CounterRng rng(routing_.seed, static_cast<std::uint64_t>(d));
     if (!in_place) {  // which experts are hot differs from layer to layer
       for (std::size_t i = order.size(); i > 1; --i)
@@ -333,7 +339,7 @@ void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusio
     draw_layer(rng, w, pi);
   }
   if (!even || routing_.redundant > 0) destinations_ = drawn_;
-  set_means(inclusion, in_place);
+  if (!value_.empty()) set_means(inclusion, in_place);
 }
 
 // Means are known exactly; what was drawn around them keeps its distance.
