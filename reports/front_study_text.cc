@@ -10,9 +10,6 @@
 namespace moeplan {
 namespace {
 
-constexpr double kTenfold = 9;  // "10x", within 10 %
-constexpr double kSeveral = 3;
-constexpr double kFew = 5;
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 struct AxisWords {

@@ -29,8 +29,8 @@ void write_side(JsonWriter& out, const StudySide& side, const Frontier& front, c
     out.end_object();
   }
   out.end_array();
-  write_ranges(out, "ten_times_and_more", front, base, 9, std::numeric_limits<double>::infinity());
-  write_ranges(out, "three_to_five_times", front, base, 3, 5);
+  write_ranges(out, "ten_times_and_more", front, base, kTenfold, std::numeric_limits<double>::infinity());
+  write_ranges(out, "three_to_five_times", front, base, kSeveral, kFew);
   out.key("frontier").begin_array();
   for (const FrontierPoint& p : front) {
     out.begin_object().member("deployment", side.alternatives[p.alternative].options);

@@ -53,6 +53,11 @@ std::optional<double> figure_of(const FrontierPoint& point, StudyAxis axis);
 // How many times better one front is than another; nothing where one does not reach the speed.
 std::optional<double> ratio_of(const Frontier& front, const Frontier& base, StudyAxis axis, double per_user);
 
+// What the field says: "10x", within 10 %, and "3 to 5x".
+inline constexpr double kTenfold = 9;
+inline constexpr double kSeveral = 3;
+inline constexpr double kFew = 5;
+
 // Speeds for a user between which a ratio lies within bounds.
 struct SpeedRange {
   double from = 0;
