@@ -34,11 +34,6 @@ int knot_below(double tokens) {
   return 4 + 4 * (exponent - 3) + static_cast<int>(mantissa * 8 - 4);
 }
 
-Count capacity_of(const Routing& routing, const ExpertGroup& group, Count tokens) {
-  const double mean = static_cast<double>(tokens * group.top_k) / static_cast<double>(group.choices);
-  return static_cast<Count>(std::ceil(routing.capacity_factor * mean - 1e-9));
-}
-
 // Where the experts of one layer lie: slots, blocks of which are ranks.
 struct Placement {
   std::vector<std::vector<Count>> slots;  // of each expert
@@ -171,13 +166,23 @@ std::vector<std::string> violations(const Routing& r, const ExpertGroup& g) {
   return found;
 }
 
-double free_destinations(Count experts, Count top_k, Count parts) {
-  const double e = static_cast<double>(experts);
-  const double p = static_cast<double>(parts);
-  double missed = 1.0;  // C(E - E/p, k) / C(E, k)
+double missed_share(Count experts, Count top_k, double held) {
+  const auto e = static_cast<double>(experts);
+  double missed = 1.0;
   for (Count i = 0; i < top_k; ++i)
-    missed *= std::max(0.0, e - e / p - static_cast<double>(i)) / (e - static_cast<double>(i));
-  return p * (1.0 - missed);
+    missed *= std::max(0.0, e - held - static_cast<double>(i)) / (e - static_cast<double>(i));
+  return missed;
+}
+
+double free_destinations(Count experts, Count top_k, Count parts) {
+  const auto p = static_cast<double>(parts);
+  return p * (1.0 - missed_share(experts, top_k, static_cast<double>(experts) / p));
+}
+
+Count capacity_of(const Routing& routing, const ExpertGroup& group, Count tokens) {
+  if (routing.capacity_factor <= 0) return 0;
+  const double mean = static_cast<double>(tokens * group.top_k) / static_cast<double>(group.choices);
+  return static_cast<Count>(std::ceil(routing.capacity_factor * mean - 1e-9));
 }
 
 double dropped_share(const std::vector<double>& inclusion, Count top_k, Count tokens, Count capacity) {

@@ -82,8 +82,13 @@ struct Destinations {
   double nodes = 0;
 };
 
+// C(E - held, k) / C(E, k): that none of k of E experts at random is among `held`.
+double missed_share(Count experts, Count top_k, double held);
 // parts * (1 - C(E - E/parts, k) / C(E, k)): k of E at random, E split in equal parts.
 double free_destinations(Count experts, Count top_k, Count parts);
+
+// Pairs an expert takes of the tokens: ceil(factor x tokens x k / E); 0 = all.
+Count capacity_of(const Routing& routing, const ExpertGroup& group, Count tokens);
 
 // Share of pairs beyond capacity when each of T tokens reaches expert i with pi_i:
 //   sum_i sum_{x > C} (x - C) Bin(x; T, pi_i) / (T k)
