@@ -27,7 +27,15 @@ bool likes_all_alike(Skew skew) { return skew == Skew::Balanced || skew == Skew:
 bool is_even(const Routing& r) { return r.expert_choice || (r.skew == Skew::Balanced && r.capacity_factor == 0); }
 
 std::vector<Count> custom_slots(const PlacementRule& rule, Count layer) {
+  CHECK(rule.layers.size() == 1 || layer < static_cast<Count>(rule.layers.size()));
   return rule.layers.size() == 1 ? rule.layers.front() : rule.layers[at(layer)];
+}
+
+// Every order equally likely.
+template <class T>
+void shuffle(std::span<T> values, CounterRng& rng) {
+  for (std::size_t i = values.size(); i > 1; --i)
+    std::swap(values[i - 1], values[rng.below(static_cast<std::uint32_t>(i))]);
 }
 
 double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
@@ -247,18 +255,32 @@ void RoutedLayers::draw_free(std::span<const Count> tokens, CopyKind kind, Count
   sum_slots(all, drawn);
 }
 
+// The law settles its rounding rank after rank, on each one's idlest experts, the first of equals:
+// which rank comes first and which of its experts is the layer's.
+std::vector<Count> RoutedLayers::power_law_pairs(Count tokens) const {
+  CounterRng rng = stream(routing_.seed, layer_, 0);
+  std::vector<Count> pairs =
+      power_law_counts(tokens, group_.experts, group_.top_k, group_.ranks, routing_.parameter, rng);
+  const bool in_blocks = group_.experts % group_.ranks == 0;
+  const std::size_t block = at(in_blocks ? group_.experts / group_.ranks : group_.experts);
+  for (std::size_t first = 0; first < pairs.size(); first += block)
+    shuffle(std::span(pairs).subspan(first, block), rng);
+  if (in_blocks) {
+    const std::size_t rank = rng.below(static_cast<std::uint32_t>(group_.ranks));
+    std::rotate(pairs.begin(), pairs.begin() + static_cast<std::ptrdiff_t>(rank * block), pairs.end());
+  }
+  return pairs;
+}
+
 void RoutedLayers::draw_power_law(std::span<const Count> tokens, CopyKind kind, CounterRng& rng) {
   const Count all = std::accumulate(tokens.begin(), tokens.end(), Count{0});
   counter_.start(kind);
   if (all > 0) {
-    CounterRng of_layer = stream(routing_.seed, layer_, 0);
-    const std::vector<Count> pairs =
-        power_law_counts(all, group_.experts, group_.top_k, group_.ranks, routing_.parameter, of_layer);
+    const std::vector<Count> pairs = power_law_pairs(all);
     const auto shuffled = [&](Count n) {
       std::vector<std::uint32_t> order(at(n));
       std::iota(order.begin(), order.end(), 0U);
-      for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[rng.below(static_cast<std::uint32_t>(i))]);
+      shuffle(std::span(order), rng);
       return order;
     };
     // No expert has more pairs than there are tokens: going round them k times, expert after

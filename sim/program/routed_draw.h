@@ -81,6 +81,7 @@ class RoutedLayers {
   void add_evenly(Count source, double tokens, double all, CopyKind kind, std::span<const double> ranks,
                   std::span<const double> nodes);
   void draw_free(std::span<const Count> tokens, CopyKind kind, CounterRng& rng);
+  std::vector<Count> power_law_pairs(Count tokens) const;
   void draw_power_law(std::span<const Count> tokens, CopyKind kind, CounterRng& rng);
   void sum_slots(Count all, Count drawn);
   std::vector<double> growth_of(Count all, Count drawn);
