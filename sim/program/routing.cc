@@ -8,7 +8,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/rng.h"
-#include "sim/program/eplb.h"
+#include "sim/program/expert_placement.h"
 #include "sim/program/group_limited.h"
 #include "sim/program/popularity.h"
 #include "sim/program/power_law.h"
@@ -34,33 +34,11 @@ int knot_below(double tokens) {
   return 4 + 4 * (exponent - 3) + static_cast<int>(mantissa * 8 - 4);
 }
 
-// Where the experts of one layer lie: slots, blocks of which are ranks.
-struct Placement {
-  std::vector<std::vector<Count>> slots;  // of each expert
-  std::vector<Count> rank_of_slot;
-};
-
-// The first experts % ranks ranks hold one more.
-std::vector<Count> block_ranks(Count experts, Count ranks) {
-  std::vector<Count> rank_of;
-  for (Count r = 0; r < ranks; ++r)
-    rank_of.insert(rank_of.end(), index(experts / ranks + (r < experts % ranks ? 1 : 0)), r);
-  return rank_of;
-}
-
-Placement placement_of(const Routing& routing, const ExpertGroup& group, std::span<const double> inclusion) {
-  Placement p;
-  p.slots.resize(index(group.experts));
+ExpertPlacement placement_of(const Routing& routing, const ExpertGroup& group, std::span<const double> inclusion) {
   const Count slots = group.experts + routing.redundant;
-  p.rank_of_slot = block_ranks(slots, group.ranks);
-  if (routing.redundant == 0) {
-    for (Count e = 0; e < group.experts; ++e) p.slots[index(e)] = {e};
-    return p;
-  }
-  const ReplicaPlan plan = place_replicas(inclusion.first(index(group.experts)), slots,
-                                          std::max<Count>(1, routing.groups), group.nodes, group.ranks);
-  for (Count s = 0; s < slots; ++s) p.slots[index(plan.expert_of_slot[index(s)])].push_back(s);
-  return p;
+  if (routing.redundant == 0) return contiguous_placement(group.experts, slots, group.ranks, group.nodes);
+  return balanced_placement(inclusion.first(index(group.experts)), slots, std::max<Count>(1, routing.groups),
+                            group.ranks, group.nodes);
 }
 
 struct RankSums {
@@ -72,14 +50,15 @@ struct RankSums {
 
 // `touched`: probability that an expert with these rows has any, per replica.
 template <class Touched>
-ExpertLoad loads_of(const Placement& p, std::span<const double> counts, Count ranks, Touched&& touched) {
-  RankSums sums(ranks);
-  for (std::size_t e = 0; e < p.slots.size(); ++e) {
-    const double replicas = static_cast<double>(p.slots[e].size());
+ExpertLoad loads_of(const ExpertPlacement& p, std::span<const double> counts, Touched&& touched) {
+  RankSums sums(p.ranks());
+  for (std::size_t e = 0; e < index(p.experts()); ++e) {
+    const std::span<const Count> slots = p.slots_of(static_cast<Count>(e));
+    const double replicas = static_cast<double>(slots.size());
     const double whole = std::floor(counts[e] / replicas);
     double rest = counts[e] - whole * replicas;
-    for (const Count slot : p.slots[e]) {
-      const std::size_t r = index(p.rank_of_slot[index(slot)]);
+    for (const Count slot : slots) {
+      const std::size_t r = index(p.rank_of(slot));
       const double more = std::clamp(rest, 0.0, 1.0);
       const double own = whole + more;
       rest -= more;
@@ -90,7 +69,7 @@ ExpertLoad loads_of(const Placement& p, std::span<const double> counts, Count ra
   }
   const auto busiest =
       static_cast<std::size_t>(std::max_element(sums.rows.begin(), sums.rows.end()) - sums.rows.begin());
-  const double n = static_cast<double>(ranks);
+  const double n = static_cast<double>(p.ranks());
   return {.rows = sums.rows[busiest],
           .distinct = sums.distinct[busiest],
           .peak = sums.peak[busiest],
@@ -270,7 +249,7 @@ void LoadTable::choose_by_experts() {
 
 // One layer's draws: tokens one after the other, so that more tokens hold the fewer.
 void LoadTable::draw_layer(CounterRng& rng, const Weights& weights, std::span<const double> inclusion) {
-  const Placement placement = placement_of(routing_, group_, inclusion);
+  const ExpertPlacement placement = placement_of(routing_, group_, inclusion);
   TokenSampler sampler(routing_, weights, group_.top_k);
   std::vector<double> counts(weights.size(), 0.0);
   std::vector<int> rank_seen(index(group_.ranks), -1);
@@ -281,21 +260,22 @@ void LoadTable::draw_layer(CounterRng& rng, const Weights& weights, std::span<co
     for (const std::uint32_t e : sampler.next(rng)) {
       counts[e] += 1.0;
       if (static_cast<Count>(e) >= group_.experts) continue;
-      const std::vector<Count>& slots = placement.slots[e];
-      const Count rank = placement.rank_of_slot[index(slots[static_cast<std::size_t>(counts[e]) % slots.size()])];
+      const std::span<const Count> slots = placement.slots_of(e);
+      const Count rank = placement.rank_of(slots[static_cast<std::size_t>(counts[e]) % slots.size()]);
       const double share = 1.0 / (draws_ * static_cast<double>(kDrawnTokens));
       if (std::exchange(rank_seen[index(rank)], token) != token) drawn_.ranks += share;
       if (std::exchange(node_seen[index(rank / ranks_per_node)], token) != token) drawn_.nodes += share;
     }
     if (value_.empty() || token + 1 != knot_tokens(knot)) continue;
-    add(knot++, loads_of(placement, limited(counts, token + 1), group_.ranks,
+    add(knot++, loads_of(placement, limited(counts, token + 1),
                          [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; }));
   }
   if (value_.empty()) return;
   // Beyond: the expectation, and the deviation so far grown by the root.
-  std::vector<double> log_missed(placement.slots.size());  // by one token, per replica
+  std::vector<double> log_missed(index(group_.experts));  // by one token, per replica
   for (std::size_t e = 0; e < log_missed.size(); ++e)
-    log_missed[e] = std::log1p(-std::min(1.0 - 1e-12, inclusion[e] / static_cast<double>(placement.slots[e].size())));
+    log_missed[e] = std::log1p(
+        -std::min(1.0 - 1e-12, inclusion[e] / static_cast<double>(placement.slots_of(static_cast<Count>(e)).size())));
   for (; knot < kKnots; ++knot) {
     const Count tokens = knot_tokens(knot);
     const auto t = static_cast<double>(tokens);
@@ -304,7 +284,7 @@ void LoadTable::draw_layer(CounterRng& rng, const Weights& weights, std::span<co
     for (std::size_t e = 0; e < counts.size(); ++e)
       grown[e] = std::clamp(t * inclusion[e] + (counts[e] - drawn * inclusion[e]) * std::sqrt(t / drawn), 0.0, t);
     constexpr double kSurely = -40.0;  // a chance in e^40 of staying idle
-    add(knot, loads_of(placement, limited(std::move(grown), tokens), group_.ranks, [&](std::size_t e, double, double) {
+    add(knot, loads_of(placement, limited(std::move(grown), tokens), [&](std::size_t e, double, double) {
           const double x = t * log_missed[e];
           return x < kSurely ? 1.0 : -std::expm1(x);
         }));
@@ -440,18 +420,14 @@ ExpertLoad LoadTable::at(double tokens) const {
 }
 
 ExpertLoad power_law_load(const ExpertGroup& group, Count tokens, double alpha, int draws, std::uint64_t seed) {
-  const std::vector<Count> rank_of = block_ranks(group.experts, group.ranks);
+  const ExpertPlacement placement = contiguous_placement(group.experts, group.experts, group.ranks, group.nodes);
   ExpertLoad mean;
   for (int d = 0; d < draws; ++d) {
     CounterRng rng(seed, static_cast<std::uint64_t>(d));
     const std::vector<Count> counts = power_law_counts(tokens, group.experts, group.top_k, group.ranks, alpha, rng);
-    Placement placement;
-    placement.rank_of_slot = rank_of;
-    placement.slots.resize(counts.size());
-    for (std::size_t e = 0; e < counts.size(); ++e) placement.slots[e] = {static_cast<Count>(e)};
     const std::vector<double> pairs(counts.begin(), counts.end());
     const ExpertLoad load =
-        loads_of(placement, pairs, group.ranks, [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; });
+        loads_of(placement, pairs, [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; });
     const double share = 1.0 / draws;
     mean.rows += share * load.rows;
     mean.distinct += share * load.distinct;
