@@ -16,34 +16,6 @@ StepShare share_of_part(Part part) {
   }
 }
 
-StepShare share_of(const Op& op) {
-  if (op.part == Part::Mtp) return StepShare::Mtp;
-  switch (op.kind) {
-    case OpKind::Moe: return StepShare::Experts;
-    case OpKind::Host: return StepShare::Host;
-    case OpKind::Attention:
-    case OpKind::Mla:
-    case OpKind::Scan: return StepShare::Attention;
-    case OpKind::Collective:
-      if (op.name == OpName::Dispatch || op.name == OpName::Combine) return StepShare::Exchange;
-      return op.name == OpName::StageSend ? StepShare::Pipeline : StepShare::Reduce;
-    case OpKind::Gemm:
-      switch (op.part) {
-        case Part::Attention:
-        case Part::Indexer: return StepShare::Projections;
-        case Part::Router: return StepShare::Router;
-        case Part::Dense:
-        case Part::Shared:
-        case Part::Experts: return StepShare::Dense;
-        default: return share_of_part(op.part);
-      }
-    case OpKind::Elementwise:
-    case OpKind::Gather:
-    case OpKind::Copy: return share_of_part(op.part);
-  }
-  return StepShare::Other;
-}
-
 void add_traffic(Traffic& traffic, const Op& op, const TierBytes& bytes) {
   switch (op.collective) {
     case CollectiveKind::Dispatch: traffic.dispatch += bytes; return;
@@ -108,6 +80,34 @@ std::vector<RankClass> by_single_stage(const std::vector<RankClass>& classes) {
 }
 
 }  // namespace
+
+StepShare share_of(const Op& op) {
+  if (op.part == Part::Mtp) return StepShare::Mtp;
+  switch (op.kind) {
+    case OpKind::Moe: return StepShare::Experts;
+    case OpKind::Host: return StepShare::Host;
+    case OpKind::Attention:
+    case OpKind::Mla:
+    case OpKind::Scan: return StepShare::Attention;
+    case OpKind::Collective:
+      if (op.name == OpName::Dispatch || op.name == OpName::Combine) return StepShare::Exchange;
+      return op.name == OpName::StageSend ? StepShare::Pipeline : StepShare::Reduce;
+    case OpKind::Gemm:
+      switch (op.part) {
+        case Part::Attention:
+        case Part::Indexer: return StepShare::Projections;
+        case Part::Router: return StepShare::Router;
+        case Part::Dense:
+        case Part::Shared:
+        case Part::Experts: return StepShare::Dense;
+        default: return share_of_part(op.part);
+      }
+    case OpKind::Elementwise:
+    case OpKind::Gather:
+    case OpKind::Copy: return share_of_part(op.part);
+  }
+  return StepShare::Other;
+}
 
 Price price_of_runs(const Price& one, const PlannedOp& planned, const Program& program, const Kernels& kernels,
                     const Binding& binding, PriceDetail detail) {
@@ -204,10 +204,22 @@ Binding StepModel::bind_step(const RankModel& model, const Step& step) const {
   return binding;
 }
 
+double StepModel::engine_seconds(const RankModel& model, const Binding& binding, std::span<const Price> prices) const {
+  double seconds = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
+  for (std::size_t i = 0; i < model.ops.count; ++i) {
+    const PlannedOp& planned = model.ops.ops[i];
+    const double factor = kernel_factor(model.kernels->engine, model.program.phase, model.program.op_array[planned.op]);
+    if (factor == 1) continue;
+    const Price price =
+        price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+    seconds += (factor - 1) * price.time.seconds().base();
+  }
+  return seconds;
+}
+
 StepResult StepModel::rank_step(const RankModel& model, const Binding& binding, std::span<const Price> prices) const {
   StepResult result;
   Band band;
-  double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
@@ -215,7 +227,6 @@ StepResult StepModel::rank_step(const RankModel& model, const Binding& binding, 
         price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::Band);
     const Picoseconds time = price.time;
     result.time += time;
-    engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * time.seconds().base();
     band.add(planned.family, price);
     ShareTime& share = result.shares[static_cast<std::size_t>(share_of(op))];
     share.time += time;
@@ -240,7 +251,7 @@ StepResult StepModel::rank_step(const RankModel& model, const Binding& binding, 
       if (load.distinct > result.load.distinct) result.load = load;
     }
   }
-  add_engine(result, engine, model.kernels->power.floor);
+  add_engine(result, engine_seconds(model, binding, prices), model.kernels->power.floor);
   result.low = result.time - band.below();
   result.high = result.time + band.above();
   result.work = total_work(model.program, binding);

@@ -55,6 +55,11 @@ class StepModel {
   const Kernels& kernels() const { return *kernels_; }
   Binding bind_step(const RankModel& model, const Step& step) const;
 
+  // What one execution of each priced operator costs (PlannedOp::price).
+  std::vector<Price> prices(const Binding& binding, PriceDetail detail) const;
+  // Seconds that the engine adds to the operators of a rank.
+  double engine_seconds(const RankModel& model, const Binding& binding, std::span<const Price> prices) const;
+
  private:
   // The operator that is priced for all that cost the same, in this class or another.
   struct PricedOp {
@@ -63,7 +68,6 @@ class StepModel {
     std::uint16_t previous;  // priced operator of the same name
   };
   void number_prices();
-  std::vector<Price> prices(const Binding& binding, PriceDetail detail) const;
   StepResult rank_step(const RankModel& model, const Binding& binding, std::span<const Price> prices) const;
 
   const Kernels* kernels_;
@@ -74,6 +78,9 @@ class StepModel {
   Count ranks_ = 1;
   Count dp_ = 1;
 };
+
+// What people count an operator to.
+StepShare share_of(const Op& op);
 
 // A planned operator in all its runs (sim/program/work.h).
 // `one`: in one of them over all its tokens.

@@ -2,7 +2,6 @@
 #include "sim/engine/two_batches.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "sim/base/error.h"
 
@@ -17,55 +16,6 @@ double seconds_of(const StepResult& step, StepShare share) {
 double dispatch_share(const Traffic& traffic) {
   const double both = traffic.dispatch.total() + traffic.combine.total();
   return both > 0 ? traffic.dispatch.total() / both : 0.5;
-}
-
-// Half of every segment; nothing if one has but a token on a rank.
-std::optional<Step> half_of(const Step& step, Count ranks) {
-  Step half = step;
-  for (std::size_t i = 0; i < half.size; ++i) {
-    Segment& segment = half.segments[i];
-    if (segment.sequences >= 2 * ranks) {
-      segment.sequences = ceil_div(segment.sequences, 2);
-    } else if (!segment.generates()) {
-      // The second half sees the first: on average a quarter of the tokens more.
-      segment.context += segment.new_tokens / 4;
-      segment.new_tokens = ceil_div(segment.new_tokens, 2);
-    } else {
-      return std::nullopt;
-    }
-  }
-  return half;
-}
-
-// Layers of a rank that exchange tokens.
-Count exchanging_layers(const StepModel& model) {
-  Count most = 0;
-  for (const StepModel::RankModel& rank : model.rank_models()) {
-    Count layers = 0;
-    for (const Op& op : rank.program.ops()) layers += op.name == OpName::Dispatch ? op.repeat : 0;
-    most = std::max(most, layers);
-  }
-  return most;
-}
-
-// SMs that move messages. Matrix products leave those of normal kernels to them for the whole
-// step (SGLang operations_strategy.py: deep_gemm_num_sms = all but DeepEP's, for prompts alone),
-// other operators only while messages are under way.
-struct HeldUnits {
-  double share = 0;
-  bool whole_step = false;
-};
-
-// Gathers are left to the copy engines.
-HeldUnits held_units_of(const StepModel& model) {
-  const double units = model.kernels().machine.units;
-  for (const StepModel::RankModel& rank : model.rank_models())
-    for (const Op& op : rank.program.ops()) {
-      if (op.name != OpName::Dispatch || op.exchange == DispatchKind::AllGather) continue;
-      if (op.exchange == DispatchKind::DeepEpLowLatency) return {.share = kLowLatencyUnits};
-      if (units > kExchangeUnits) return {.share = kExchangeUnits / units, .whole_step = true};
-    }
-  return {};
 }
 
 // Seconds of a stage: one half's matrix products and other operators beside the other's messages.
@@ -103,6 +53,45 @@ StepResult overlapped(const StepResult& half, Count layers, const HeldUnits& hel
 }
 
 }  // namespace
+
+std::optional<Step> half_of(const Step& step, Count ranks) {
+  Step half = step;
+  for (std::size_t i = 0; i < half.size; ++i) {
+    Segment& segment = half.segments[i];
+    if (segment.sequences >= 2 * ranks) {
+      segment.sequences = ceil_div(segment.sequences, 2);
+    } else if (!segment.generates()) {
+      // The second half sees the first: on average a quarter of the tokens more.
+      segment.context += segment.new_tokens / 4;
+      segment.new_tokens = ceil_div(segment.new_tokens, 2);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return half;
+}
+
+Count exchanging_layers(const StepModel& model) {
+  Count most = 0;
+  for (const StepModel::RankModel& rank : model.rank_models()) {
+    Count layers = 0;
+    for (const Op& op : rank.program.ops()) layers += op.name == OpName::Dispatch ? op.repeat : 0;
+    most = std::max(most, layers);
+  }
+  return most;
+}
+
+// Gathers are left to the copy engines.
+HeldUnits held_units_of(const StepModel& model) {
+  const double units = model.kernels().machine.units;
+  for (const StepModel::RankModel& rank : model.rank_models())
+    for (const Op& op : rank.program.ops()) {
+      if (op.name != OpName::Dispatch || op.exchange == DispatchKind::AllGather) continue;
+      if (op.exchange == DispatchKind::DeepEpLowLatency) return {.share = kLowLatencyUnits};
+      if (units > kExchangeUnits) return {.share = kExchangeUnits / units, .whole_step = true};
+    }
+  return {};
+}
 
 StepResult two_batches(const StepResult& half, Count layers, double units_share) {
   CHECK(layers >= 1 && units_share >= 0 && units_share <= 1);

@@ -16,6 +16,8 @@
 // Never below the busier lane, never above the two halves one after the other.
 #pragma once
 
+#include <optional>
+
 #include "sim/engine/step_model.h"
 
 namespace moeplan {
@@ -35,6 +37,21 @@ StepResult two_batches(const StepResult& half, Count layers, double units_share)
 // SMs that normal DeepEP and NVLink kernels hold while they move tokens: DeepEP's default
 // (Buffer.num_sms = 20).
 inline constexpr double kExchangeUnits = 20;
+
+// Of the SMs, those that move messages. Matrix products leave those of normal kernels to them for
+// the whole step (SGLang operations_strategy.py: deep_gemm_num_sms = all but DeepEP's, for prompts
+// alone), other operators only while messages are under way.
+struct HeldUnits {
+  double share = 0;
+  bool whole_step = false;
+};
+HeldUnits held_units_of(const StepModel& model);
+
+// Half of every segment of a step over `ranks` data-parallel ranks; nothing if one has but a token
+// on a rank.
+std::optional<Step> half_of(const Step& step, Count ranks);
+// Layers of a rank that exchange tokens.
+Count exchanging_layers(const StepModel& model);
 
 enum class Overlap : std::uint8_t { None, TwoBatches, Faster };
 

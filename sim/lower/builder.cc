@@ -455,6 +455,7 @@ std::uint16_t Builder::add(Op op) {
   if (program_.op_count > 0) op.after[0] = last_op();
   op.repeat = static_cast<std::uint16_t>(executed_);
   op.layers = static_cast<std::uint16_t>(repeat_);
+  if (block_ != nullptr && !mtp_) op.block = static_cast<std::uint8_t>(index_);
   if (op.rows == Rows::Routed) {
     op.a = experts_.a;
     op.b = experts_.b;

@@ -96,6 +96,7 @@ std::string_view word_of(OpName name);
 std::string_view word_of(OpKind kind);
 
 inline constexpr std::uint16_t kNone = 0xFFFF;
+inline constexpr std::uint8_t kNoBlock = 0xFF;
 
 // Dimensions by kind:
 //   Gemm        rows x n x k
@@ -117,8 +118,9 @@ struct Op {
   OpName name = OpName::Norm;
   Part part = Part::Attention;
   CollectiveKind collective = CollectiveKind::AllReduce;
-  bool causal = true;
-  bool cross = false;        // keys are the encoder's, not the context
+  bool causal : 1 = true;
+  bool cross : 1 = false;          // keys are the encoder's, not the context
+  std::uint8_t block = kNoBlock;   // of the model's blocks (ModelSpec::blocks); none: once a step, or a draft
   std::uint16_t repeat = 1;  // layers that run it in this step
   std::uint16_t layers = 1;  // layers its weights belong to (more than repeat: an encoder in decode)
   std::uint16_t after[2] = {kNone, kNone};

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event engine: a step as tasks on lanes (step_schedule.h) instead of a sum. Without
+// overlap and without differences between ranks its time equals the analytic one to the
+// picosecond; it goes on where that ends: batches that overlap, micro-batches in a pipeline,
+// ranks that wait for each other.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "sim/engine/step_schedule.h"
+
+namespace moeplan {
+
+struct EventStep {
+  StepResult step;       // of one micro-batch; `shares` along the critical path, so they add up to its time
+  Picoseconds interval;  // from the end of a sequence's step to the end of its next
+  // As it was played: one micro-batch, or in a pipeline several rounds of all.
+  StepSchedule schedule;
+  Timeline timeline;
+};
+
+struct EventOptions {
+  Overlap overlap = Overlap::None;
+  Count waves = 1;       // micro-batches under way in a pipeline
+  bool by_rank = false;  // an actor for each rank
+  const DrawnStep* drawn = nullptr;
+};
+
+EventStep event_step(const StepModel& model, const ModelPlan& plan, const Step& step, const EventOptions& options);
+
+// Micro-batches that follow each other through the stages (chunks of prompts), each as often as
+// it says. Long runs of one kind are played until they repeat and then counted.
+struct RepeatedStep {
+  Step step;
+  Count times = 1;
+};
+EventStep event_steps(const StepModel& model, const ModelPlan& plan, const std::vector<RepeatedStep>& steps,
+                      const EventOptions& options);
+
+// Time of each decoder layer of the model, from its first task to the first of the next layer of
+// its stage (the stage's last: to its end).
+std::vector<Picoseconds> layer_times(const StepSchedule& schedule, const Timeline& timeline);
+
+}  // namespace moeplan

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/engine/step_schedule.h"
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+
+namespace moeplan {
+namespace {
+
+bool stands_alone(const Op& op) {
+  return op.kind == OpKind::Collective || op.kind == OpKind::Moe || op.lane != Lane::Compute;
+}
+
+bool is_exchange(const Op& op) { return op.name == OpName::Dispatch || op.name == OpName::Combine; }
+
+}  // namespace
+
+StepScheduler::StepScheduler(const StepModel& model, const ModelPlan& plan, bool by_rank)
+    : model_(model), plan_(plan), by_rank_(by_rank), held_(held_units_of(model)) {
+  const std::vector<StepModel::RankModel>& models = model.rank_models();
+  for (std::uint32_t m = 0; m < models.size();) {
+    std::uint32_t next = m + 1;
+    while (next < models.size() && models[next].rank_class.first_stage == models[m].rank_class.first_stage) ++next;
+    const RankClass& c = models[m].rank_class;
+    for (Count s = 0; s < c.stages; ++s) {
+      Stage stage{.first_actor = static_cast<std::uint32_t>(result_.actors.size()),
+                  .actors = by_rank ? static_cast<std::uint32_t>(model.ranks()) : next - m,
+                  .first_layer = c.first_layer + s * c.layers,
+                  .ends = {}};
+      // The classes of a stage differ in their number of experts; ranks with more come first.
+      Count before_next = c.ranks / c.stages;
+      for (std::uint32_t a = 0, own = m; a < stage.actors; ++a) {
+        if (!by_rank) own = m + a;
+        if (by_rank && static_cast<Count>(a) == before_next && own + 1 < next) {
+          ++own;
+          before_next += models[own].rank_class.ranks / models[own].rank_class.stages;
+        }
+        result_.actors.push_back(
+            {.model = own, .stage = c.first_stage + s, .rank = by_rank ? static_cast<Count>(a) : -1});
+      }
+      stages_.push_back(std::move(stage));
+    }
+    m = next;
+  }
+  result_.schedule.actors = static_cast<std::uint32_t>(result_.actors.size());
+}
+
+std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankModel& model, const Part& part) {
+  const Binding binding = model_.bind_step(model, part.step);
+  const Binding singly = one_token_each(binding);
+  const std::vector<Price> prices = model_.prices(binding, PriceDetail::TimeOnly);
+  Schedule& schedule = result_.schedule;
+  std::vector<Item> items;
+  for (const OrderedOp& ordered : order_of(model, plan_, binding)) {
+    const PlannedOp& planned = model.ops.ops[ordered.planned];
+    const Op& op = model.program.op_array[planned.op];
+    Picoseconds time = prices[planned.price].time;
+    if (ordered.single) time = price_op(planned, model.program, *model.kernels, singly, PriceDetail::TimeOnly).time;
+    const bool product = op.kind == OpKind::Gemm || op.kind == OpKind::Moe;
+    if (part.half && held_.whole_step && product) time = picoseconds_of(time.seconds().base() / (1 - held_.share));
+    if (items.empty() || stands_alone(op) || items.back().op != nullptr)
+      items.push_back({.op = stands_alone(op) ? &op : nullptr,
+                       .lane = op.lane,
+                       .layer = ordered.layer,
+                       .pieces = static_cast<std::uint32_t>(schedule.pieces.size())});
+    schedule.pieces.push_back({.time = time, .op = ordered.planned, .layer = ordered.layer});
+    Item& item = items.back();
+    item.time += time;
+    item.products += product ? time.seconds().base() : 0;
+    ++item.piece_count;
+  }
+  if (const Picoseconds time = picoseconds_of(model_.engine_seconds(model, binding, prices)); time.count() > 0) {
+    items.push_back({.lane = Lane::Compute,
+                     .layer = items.empty() ? std::uint16_t{0} : items.back().layer,
+                     .time = time,
+                     .pieces = static_cast<std::uint32_t>(schedule.pieces.size()),
+                     .piece_count = 1});
+    schedule.pieces.push_back({.time = time, .op = kNone, .layer = items.back().layer});
+  }
+  return items;
+}
+
+Count StepScheduler::groups_of(const Op& op) const {
+  if (!by_rank_) return 1;
+  const Program& p = model_.rank_models().front().program;
+  switch (op.group) {
+    case RankGroup::Tensor: return p.dp * p.cp;
+    case RankGroup::Context: return p.dp * p.tp;
+    case RankGroup::Data: return p.tp;
+    case RankGroup::Stage: return 1;
+    case RankGroup::NextStage: return p.dp * p.cp * p.tp;
+  }
+  return 1;
+}
+
+// Ranks lie tensor-parallel ones innermost, then context, then data.
+Count StepScheduler::group_of(const Op& op, Count rank) const {
+  if (!by_rank_) return 0;
+  const Program& p = model_.rank_models().front().program;
+  switch (op.group) {
+    case RankGroup::Tensor: return rank / p.tp;
+    case RankGroup::Context: return rank / (p.tp * p.cp) * p.tp + rank % p.tp;
+    case RankGroup::Data: return rank % p.tp;
+    case RankGroup::Stage: return 0;
+    case RankGroup::NextStage: return rank;
+  }
+  return 0;
+}
+
+void StepScheduler::append_befores(Tasks& to, const Tasks& tasks, std::uint32_t place) const {
+  if (tasks.empty()) return;
+  if (by_rank_) {
+    // One list after another, each of all ranks.
+    const std::size_t ranks = static_cast<std::size_t>(model_.ranks());
+    for (std::size_t i = place; i < tasks.size(); i += ranks) to.push_back(tasks[i]);
+  } else {
+    to.insert(to.end(), tasks.begin(), tasks.end());
+  }
+}
+
+std::uint32_t StepScheduler::add_item(const Stage& stage, const Part& part, std::uint32_t place, const Item& item,
+                                      std::uint32_t first_meeting, const Tasks& before) {
+  Schedule& schedule = result_.schedule;
+  const std::uint32_t actor = stage.first_actor + place;
+  Task task{.time = item.time,
+            .actor = actor,
+            .lane = item.lane,
+            .batch = part.batch,
+            .layer = static_cast<std::uint16_t>(stage.first_layer + item.layer),
+            .pieces = item.pieces,
+            .piece_count = item.piece_count};
+  if (item.op != nullptr && item.op->kind == OpKind::Collective) {
+    task.meeting = first_meeting + static_cast<std::uint32_t>(group_of(*item.op, result_.actors[actor].rank));
+    if (part.half && is_exchange(*item.op)) task.units = static_cast<float>(held_.share);
+  }
+  const double seconds = item.time.seconds().base();
+  if (held_.whole_step && seconds > 0) task.slowed = static_cast<float>(1 - std::min(1.0, item.products / seconds));
+  if (part.drawn != nullptr && item.op != nullptr && task.layer < part.drawn->layers.size()) {
+    const RankTimes& times = part.drawn->layers[task.layer];
+    const std::vector<Picoseconds>* drawn = nullptr;
+    if (item.op->kind == OpKind::Moe) drawn = &times.experts;
+    if (item.op->name == OpName::Dispatch) drawn = &times.dispatch;
+    if (item.op->name == OpName::Combine) drawn = &times.combine;
+    if (drawn != nullptr && !drawn->empty()) {
+      Piece piece = schedule.pieces[item.pieces];
+      task.time = piece.time = (*drawn)[place];
+      task.pieces = static_cast<std::uint32_t>(schedule.pieces.size());
+      schedule.pieces.push_back(piece);
+    }
+  }
+  return schedule.add(task, before);
+}
+
+StepScheduler::Tasks StepScheduler::add_part(const Stage& stage, const Part& part) {
+  std::vector<std::vector<Item>> items;  // by model of the stage
+  const std::uint32_t first_model = result_.actors[stage.first_actor].model;
+  const std::uint32_t last_model = result_.actors[stage.first_actor + stage.actors - 1].model;
+  for (std::uint32_t m = first_model; m <= last_model; ++m) items.push_back(items_of(model_.rank_models()[m], part));
+  std::vector<std::uint32_t> meetings;  // first one of each collective
+  for (const Item& item : items.front()) {
+    if (item.op == nullptr || item.op->kind != OpKind::Collective) continue;
+    meetings.push_back(result_.schedule.meetings);
+    result_.schedule.meetings += static_cast<std::uint32_t>(groups_of(*item.op));
+  }
+  Tasks ends;
+  for (std::uint32_t place = 0; place < stage.actors; ++place) {
+    Tasks before;
+    append_befores(before, part.before, place);
+    append_befores(before, part.earlier, place);
+    std::size_t collective = 0;
+    std::uint32_t last = kNoTask;
+    for (const Item& item : items[result_.actors[stage.first_actor + place].model - first_model]) {
+      const bool meets = item.op != nullptr && item.op->kind == OpKind::Collective;
+      CHECK(!meets || collective < meetings.size());
+      last = add_item(stage, part, place, item, meets ? meetings[collective] : 0, before);
+      collective += meets ? 1 : 0;
+      before.assign(1, last);
+    }
+    CHECK(collective == meetings.size());
+    if (last != kNoTask) ends.push_back(last);
+  }
+  return ends;
+}
+
+std::size_t StepScheduler::add_pass(const Step& step, bool halves, std::optional<std::size_t> after,
+                                    const DrawnStep* drawn) {
+  Tasks arrivals = after ? passes_[*after] : Tasks{};
+  for (Stage& stage : stages_) {
+    Tasks ends;
+    for (std::uint8_t batch = 0; batch < (halves ? 2 : 1); ++batch) {
+      const Part part{
+          .step = step, .batch = batch, .half = halves, .before = arrivals, .earlier = stage.ends, .drawn = drawn};
+      const Tasks own = add_part(stage, part);
+      ends.insert(ends.end(), own.begin(), own.end());
+    }
+    stage.ends = ends;
+    arrivals = std::move(ends);
+  }
+  passes_.push_back(std::move(arrivals));
+  return passes_.size() - 1;
+}
+
+}  // namespace moeplan
