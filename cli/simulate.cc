@@ -9,6 +9,7 @@
 
 #include "cli/cost_argument.h"
 #include "cli/deployment.h"
+#include "cli/event_argument.h"
 #include "cli/exit_status.h"
 #include "cli/load_argument.h"
 #include "cli/offload_argument.h"
@@ -16,6 +17,7 @@
 #include "cli/simulate_parts.h"
 #include "cli/verb.h"
 #include "reports/simulate.h"
+#include "reports/trace.h"
 #include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/study/explain_step.h"
@@ -74,6 +76,7 @@ constexpr std::array<std::string_view, 3> kExamples = {
 const std::vector<Option>& options() {
   static const std::vector<Option> kAll = [] {
     std::vector<Option> all(kOwnOptions.begin(), kOwnOptions.end());
+    all.insert(all.end(), kEventOptions.begin(), kEventOptions.end());
     all.insert(all.end(), kCostOptions.begin(), kCostOptions.end());
     for (const Option& option : fit_options()) {
       const bool drop = std::find(kOfFitAlone.begin(), kOfFitAlone.end(), option.name) != kOfFitAlone.end();
@@ -221,7 +224,9 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   asked.question.device.fast_domain = static_cast<Count>(pricing.kernels.machine.link.domain);
   warn_of_exchange(session, asked.question, read_load(arguments, asked.question));
   SimulateQuestion question{
-      .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing};
+      .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing, .events = {}};
+  if (steady) refuse_events(arguments, "a steady load");
+  question.events = read_events(arguments, asked.question, routing, domains_of(asked.question.layout, pricing.kernels));
   // A device that is given more than the whole reads it in turns: what must be resident is
   // the decoding sequences and the prompts.
   question.deployment.workload.sequences += question.load.mixed;
@@ -278,7 +283,8 @@ Arguments other_deployment(const Arguments& arguments, std::string_view option, 
   const std::vector<std::string> words = split_words(what);
   const Arguments own(known, words);
   if (words.empty() || own.positionals().size() > 1) throw_usage(option, in_quotes(what), expected);
-  std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "study", "at", "claim", "axis"};
+  std::vector<std::string_view> of_the_answer = {"compare", "prefill", "frontier", "study",
+                                                 "at",      "claim",   "axis",     "trace"};
   for (const Option& common : common_options()) of_the_answer.push_back(common.name);
   for (const std::string_view name : of_the_answer)
     if (own.has(name))
@@ -363,6 +369,14 @@ std::vector<SimulateReport> curve(Session& session, const Arguments& arguments, 
   return reports;
 }
 
+// "deepseek-v3, decode of 256 x 4096 tokens, 8 x h200"
+std::string title_of(const Simulation& s) {
+  const SimulatedLoad& load = s.question.load;
+  return fmt::format("{}, {} of {} x {} tokens, {} x {}", s.question.deployment.model.id,
+                     load.phase == Phase::Decode ? "decode" : "prefill", load.batch, load.context, s.gpus,
+                     s.question.deployment.device.device);
+}
+
 int run(const Arguments& arguments) {
   const bool of_study = arguments.has("study");
   constexpr std::size_t kMostModels = 16;
@@ -370,6 +384,8 @@ int run(const Arguments& arguments) {
                      of_study ? "simulate [MODEL...] --study NAME" : "simulate MODEL --hardware NAME [OPTIONS]",
                      of_study ? 0 : 1, of_study ? kMostModels : 1);
   Session session(arguments);
+  for (const std::string_view option : {"study", "frontier", "prefill"})
+    if (arguments.has(option)) refuse_events(arguments, "--" + std::string(option));
   if (const std::optional<std::string> study = arguments.text("study")) return run_study(session, arguments, *study);
   if (arguments.has("frontier")) return run_frontier(session, arguments);
   for (const std::string_view option : {"at", "claim", "axis"})
@@ -377,6 +393,7 @@ int run(const Arguments& arguments) {
   if (const std::optional<std::string> what = arguments.text("prefill"))
     return run_disaggregated(session, arguments, *what);
   if (const std::optional<std::string> what = arguments.text("compare")) {
+    if (arguments.has("trace")) throw_usage("trace", "it beside --compare", "one of them");
     const std::vector<SimulateReport> reports = compared(session, arguments, *what);
     session.write({.document = [&reports] { return compare_simulations(reports); },
                    .rows = [&reports] { return compare_simulations(reports); },
@@ -395,7 +412,10 @@ int run(const Arguments& arguments) {
                ? kExitYes
                : kExitNo;
   }
+  std::optional<OutputTarget> trace;
+  if (const std::optional<std::string> path = arguments.text("trace")) trace.emplace(*path);
   const SimulateReport report = simulated(session, arguments, std::nullopt);
+  if (trace && report.simulation.fits) trace->write(trace_of(*report.simulation.events, title_of(report.simulation)));
   session.write({.document = [&report] { return describe_simulation(report); },
                  .rows = [&report] { return tabulate_simulation(report); },
                  .json = [&report] { return json_of_simulation(report); }});

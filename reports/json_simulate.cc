@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reports/bill.h"
+#include "reports/events.h"
 #include "reports/json_parts.h"
 #include "reports/simulate.h"
 #include "sim/base/json.h"
@@ -49,7 +50,8 @@ void write_memory(JsonWriter& out, const FitResult& memory) {
 
 void write_basis(JsonWriter& out, const SimulateReport& report) {
   const StepResult& step = report.simulation.step;
-  out.key("basis").begin_object().member("engine", "analytic").member("overlay", report.overlay);
+  const std::string_view engine = report.simulation.events ? "event" : "analytic";
+  out.key("basis").begin_object().member("engine", engine).member("overlay", report.overlay);
   out.member("engine_profile", report.engine);
   for (std::size_t i = 0; i < kTiers; ++i) {
     const double share = step.time.count() == 0
@@ -150,6 +152,7 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   else
     write_step_rates(out, s);
   write_bills(out, report);
+  if (s.events) write_events(out, *s.events);
   write_basis(out, report);
 }
 

@@ -28,6 +28,7 @@ const std::string_view kSimulateSchema = R"(  "type": "object",
     "tokens_per_s_per_user": {"$ref": "#/definitions/positive"},
     "breakdown": {"type": "array", "items": {"$ref": "#/definitions/share"}},
     "hidden_s": {"type": "number", "exclusiveMinimum": 0, "description": "of the breakdown's times: beside others, by --overlap"},
+    "events": {"$ref": "#/definitions/events"},
     "traffic_bytes": {"$ref": "#/definitions/traffic"},
     "flops": {"$ref": "#/definitions/positive"},
     "bytes_read": {"$ref": "#/definitions/positive"},
@@ -414,13 +415,83 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
         "p2p": {"$ref": "#/definitions/positive"}
       }
     },
+    "times": {
+      "type": "object",
+      "required": ["median", "mean", "p99"],
+      "additionalProperties": false,
+      "properties": {
+        "median": {"$ref": "#/definitions/positive"},
+        "mean": {"$ref": "#/definitions/positive"},
+        "p99": {"$ref": "#/definitions/positive"}
+      }
+    },
+    "events": {
+      "type": "object",
+      "description": "with --engine event: the step as it was played",
+      "required": ["drawn", "draws", "played_s", "step_s", "moe_layer_s", "waiting_share", "serial_s", "lanes", "events"],
+      "additionalProperties": false,
+      "properties": {
+        "drawn": {"type": "boolean", "description": "every rank by itself, its tokens drawn"},
+        "draws": {"$ref": "#/definitions/positive"},
+        "played_s": {"$ref": "#/definitions/positive", "description": "of the step shown; of a pipeline several rounds"},
+        "step_s": {"$ref": "#/definitions/times"},
+        "moe_layer_s": {"$ref": "#/definitions/times"},
+        "waiting_share": {"$ref": "#/definitions/positive", "description": "of the time, at collectives for the last rank to come"},
+        "serial_s": {"$ref": "#/definitions/positive", "description": "the operators one after the other"},
+        "lanes": {
+          "type": "array",
+          "items": {
+            "type": "object",
+            "required": ["stage", "rank", "compute_s", "communication_s", "copy_s", "host_s", "port_s"],
+            "additionalProperties": false,
+            "properties": {
+              "stage": {"$ref": "#/definitions/positive"},
+              "rank": {"type": ["integer", "null"], "description": "null: ranks that do the same"},
+              "compute_s": {"$ref": "#/definitions/positive"},
+              "communication_s": {"$ref": "#/definitions/positive"},
+              "copy_s": {"$ref": "#/definitions/positive"},
+              "host_s": {"$ref": "#/definitions/positive"},
+              "port_s": {"$ref": "#/definitions/positive", "description": "its busiest port at peak rate"}
+            }
+          }
+        },
+        "loads": {
+          "type": "object",
+          "required": ["busiest_rank_over_mean", "worst_rank_over_mean", "busiest_port_over_mean",
+                       "distinct_experts_per_rank", "exchange_lower_bound_s", "ranks"],
+          "additionalProperties": false,
+          "properties": {
+            "busiest_rank_over_mean": {"$ref": "#/definitions/positive"},
+            "worst_rank_over_mean": {"$ref": "#/definitions/positive"},
+            "busiest_port_over_mean": {"$ref": "#/definitions/positive"},
+            "distinct_experts_per_rank": {"$ref": "#/definitions/positive"},
+            "exchange_lower_bound_s": {"$ref": "#/definitions/positive"},
+            "ranks": {
+              "type": "array",
+              "items": {
+                "type": "object",
+                "required": ["rank", "pairs_per_layer", "received_bytes_per_layer", "sent_bytes_per_layer"],
+                "additionalProperties": false,
+                "properties": {
+                  "rank": {"$ref": "#/definitions/positive"},
+                  "pairs_per_layer": {"$ref": "#/definitions/positive"},
+                  "received_bytes_per_layer": {"$ref": "#/definitions/positive"},
+                  "sent_bytes_per_layer": {"$ref": "#/definitions/positive"}
+                }
+              }
+            }
+          }
+        },
+        "events": {"$ref": "#/definitions/positive"}
+      }
+    },
     "basis": {
       "type": "object",
       "required": ["engine", "overlay", "engine_profile", "share_measured", "share_structured", "share_transferred",
                    "share_default", "kernels"],
       "additionalProperties": false,
       "properties": {
-        "engine": {"const": "analytic"},
+        "engine": {"enum": ["analytic", "event"]},
         "overlay": {"type": "string"},
         "engine_profile": {"type": "string", "description": "what the serving engine adds to its operators; empty: nothing"},
         "share_measured": {"$ref": "#/definitions/positive"},

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "reports/bill.h"
+#include "reports/events.h"
 #include "reports/numbers.h"
 #include "reports/simulate.h"
 #include "reports/time_words.h"
@@ -167,7 +168,7 @@ std::string basis_text(const SimulateReport& report) {
     const double share = static_cast<double>(s.step.by_tier[i].count()) / static_cast<double>(s.step.time.count());
     parts.push_back(fmt::format("{:.0f} % {}", 100 * share, word_of(static_cast<Tier>(i))));
   }
-  std::string text = fmt::format("analytic engine; {}", fmt::join(parts, ", "));
+  std::string text = fmt::format("{} engine; {}", s.events ? "event" : "analytic", fmt::join(parts, ", "));
   if (!report.overlay.empty()) text += "; overlay " + report.overlay;
   if (!report.engine.empty()) text += "; engine profile " + report.engine;
   return text;
@@ -303,6 +304,7 @@ Document describe_simulation(const SimulateReport& report) {
     document.add(Heading{headline(s)});
     document.add(breakdown(s));
     if (s.step.traffic.total().total() > 0) document.add(traffic(s.step));
+    if (s.events) add_events(document, *s.events);
     document.add(figures(report));
   }
   if (!report.explained.empty()) {

@@ -61,7 +61,12 @@ MoePoint moe_point_of(const PlannedOp& planned, const Op& op, const Program& p, 
 }
 
 MoePoint moe_point(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels, const Binding& b) {
-  MoePoint point = moe_point_of(planned, op, p, b, op.padded_k != 0 ? op.padded_k : op.k, load_of(op, b));
+  return moe_point_for(planned, op, p, kernels, b, load_of(op, b));
+}
+
+MoePoint moe_point_for(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels,
+                       const Binding& b, const ExpertLoad& load) {
+  MoePoint point = moe_point_of(planned, op, p, b, op.padded_k != 0 ? op.padded_k : op.k, load);
   point.vectors = point.tokens <= kernels.vector_rows;
   return point;
 }

@@ -10,6 +10,8 @@ namespace moeplan {
 GemmPoint gemm_point(const PlannedOp& planned, const Op& op, double rows, const Kernels& kernels);
 MoePoint moe_point(const PlannedOp& planned, const Op& op, const Program& program, const Kernels& kernels,
                    const Binding& binding);
+MoePoint moe_point_for(const PlannedOp& planned, const Op& op, const Program& program, const Kernels& kernels,
+                       const Binding& binding, const ExpertLoad& load);
 // Experts of this load on the device.
 MoePoint moe_point_of(const PlannedOp& planned, const Op& op, const Program& program, const Binding& binding,
                       double hidden, const ExpertLoad& load);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <variant>
 
+#include "sim/base/error.h"
 #include "sim/cost/ep.h"
 #include "sim/cost/host_price.h"
 #include "sim/cost/op_points.h"
@@ -124,6 +125,22 @@ TierBytes sent_bytes(const PlannedOp& planned, const Program& p, const Kernels& 
 CollectiveChoice choice_of(const CollectivePoint& point, const Kernels& k) {
   const ResolvedKernel& kernel = k.collective[static_cast<std::size_t>(point.op)];
   return collective_choice(point, k.machine, std::span(kernel.constants).first(kernel.family->constants.size()));
+}
+
+Price price_experts(const PlannedOp& planned, const Program& p, const Kernels& k, const Binding& b,
+                    const ExpertLoad& load, PriceDetail detail) {
+  const Op& op = p.op_array[planned.op];
+  CHECK(op.kind == OpKind::Moe);
+  const MoePoint point = moe_point_for(planned, op, p, k, b, load);
+  return read_from_host(point_price(planned, point, k, detail), op, p, k, b);
+}
+
+Price price_exchange(const PlannedOp& planned, const Program& p, const Kernels& k, const Binding& b, double busiest,
+                     PriceDetail detail) {
+  CHECK(planned.family == Family::Ep);
+  EpPoint point = exchange_point(planned, p.op_array[planned.op], p, b);
+  point.busiest = busiest;
+  return exchange_price(planned, point, k, detail);
 }
 
 Price price_op(const PlannedOp& planned, const Program& p, const Kernels& k, const Binding& b, PriceDetail detail) {

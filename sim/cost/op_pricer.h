@@ -12,6 +12,13 @@ namespace moeplan {
 Price price_op(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
                PriceDetail detail = PriceDetail::Band);
 
+// The same of experts on a rank that sees this load, and of an exchange whose busiest port moves
+// `busiest` times what the mean one does (1: as if all were alike; may be less).
+Price price_experts(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+                    const ExpertLoad& load, PriceDetail detail);
+Price price_exchange(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
+                     double busiest, PriceDetail detail);
+
 // What one rank sends in one execution, by level. Other operators send nothing.
 TierBytes sent_bytes(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding);
 

@@ -14,21 +14,6 @@ StepShare share_of_piece(const Piece& piece, const StepModel::RankModel& model) 
   return share_of(model.program.op_array[model.ops.ops[piece.op].op]);
 }
 
-// Splits a task's time over its pieces; to the picosecond.
-template <class F>
-void for_each_piece(const Schedule& schedule, const Task& task, Picoseconds whole, const F& f) {
-  std::int64_t given = 0;
-  std::int64_t passed = 0;
-  for (const Piece& piece : schedule.pieces_of(task)) {
-    passed += piece.time.count();
-    const double part =
-        task.time.count() == 0 ? 0 : static_cast<double>(passed) / static_cast<double>(task.time.count());
-    const std::int64_t until = task.time == whole ? passed : std::llround(part * static_cast<double>(whole.count()));
-    f(piece, Picoseconds(given), Picoseconds(until - given));
-    given = until;
-  }
-}
-
 // Where the time of a played schedule goes: what held up its end, task by task.
 void set_shares(StepResult& result, const StepModel& model, const StepSchedule& plan, const Timeline& timeline) {
   for (ShareTime& share : result.shares) share.time = Picoseconds();
@@ -58,13 +43,13 @@ void set_times(StepResult& result, const StepModel& model, const StepSchedule& p
   result.time = timeline.end;
   set_shares(result, model, plan, timeline);
   result.hidden = Picoseconds();
-  if (timeline.end < serial) result.hidden = serial - timeline.end;
 }
 
 struct Played {
   StepResult step;
   StepSchedule schedule;
   Timeline timeline;
+  Picoseconds serial;
 };
 
 Played played(const StepModel& model, const ModelPlan& plan, const Step& step, bool halves,
@@ -75,6 +60,7 @@ Played played(const StepModel& model, const ModelPlan& plan, const Step& step, b
   const StepResult one = model.step(step);
   add(result.step, one, halves ? 2 : 1);
   result.step.slowest_stage = halves ? one.slowest_stage * 2 : one.slowest_stage;
+  result.serial = result.step.time;
   result.schedule = scheduler.result();
   result.timeline = play(result.schedule.schedule);
   set_times(result.step, model, result.schedule, result.timeline);
@@ -124,10 +110,35 @@ EventStep event_step(const StepModel& model, const ModelPlan& plan, const Step& 
   }
   EventStep result{.step = one.step,
                    .interval = one.step.time,
+                   .serial = one.serial,
                    .schedule = std::move(one.schedule),
                    .timeline = std::move(one.timeline)};
   if (model.stages() == 1) return result;
   return in_pipeline(std::move(result), model, plan, halves ? *half : step, halves, options);
+}
+
+Picoseconds time_through_stages(const StepModel& model, const ModelPlan& plan, const std::vector<RepeatedStep>& steps,
+                                const EventOptions& options) {
+  const Count most = 2 * model.stages() + 2;
+  StepScheduler scheduler(model, plan, options.by_rank);
+  std::vector<std::pair<std::size_t, Count>> cut;  // runs too long to play: their last pass, and how many are left
+  for (const RepeatedStep& run : steps) {
+    const bool overlaps = options.overlap != Overlap::None && exchanging_layers(model) > 0;
+    const std::optional<Step> half = overlaps ? half_of(run.step, model.dp()) : std::nullopt;
+    const Count played = std::min(run.times, most);
+    std::size_t last = 0;
+    for (Count i = 0; i < played; ++i)
+      last = scheduler.add_pass(half.value_or(run.step), half.has_value(), std::nullopt, options.drawn);
+    if (run.times > played) cut.emplace_back(last, run.times - played);
+  }
+  const Timeline timeline = play(scheduler.result().schedule);
+  Picoseconds time = timeline.end;
+  for (const auto& [last, left] : cut) {
+    const Picoseconds each =
+        end_of(timeline, scheduler.last_tasks(last)) - end_of(timeline, scheduler.last_tasks(last - 1));
+    time += each * left;
+  }
+  return time;
 }
 
 std::vector<Picoseconds> layer_times(const StepSchedule& plan, const Timeline& timeline) {
@@ -139,6 +150,7 @@ std::vector<Picoseconds> layer_times(const StepSchedule& plan, const Timeline& t
   for (std::size_t t = 0; t < plan.schedule.tasks.size(); ++t) {
     const Task& task = plan.schedule.tasks[t];
     const Span& span = timeline.spans[t];
+    if (task.layer == kNoLayer) continue;
     if (task.layer >= layers.size()) layers.resize(task.layer + std::size_t{1});
     Bounds& layer = layers[task.layer];
     if (layer.stage < 0) layer = {.stage = plan.actors[task.actor].stage, .begin = span.begin, .end = span.end};

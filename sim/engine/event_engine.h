@@ -15,6 +15,7 @@ namespace moeplan {
 struct EventStep {
   StepResult step;       // of one micro-batch; `shares` along the critical path, so they add up to its time
   Picoseconds interval;  // from the end of a sequence's step to the end of its next
+  Picoseconds serial;    // the operators one after the other, every rank like its class
   // As it was played: one micro-batch, or in a pipeline several rounds of all.
   StepSchedule schedule;
   Timeline timeline;
@@ -30,13 +31,15 @@ struct EventOptions {
 EventStep event_step(const StepModel& model, const ModelPlan& plan, const Step& step, const EventOptions& options);
 
 // Micro-batches that follow each other through the stages (chunks of prompts), each as often as
-// it says. Long runs of one kind are played until they repeat and then counted.
+// it says.
 struct RepeatedStep {
   Step step;
   Count times = 1;
 };
-EventStep event_steps(const StepModel& model, const ModelPlan& plan, const std::vector<RepeatedStep>& steps,
-                      const EventOptions& options);
+// Time until the last of them is through. Of a long run of one kind so many are played that
+// every stage is busy; from there on each takes as long as the one before.
+Picoseconds time_through_stages(const StepModel& model, const ModelPlan& plan, const std::vector<RepeatedStep>& steps,
+                                const EventOptions& options);
 
 // Time of each decoder layer of the model, from its first task to the first of the next layer of
 // its stage (the stage's last: to its end).

@@ -18,13 +18,12 @@ class Order {
 
   std::vector<OrderedOp> all() {
     std::uint16_t i = 0;
-    for (; i < count() && op_of(i).block == kNoBlock; ++i) add_runs(i, 0);
+    for (; i < count() && op_of(i).block == kNoBlock; ++i) add_runs(i);
     add_layers();
     for (; i < count() && op_of(i).block != kNoBlock; ++i) {
     }
-    const std::uint16_t last = static_cast<std::uint16_t>(layers_ == 0 ? 0 : layers_ - 1);
-    for (; i < count() && model_.ops.ops[i].op < model_.program.first_draft; ++i) add_runs(i, last);
-    add_drafts(i, last);
+    for (; i < count() && model_.ops.ops[i].op < model_.program.first_draft; ++i) add_runs(i);
+    add_drafts(i);
     return std::move(order_);
   }
 
@@ -61,24 +60,23 @@ class Order {
     // Experts of other stages' layers that lie here.
     for (std::size_t b = 0; b < of_block_.size(); ++b)
       for (const std::uint16_t i : of_block_[b])
-        for (Count more = op_of(i).repeat - instances_[b]; more > 0; --more)
-          add(i, static_cast<std::uint16_t>(std::max<Count>(0, layers_ - 1)), false);
+        for (Count more = op_of(i).repeat - instances_[b]; more > 0; --more) add(i, kNoLayer, false);
   }
 
-  void add_runs(std::uint16_t i, std::uint16_t layer) {
+  void add_runs(std::uint16_t i) {
     const Runs r = runs(i);
-    for (Count n = 0; n < r.whole; ++n) add(i, layer, false);
-    for (Count n = 0; n < r.single; ++n) add(i, layer, true);
+    for (Count n = 0; n < r.whole; ++n) add(i, kNoLayer, false);
+    for (Count n = 0; n < r.single; ++n) add(i, kNoLayer, true);
   }
 
   // The drafting module runs from end to end once for each draft.
-  void add_drafts(std::uint16_t begin, std::uint16_t layer) {
+  void add_drafts(std::uint16_t begin) {
     Count most = 0;
     for (std::uint16_t i = begin; i < count(); ++i) most = std::max(most, runs(i).whole + runs(i).single);
     for (Count n = 0; n < most; ++n) {
       for (std::uint16_t i = begin; i < count(); ++i) {
         const Runs r = runs(i);
-        if (n < r.whole + r.single) add(i, layer, n >= r.whole);
+        if (n < r.whole + r.single) add(i, kNoLayer, n >= r.whole);
       }
     }
   }

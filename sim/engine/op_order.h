@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "sim/engine/step_model.h"
+#include "sim/engine/timeline.h"
 
 namespace moeplan {
 
 struct OrderedOp {
-  std::uint16_t planned = 0;  // of the rank's OpPlan
-  std::uint16_t layer = 0;    // of the class; what stands outside of layers counts to the nearest
-  bool single = false;        // over one token of each sequence (Runs)
+  std::uint16_t planned = 0;       // of the rank's OpPlan
+  std::uint16_t layer = kNoLayer;  // of the class
+  bool single = false;             // over one token of each sequence (Runs)
 };
 
 // Every run of every operator: as many as runs_of says. Of a block only some of whose layers

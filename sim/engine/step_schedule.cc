@@ -59,7 +59,7 @@ std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankMo
     if (ordered.single) time = price_op(planned, model.program, *model.kernels, singly, PriceDetail::TimeOnly).time;
     const bool product = op.kind == OpKind::Gemm || op.kind == OpKind::Moe;
     if (part.half && held_.whole_step && product) time = picoseconds_of(time.seconds().base() / (1 - held_.share));
-    if (items.empty() || stands_alone(op) || items.back().op != nullptr)
+    if (items.empty() || stands_alone(op) || items.back().op != nullptr || items.back().layer != ordered.layer)
       items.push_back({.op = stands_alone(op) ? &op : nullptr,
                        .lane = op.lane,
                        .layer = ordered.layer,
@@ -68,15 +68,18 @@ std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankMo
     Item& item = items.back();
     item.time += time;
     item.products += product ? time.seconds().base() : 0;
+    if (op.kind == OpKind::Collective)
+      item.on_links = picoseconds_of(
+          seconds_at_peak(sent_bytes(planned, model.program, *model.kernels, ordered.single ? singly : binding),
+                          model.kernels->machine.link));
     ++item.piece_count;
   }
   if (const Picoseconds time = picoseconds_of(model_.engine_seconds(model, binding, prices)); time.count() > 0) {
     items.push_back({.lane = Lane::Compute,
-                     .layer = items.empty() ? std::uint16_t{0} : items.back().layer,
                      .time = time,
                      .pieces = static_cast<std::uint32_t>(schedule.pieces.size()),
                      .piece_count = 1});
-    schedule.pieces.push_back({.time = time, .op = kNone, .layer = items.back().layer});
+    schedule.pieces.push_back({.time = time, .op = kNone});
   }
   return items;
 }
@@ -119,15 +122,36 @@ void StepScheduler::append_befores(Tasks& to, const Tasks& tasks, std::uint32_t 
   }
 }
 
+// The rank's own times of one layer, where it has them.
+void StepScheduler::set_drawn(Task& task, const Op& op, const RankTimes& times, std::uint32_t place) {
+  const std::vector<Picoseconds>* drawn = nullptr;
+  const std::vector<Picoseconds>* on_links = nullptr;
+  if (op.kind == OpKind::Moe) drawn = &times.experts;
+  if (op.name == OpName::Dispatch) {
+    drawn = &times.dispatch;
+    on_links = &times.dispatch_links;
+  } else if (op.name == OpName::Combine) {
+    drawn = &times.combine;
+    on_links = &times.combine_links;
+  }
+  if (on_links != nullptr && !on_links->empty()) task.on_links = (*on_links)[place];
+  if (drawn == nullptr || drawn->empty()) return;
+  Piece piece = result_.schedule.pieces[task.pieces];
+  task.time = piece.time = (*drawn)[place];
+  task.pieces = static_cast<std::uint32_t>(result_.schedule.pieces.size());
+  result_.schedule.pieces.push_back(piece);
+}
+
 std::uint32_t StepScheduler::add_item(const Stage& stage, const Part& part, std::uint32_t place, const Item& item,
                                       std::uint32_t first_meeting, const Tasks& before) {
   Schedule& schedule = result_.schedule;
   const std::uint32_t actor = stage.first_actor + place;
   Task task{.time = item.time,
+            .on_links = item.on_links,
             .actor = actor,
             .lane = item.lane,
             .batch = part.batch,
-            .layer = static_cast<std::uint16_t>(stage.first_layer + item.layer),
+            .layer = item.layer == kNoLayer ? kNoLayer : static_cast<std::uint16_t>(stage.first_layer + item.layer),
             .pieces = item.pieces,
             .piece_count = item.piece_count};
   if (item.op != nullptr && item.op->kind == OpKind::Collective) {
@@ -136,19 +160,8 @@ std::uint32_t StepScheduler::add_item(const Stage& stage, const Part& part, std:
   }
   const double seconds = item.time.seconds().base();
   if (held_.whole_step && seconds > 0) task.slowed = static_cast<float>(1 - std::min(1.0, item.products / seconds));
-  if (part.drawn != nullptr && item.op != nullptr && task.layer < part.drawn->layers.size()) {
-    const RankTimes& times = part.drawn->layers[task.layer];
-    const std::vector<Picoseconds>* drawn = nullptr;
-    if (item.op->kind == OpKind::Moe) drawn = &times.experts;
-    if (item.op->name == OpName::Dispatch) drawn = &times.dispatch;
-    if (item.op->name == OpName::Combine) drawn = &times.combine;
-    if (drawn != nullptr && !drawn->empty()) {
-      Piece piece = schedule.pieces[item.pieces];
-      task.time = piece.time = (*drawn)[place];
-      task.pieces = static_cast<std::uint32_t>(schedule.pieces.size());
-      schedule.pieces.push_back(piece);
-    }
-  }
+  if (part.drawn != nullptr && item.op != nullptr && task.layer < part.drawn->layers.size())
+    set_drawn(task, *item.op, part.drawn->layers[task.layer], place);
   return schedule.add(task, before);
 }
 

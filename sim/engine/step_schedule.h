@@ -24,6 +24,8 @@ struct RankTimes {
   std::vector<Picoseconds> experts;
   std::vector<Picoseconds> dispatch;  // empty: as priced
   std::vector<Picoseconds> combine;
+  std::vector<Picoseconds> dispatch_links;  // of it on the rank's busiest port (Task::on_links)
+  std::vector<Picoseconds> combine_links;
 };
 
 // By decoder layer of the model; a layer without entries is as priced.
@@ -65,8 +67,9 @@ class StepScheduler {
   struct Item {
     const Op* op = nullptr;  // a collective, the experts, or what runs on another lane; null: operators in a row
     Lane lane = Lane::Compute;
-    std::uint16_t layer = 0;
-    Picoseconds time;
+    std::uint16_t layer = kNoLayer;  // of the class
+    Picoseconds time{};
+    Picoseconds on_links{};
     std::uint32_t pieces = 0;
     std::uint32_t piece_count = 0;
     double products = 0;  // seconds of `time` in matrix products
@@ -91,6 +94,7 @@ class StepScheduler {
   Tasks add_part(const Stage& stage, const Part& part);
   std::uint32_t add_item(const Stage& stage, const Part& part, std::uint32_t actor, const Item& item,
                          std::uint32_t first_meeting, const Tasks& before);
+  void set_drawn(Task& task, const Op& op, const RankTimes& times, std::uint32_t place);
   Count groups_of(const Op& op) const;
   Count group_of(const Op& op, Count rank) const;
   void append_befores(Tasks& to, const Tasks& tasks, std::uint32_t place) const;

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -29,15 +30,17 @@ namespace moeplan {
 inline constexpr std::size_t kLanes = 4;
 inline constexpr std::uint32_t kNoTask = 0xFFFFFFFF;
 inline constexpr std::uint32_t kNoMeeting = 0xFFFFFFFF;
+inline constexpr std::uint16_t kNoLayer = 0xFFFF;  // embedding, head, what drafts and what the engine adds
 
 struct Task {
-  Picoseconds time;  // by itself
+  Picoseconds time{};      // by itself
+  Picoseconds on_links{};  // of it, the busiest port of the actor moves bytes at its peak
   std::uint32_t actor = 0;
   Lane lane = Lane::Compute;
-  std::uint8_t batch = 0;  // of several that are under way at once
-  std::uint16_t layer = 0;
-  std::uint32_t pieces = 0;       // operators it consists of: [pieces, pieces + piece_count)
-  std::uint32_t piece_count = 0;  // of the schedule's
+  std::uint8_t batch = 0;          // of several that are under way at once
+  std::uint16_t layer = kNoLayer;  // of the model's decoder
+  std::uint32_t pieces = 0;        // operators it consists of: [pieces, pieces + piece_count)
+  std::uint32_t piece_count = 0;   // of the schedule's
   std::uint32_t meeting = kNoMeeting;
   std::uint32_t after = 0;  // tasks it comes after: [after, after + after_count) of the schedule's edges
   std::uint32_t after_count = 0;
@@ -48,8 +51,8 @@ struct Task {
 // An operator as part of a task.
 struct Piece {
   Picoseconds time;
-  std::uint16_t op = 0;     // of the actor's plan; kNone: what the engine adds
-  std::uint16_t layer = 0;  // of its stage
+  std::uint16_t op = 0;            // of the actor's plan; kNone: what the engine adds
+  std::uint16_t layer = kNoLayer;  // of its stage
 };
 
 struct Schedule {
@@ -96,6 +99,23 @@ struct Timeline {
 
 // Bugs (an order that can never be played) trip CHECK.
 Timeline play(const Schedule& schedule);
+
+// Splits the time a task took over its operators: f(piece, begin within the task, time). To the
+// picosecond; what slowed the task slowed all of them.
+template <class F>
+void for_each_piece(const Schedule& schedule, const Task& task, Picoseconds taken, const F& f) {
+  std::int64_t given = 0;
+  std::int64_t passed = 0;
+  for (const Piece& piece : schedule.pieces_of(task)) {
+    passed += piece.time.count();
+    std::int64_t until = passed;
+    if (taken != task.time && task.time.count() > 0)
+      until = std::llround(static_cast<double>(passed) / static_cast<double>(task.time.count()) *
+                           static_cast<double>(taken.count()));
+    f(piece, Picoseconds(given), Picoseconds(until - given));
+    given = until;
+  }
+}
 
 // Busy time of each actor's lanes.
 std::vector<std::array<Picoseconds, kLanes>> busy_times(const Schedule& schedule, const Timeline& timeline);

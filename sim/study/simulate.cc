@@ -7,6 +7,7 @@
 
 #include "sim/base/error.h"
 #include "sim/study/fit_search.h"
+#include "sim/study/routed_layer.h"
 
 namespace moeplan {
 namespace {
@@ -28,25 +29,15 @@ Count chunk_of(const SimulateQuestion& q) {
 
 namespace {
 
-struct Prefill {
-  StepResult sum;
-  Count steps = 0;
-};
-
-// Prompts of `length` new tokens after `prefix` cached ones, `prompts` of them over the
-// replica. A rank's step takes `chunk` new tokens: part of one prompt, or several whole ones.
-Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count length, Count chunk,
-                     const std::optional<Segment>& decoding, Overlap overlap) {
-  Prefill prefill;
+// Steps that read prompts of `length` new tokens after `prefix` cached ones, `prompts` of them over
+// the replica. A rank's step takes `chunk` new tokens: part of one prompt, or several whole ones.
+std::vector<RepeatedStep> prompt_steps(const StepModel& model, Count prompts, Count prefix, Count length, Count chunk,
+                                       const std::optional<Segment>& decoding) {
+  std::vector<RepeatedStep> steps;
   const Count dp = model.dp();
   const Count per_rank = ceil_div(prompts, dp);
   const auto run = [&](const Segment& segment, Count times) {
-    Step step{segment};
-    if (decoding) step = Step{segment, *decoding};
-    const StepResult one = step_with(model, step, overlap);
-    add(prefill.sum, one, times);
-    prefill.sum.slowest_stage += one.slowest_stage * times;
-    prefill.steps += times;
+    steps.push_back({.step = decoding ? Step{segment, *decoding} : Step{segment}, .times = times});
   };
   if (chunk == 0 || chunk >= length) {
     const Count together = chunk == 0 ? per_rank : std::min(per_rank, std::max<Count>(1, chunk / length));
@@ -55,11 +46,56 @@ Prefill read_prompts(const StepModel& model, Count prompts, Count prefix, Count 
     run({.sequences = std::min(prompts, together * dp), .new_tokens = length, .context = prefix}, whole);
     const Count rest = per_rank % together;
     if (rest > 0) run({.sequences = std::min(prompts, rest * dp), .new_tokens = length, .context = prefix}, 1);
-    return prefill;
+    return steps;
   }
   const Count at_once = std::min(prompts, dp);
   for (Count done = 0; done < length; done += chunk)
     run({.sequences = at_once, .new_tokens = std::min(chunk, length - done), .context = prefix + done}, per_rank);
+  return steps;
+}
+
+// What plays steps: the analytic engine, or the event engine with what it draws.
+class Engine {
+ public:
+  Engine(const SimulateQuestion& q, const ModelPlan& plan, const Kernels& kernels) : q_(q), plan_(plan) {
+    if (!q.events) return;
+    const FitQuestion& d = q.deployment;
+    const bool drawn = !is_even(q.routing) || q.events->placement.way != PlacementWay::Contiguous;
+    if (drawn) kinds_ = routed_layers(d.model, q.routing, d.layout, domains_of(d.layout, kernels), *q.events);
+  }
+
+  EventRun run(const StepModel& model, const Step& step, Count waves) const {
+    return run_events(model, plan_, step, q_.load.overlap, waves, kinds_, q_.events->draws);
+  }
+  StepResult step(const StepModel& model, const Step& step) const {
+    return q_.events ? run(model, step, 1).shown.step : step_with(model, step, q_.load.overlap);
+  }
+  // Of steps that follow each other through the stages of a pipeline.
+  Picoseconds through_stages(const StepModel& model, const std::vector<RepeatedStep>& steps) const {
+    return time_through_stages(model, plan_, steps, {.overlap = q_.load.overlap});
+  }
+
+ private:
+  const SimulateQuestion& q_;
+  const ModelPlan& plan_;
+  StepDrawer::Kinds kinds_;
+};
+
+struct Prefill {
+  StepResult sum;
+  Count steps = 0;
+};
+
+// play_step: either engine.
+template <class PlayStep>
+Prefill read_prompts(const std::vector<RepeatedStep>& steps, const PlayStep& play_step) {
+  Prefill prefill;
+  for (const RepeatedStep& run : steps) {
+    const StepResult one = play_step(run.step);
+    add(prefill.sum, one, run.times);
+    prefill.sum.slowest_stage += one.slowest_stage * run.times;
+    prefill.steps += run.times;
+  }
   return prefill;
 }
 
@@ -106,13 +142,21 @@ Segment decode_segment(const StepModel& model, const SimulatedLoad& load) {
 struct DecodeTimes {
   StepResult step;
   Picoseconds interval;  // from token to token of a sequence
+  std::shared_ptr<const EventRun> events;
 };
 
 // Engines keep a micro-batch in every stage of a pipeline.
-DecodeTimes decode(const StepModel& model, const SimulatedLoad& load) {
-  const Count waves = std::min(model.stages(), load.batch);
+DecodeTimes decode(const Engine& engine, const StepModel& model, const SimulateQuestion& q) {
+  const Count waves = std::min(model.stages(), q.load.batch);
+  const Step step{decode_segment(model, q.load)};
   DecodeTimes times;
-  times.step = step_with(model, Step{decode_segment(model, load)}, load.overlap);
+  if (q.events) {
+    times.events = std::make_shared<EventRun>(engine.run(model, step, waves));
+    times.step = times.events->shown.step;
+    times.interval = times.events->shown.interval;
+    return times;
+  }
+  times.step = step_with(model, step, q.load.overlap);
   times.interval = std::max(times.step.time, times.step.slowest_stage * waves);
   return times;
 }
@@ -157,35 +201,6 @@ ModelSpec dense_equivalent(const ModelSpec& model, DenseEquivalent kind) {
   dense.id += kind == DenseEquivalent::SameActive ? " (dense, same active)" : " (dense, same total)";
   return dense;
 }
-
-namespace {
-
-// A layer of experts under this routing; how groups are chosen is the model's.
-struct RoutedLayer {
-  Routing routing;
-  ExpertGroup group;
-};
-
-RoutedLayer routed_layer(const MoeFfn& moe, const Routing& routing, const Layout& layout, Count nodes) {
-  RoutedLayer layer{.routing = routing, .group = {}};
-  if (routing.groups == 0 && moe.groups > 1) {
-    layer.routing.groups = moe.groups;
-    layer.routing.kept_groups = moe.top_groups;
-  }
-  if (layout.redundant > 0) layer.routing.redundant = layout.redundant;
-  layer.group = {.choices = moe.experts + moe.zero_experts,
-                 .experts = moe.experts,
-                 .top_k = moe.top_k,
-                 .ranks = layout.ep,
-                 .nodes = layout.ep % std::max<Count>(1, nodes) == 0 ? std::max<Count>(1, nodes) : 1};
-  return layer;
-}
-
-bool is_even(const Routing& routing) {
-  return routing.skew == Skew::Balanced && routing.capacity_factor == 0 && !routing.expert_choice;
-}
-
-}  // namespace
 
 std::vector<std::string> routing_violations(const ModelSpec& model, const Routing& routing, const Layout& layout) {
   if (is_even(routing)) return {};
@@ -245,8 +260,10 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   const double replicas = static_cast<double>(replicas_of(question));
 
   const Count prompt = std::max<Count>(1, load.context - (load.phase == Phase::Prefill ? load.prefix : 0));
+  const Engine engine(question, plan, kernels);
   const Prefill alone =
-      read_prompts(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {}, load.overlap);
+      read_prompts(prompt_steps(prefill, 1, load.phase == Phase::Prefill ? load.prefix : 0, prompt, chunk, {}),
+                   [&](const Step& step) { return step_with(prefill, step, load.overlap); });
   s.first_token = alone.sum.time.seconds();
 
   if (load.phase == Phase::Prefill) {
@@ -255,12 +272,16 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
       decoding = Segment{.sequences = load.mixed,
                          .new_tokens = 1,
                          .context = load.mixed_context != 0 ? load.mixed_context : load.context};
-    const Prefill all = read_prompts(prefill, load.batch, load.prefix, prompt, chunk, decoding, load.overlap);
+    const std::vector<RepeatedStep> steps = prompt_steps(prefill, load.batch, load.prefix, prompt, chunk, decoding);
+    const Prefill all = read_prompts(steps, [&](const Step& step) { return engine.step(prefill, step); });
     s.step = all.sum;
     s.steps = all.steps;
     s.time = s.step.time.seconds();
     // Micro-batches follow one another through the stages.
-    if (prefill.stages() > 1 && all.steps > 1) {
+    if (question.events) {
+      s.events = std::make_shared<EventRun>(engine.run(prefill, steps.front().step, 1));
+      if (prefill.stages() > 1) s.time = engine.through_stages(prefill, steps).seconds();
+    } else if (prefill.stages() > 1 && all.steps > 1) {
       const double fill = s.step.time.seconds().base() / static_cast<double>(all.steps);
       s.time = Seconds::from_base(fill + s.step.slowest_stage.seconds().base() * static_cast<double>(all.steps - 1) /
                                              static_cast<double>(all.steps));
@@ -272,8 +293,9 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
     set_costs(s, prefill, kernels.power, rates, 1, tokens);
   } else {
     const StepModel model = step_model_of(question, plan, kernels, loads, Phase::Decode);
-    const DecodeTimes times = decode(model, load);
+    const DecodeTimes times = decode(engine, model, question);
     s.step = times.step;
+    s.events = times.events;
     s.time = times.interval.seconds();
     const double tokens = static_cast<double>(load.batch) * load.accepted;
     s.tokens_per_s = replicas * tokens / s.time.base();

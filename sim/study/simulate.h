@@ -3,6 +3,7 @@
 // the analytic engine. Times are of one replica; rates are of the whole deployment.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "sim/engine/two_batches.h"
 #include "sim/spec/cluster.h"
 #include "sim/study/bill.h"
+#include "sim/study/event_run.h"
 #include "sim/study/fit.h"
 
 namespace moeplan {
@@ -32,6 +34,7 @@ struct SimulateQuestion {
   FitQuestion deployment;  // workload = what must be resident
   SimulatedLoad load;
   Routing routing;
+  std::optional<EventAsk> events = std::nullopt;  // by the event engine; none: by the analytic one
 };
 
 struct Simulation {
@@ -51,6 +54,7 @@ struct Simulation {
   Count gpus = 1;
   double board_joules = 0;  // of a replica's boards in `time`; 0 = their power is not known
   Bill bill;
+  std::shared_ptr<const EventRun> events;  // of the step, of prompts the first one; null = the analytic engine
 };
 
 // Prices everything with these kernels. A load that does not fit has fits = false, the

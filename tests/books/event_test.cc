@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sim/engine/event_engine.h"
+#include "sim/study/event_run.h"
 #include "sim/study/pricing.h"
 #include "tests/books/books_support.h"
 
@@ -130,6 +131,102 @@ TEST(EventBooks, MicroBatchesInAPipelineTakeTheClosedForm) {
                    ++cases;
                  });
   EXPECT_GT(cases, 20u);
+}
+
+Layout experts_over(Count n) { return {.tp = 1, .dp = n, .moe_tp = 1, .ep = n, .pp = 1, .replicas = 1}; }
+
+// One deployment whose tokens are drawn.
+struct Drawn {
+  ModelPlan plan;
+  RuntimeSpec runtime;
+  LowerOptions options;
+  LoadTables loads;
+  StepModel model;
+  Step step;
+
+  Drawn(const std::string& id, Count ranks, Count sequences)
+      : plan(plan_model(catalog().model(id), catalog().formats(), "native")),
+        runtime(catalog().runtime("sglang")),
+        options(options_for(plan, runtime, experts_over(ranks))),
+        model(plan, runtime, options, kernels_for("sglang"), Phase::Decode),
+        step{{.sequences = sequences, .new_tokens = 1, .context = 4096}} {}
+
+  StepDrawer drawer(const Routing& routing, PlacementWay way = PlacementWay::Contiguous, Count redundant = 0) const {
+    Layout layout = options.layout;
+    layout.redundant = redundant;
+    EventAsk ask;
+    ask.placement.way = way;
+    const Count nodes = domains_of(layout, kernels_for("sglang"));
+    return {model, plan, routed_layers(plan.model, routing, layout, nodes, ask)};
+  }
+  EventStep play(const DrawnStep& drawn) const {
+    return event_step(model, plan, step, {.by_rank = true, .drawn = &drawn});
+  }
+};
+
+// Every rank at its expectation is no draw at all.
+TEST(EventBooks, B5EvenDrawsTakeTheAnalyticTime) {
+  for (const char* id : {"deepseek-v3", "qwen3-235b-a22b", "mixtral-8x7b"}) {
+    const Drawn d(id, 8, 512);
+    StepDrawer drawer = d.drawer({});
+    const Count analytic = d.model.step(d.step).time.count();
+    const Count played = d.play(drawer.draw(d.step, 0)).step.time.count();
+    EXPECT_NEAR(static_cast<double>(played), static_cast<double>(analytic), 1e-6 * static_cast<double>(analytic)) << id;
+  }
+}
+
+TEST(EventBooks, B10TheSameSeedDrawsTheSameStepAndAnotherAnother) {
+  const Drawn d("qwen3-235b-a22b", 8, 512);
+  Routing routing{.skew = Skew::Gini, .parameter = 0.3};
+  const auto time = [&](std::uint64_t seed, std::uint64_t number) {
+    routing.seed = seed;
+    StepDrawer drawer = d.drawer(routing);
+    return d.play(drawer.draw(d.step, number)).step.time.count();
+  };
+  EXPECT_EQ(time(1, 0), time(1, 0));
+  EXPECT_NE(time(1, 0), time(1, 1));
+  EXPECT_NE(time(1, 0), time(2, 0));
+}
+
+// Both draw the same thing in different words: the mean over played steps is what load tables say.
+TEST(EventBooks, DrawnStepsTakeTheTimeOfTheLoadTablesOnAverage) {
+  const Drawn d("qwen3-235b-a22b", 8, 1024);
+  const Routing routing{.skew = Skew::Gini, .parameter = 0.3};
+  StepDrawer drawer = d.drawer(routing);
+  double played = 0;
+  constexpr int kSteps = 12;
+  for (std::uint64_t i = 0; i < kSteps; ++i)
+    played += d.play(drawer.draw(d.step, i)).step.time.seconds().base() / kSteps;
+  const LoadTables loads = load_tables(d.plan.model, routing, d.options.layout, 1);
+  const StepModel tables(d.plan, d.runtime, d.options, kernels_for("sglang"), Phase::Decode, &loads);
+  const double analytic = tables.step(d.step).time.seconds().base();
+  EXPECT_NEAR(played / analytic, 1.0, 0.03);
+}
+
+TEST(EventBooks, SkewCostsTimeAndABalancerWinsSomeOfItBack) {
+  const Drawn d("deepseek-v3", 32, 32 * 128);
+  const auto time = [&](const Routing& routing, PlacementWay way) {
+    StepDrawer drawer = d.drawer(routing, way);
+    return d.play(drawer.draw(d.step, 0)).step.time.seconds().base();
+  };
+  const Routing skewed{.skew = Skew::Gini, .parameter = 0.4};
+  const double even = time({.skew = Skew::Uniform}, PlacementWay::Contiguous);
+  const double hot = time(skewed, PlacementWay::Contiguous);
+  const double balanced = time(skewed, PlacementWay::Balanced);
+  EXPECT_GT(hot, even);
+  EXPECT_LT(balanced, hot);
+}
+
+// Tasks of a rank's lanes add up to what the trace shows and the breakdown says.
+TEST(EventBooks, BusyLanesOfAStepWithoutOverlapAreItsBreakdown) {
+  const Drawn d("deepseek-v3", 8, 512);
+  const EventStep event = event_step(d.model, d.plan, d.step, {});
+  const auto busy = busy_times(event.schedule.schedule, event.timeline);
+  ASSERT_EQ(busy.size(), 1u);
+  const auto share = [&](StepShare s) { return event.step.shares[static_cast<std::size_t>(s)].time; };
+  const Picoseconds messages = share(StepShare::Exchange) + share(StepShare::Reduce) + share(StepShare::Pipeline);
+  EXPECT_EQ(busy[0][static_cast<std::size_t>(Lane::Comm)].count(), messages.count());
+  EXPECT_EQ((busy[0][static_cast<std::size_t>(Lane::Compute)] + messages).count(), event.step.time.count());
 }
 
 }  // namespace

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A step of a deployment played by the event engine, once where nothing is left to chance, else
+// over many draws of its tokens: how long it takes and how that spreads, which ranks and ports
+// are busiest, and who waits for whom.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "sim/engine/drawn_step.h"
+#include "sim/engine/event_engine.h"
+
+namespace moeplan {
+
+// What is asked of the event engine.
+struct EventAsk {
+  PlacementRule placement;
+  ReplicaRule replicas = ReplicaRule::Nearest;
+  Count draws = 0;  // 0 = as many as kDrawnTokensInAll allows, at most kMostDraws
+};
+
+inline constexpr Count kMostDraws = 64;
+inline constexpr Count kFewestDraws = 3;
+// Over all draws and layers with experts: about a second of drawing.
+inline constexpr Count kDrawnTokensInAll = Count{1} << 21;
+
+// Times over draws, sorted. A percentile is the nearest rank's.
+struct TimeSpread {
+  std::vector<Picoseconds> sorted;
+  Picoseconds median() const { return at(0.5); }
+  Picoseconds p99() const { return at(0.99); }
+  Picoseconds mean() const;
+  Picoseconds at(double share) const;
+};
+
+// What a piece of a task is (Piece::op).
+struct OpLabel {
+  OpName name = OpName::Norm;
+  StepShare share = StepShare::Other;
+};
+
+struct EventRun {
+  bool drawn = false;  // rank by rank
+  Count draws = 1;
+  EventStep shown;    // the step of the median draw
+  TimeSpread steps;   // draws
+  TimeSpread layers;  // layers with experts, of all draws; of what was played once every such layer
+  DrawnLoads loads;
+  Count ranks = 1;           // expert-parallel
+  double waited = 0;         // of the time of the shown step, the mean rank waits for others to come to a meeting
+  std::uint64_t events = 0;  // of the shown step
+  std::vector<std::vector<OpLabel>> labels;  // by Actor::model and Piece::op
+};
+
+// Why the experts of this model cannot be drawn like that, as sentences; empty = they can.
+std::vector<std::string> draw_violations(const ModelSpec& model, const Routing& routing, const Layout& layout,
+                                         Count nodes, const EventAsk& ask);
+// The draws of every kind of expert layer of a model; `nodes` fast domains that the ranks fill.
+StepDrawer::Kinds routed_layers(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes,
+                                const EventAsk& ask);
+
+// kinds empty: nothing is drawn. waves: micro-batches under way.
+EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, Overlap overlap, Count waves,
+                    const StepDrawer::Kinds& kinds, Count draws);
+
+}  // namespace moeplan
