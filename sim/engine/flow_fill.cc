@@ -39,13 +39,13 @@ void FlowNetwork::release(std::uint32_t link) {
   state.previous = state.level;
   state.level = kNever;
   finishes_.remove(link);
-  if (state.previous == kNever) return;
   const double level = state.previous;
   const double served = level * (now_ - state.since);
-  for (const LinkLists::Entry& entry : lists_.of(link)) {
-    FlowState& flow = flows_[entry.flow];
-    if (flow.owner != link) continue;
-    flow.owner = kNone;
+  const std::uint32_t* owned = lists_.owned(link);
+  for (std::uint32_t i = 0; i < state.owned; ++i) {
+    if (owners_[owned[i]] != link) continue;  // it ended
+    owners_[owned[i]] = kNone;
+    FlowState& flow = flows_[owned[i]];
     flow.remaining = std::max(0.0, flow.remaining - served);
     for (std::uint32_t h = flow.first; h < flow.first + flow.hops; ++h) {
       const Hop& hop = hops_[h];
@@ -55,12 +55,13 @@ void FlowNetwork::release(std::uint32_t link) {
       if (hop.link != link) crossed.elsewhere -= hop.flows * level;
     }
   }
+  state.owned = 0;
 }
 
 void FlowNetwork::sum_elsewhere(std::uint32_t link) {
   double sum = 0;
   for (const LinkLists::Entry& entry : lists_.of(link)) {
-    const std::uint32_t owner = flows_[entry.flow].owner;
+    const std::uint32_t owner = owners_[entry.flow];
     if (owner != kNone) sum += hops_[entry.hop].flows * links_[owner].level;
   }
   links_[link].elsewhere = sum;
@@ -81,9 +82,20 @@ void FlowNetwork::gather_candidates() {
   std::make_heap(candidates_.begin(), candidates_.end(), kHigher);
 }
 
+// Where an event touches much of the network, how high the rest lies is worth knowing: nothing
+// that fills above needs to look for flows with a higher rate.
+void FlowNetwork::find_highest_outside() {
+  highest_outside_ = kNever;
+  if (touched_.size() < links_.size() / 8) return;
+  highest_outside_ = 0;
+  for (const LinkState& link : links_)
+    if (link.release != events_ && link.level < kNever) highest_outside_ = std::max(highest_outside_, link.level);
+}
+
 void FlowNetwork::fill() {
   release_touched();
   gather_candidates();
+  find_highest_outside();
   double lowest = 0;  // what has settled lies at or below
   while (!candidates_.empty()) {
     const Candidate candidate = candidates_.front();
@@ -91,6 +103,8 @@ void FlowNetwork::fill() {
     candidates_.pop_back();
     const LinkState& state = links_[candidate.link];
     if (state.open == 0) continue;  // links below own all its flows
+    // Rounding may open flows of equal level after their link has settled: it settles again.
+    if (state.level != kNever) release(candidate.link);
     double level = std::max(lowest, level_of(state));
     if (level > candidate.level && !candidates_.empty() && level > candidates_.front().level) {
       // Flows that settled below left it more: another link may come first.
@@ -99,11 +113,12 @@ void FlowNetwork::fill() {
       continue;
     }
     if (level <= lowest * (1 + kSameLevel)) level = lowest;
-    if (!own_open_flows(candidate.link, level)) {
+    if (yields_to_link_outside(candidate.link, level)) {
       release_touched();
       gather_candidates();
       continue;
     }
+    own_open_flows(candidate.link);
     settle(candidate.link, level);
     lowest = level;
   }
@@ -111,47 +126,45 @@ void FlowNetwork::fill() {
   released_ = 0;
 }
 
-// Makes the link the owner of its open flows. False: a flow on it has a higher rate by a link
-// outside, which is now marked to be released; the flows stay open.
-bool FlowNetwork::own_open_flows(std::uint32_t link, double level) {
-  // What stayed below the old level stays below a higher one.
-  const bool fell = level < links_[link].previous * (1 - kSameLevel);
-  if (fell && yields_to_link_outside(link, level)) return false;
-  opened_.clear();
-  for (const LinkLists::Entry& entry : lists_.of(link)) {
-    if (flows_[entry.flow].owner != kNone) continue;
-    flows_[entry.flow].owner = link;
-    opened_.push_back(entry.flow);
-  }
-  return true;
-}
-
+// True when a flow on the link has a higher rate by a link outside, which is now marked to be
+// released.
 bool FlowNetwork::yields_to_link_outside(std::uint32_t link, double level) {
+  // What stayed below the old level stays below a higher one.
+  if (level >= highest_outside_ || level >= links_[link].previous * (1 - kSameLevel)) return false;
   const std::size_t before = touched_.size();
   for (const LinkLists::Entry& entry : lists_.of(link)) {
-    const std::uint32_t owner = flows_[entry.flow].owner;
+    const std::uint32_t owner = owners_[entry.flow];
     if (owner != kNone && links_[owner].release != events_ && links_[owner].level > level * (1 + kSameLevel))
       touch(owner);
   }
   return touched_.size() > before;
 }
 
-// The link is full at `level` from now on. Rounding may bring a link here a second time, with
-// flows opened by one of an equal level: it keeps the level it has.
+void FlowNetwork::own_open_flows(std::uint32_t link) {
+  std::uint32_t* owned = lists_.owned(link);
+  std::uint32_t count = 0;
+  // Which flows are open follows no pattern: no branch for a processor to guess.
+  for (const LinkLists::Entry& entry : lists_.of(link)) {
+    const std::uint32_t owner = owners_[entry.flow];
+    const std::uint32_t open = 0 - static_cast<std::uint32_t>(owner == kNone);  // all bits or none
+    owned[count] = entry.flow;
+    count += open & 1;
+    owners_[entry.flow] = (owner & ~open) | (link & open);
+  }
+  links_[link].owned = count;
+}
+
+// The link is full at `level` from now on.
 void FlowNetwork::settle(std::uint32_t link, double level) {
   LinkState& state = links_[link];
-  double least = kNever;
-  if (state.level != kNever) {
-    level = state.level;
-    for (const LinkLists::Entry& entry : lists_.of(link))
-      if (flows_[entry.flow].owner == link) least = std::min(least, flows_[entry.flow].remaining);
-  }
   state.level = level;
   state.since = now_;
-  for (const std::uint32_t flow : opened_) {
-    const FlowState& opened = flows_[flow];
-    least = std::min(least, opened.remaining);
-    for (std::uint32_t h = opened.first; h < opened.first + opened.hops; ++h) {
+  double least = kNever;
+  const std::uint32_t* owned = lists_.owned(link);
+  for (std::uint32_t i = 0; i < state.owned; ++i) {
+    const FlowState& flow = flows_[owned[i]];
+    least = std::min(least, flow.remaining);
+    for (std::uint32_t h = flow.first; h < flow.first + flow.hops; ++h) {
       const Hop& hop = hops_[h];
       LinkState& crossed = links_[hop.link];
       crossed.open -= hop.flows;

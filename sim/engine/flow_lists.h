@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flows on each link: lists in one array, each with room to grow, so that adding and
-// removing a flow allocates nothing once the array has its size.
+// removing a flow allocates nothing once the array has its size. Beside each list lies as much
+// room for those of its flows that the link owns.
 #pragma once
 
 #include <algorithm>
@@ -28,11 +29,15 @@ class LinkLists {
       first += counts[link];
     }
     entries_.resize(first);
+    owned_.resize(first);
   }
 
   std::span<const Entry> of(std::uint32_t link) const {
     return {entries_.data() + lists_[link].first, lists_[link].size};
   }
+
+  // Room for as many flows as the list holds.
+  std::uint32_t* owned(std::uint32_t link) { return owned_.data() + lists_[link].first; }
 
   // Returns the slot of the new entry.
   std::uint32_t add(std::uint32_t link, Entry entry) {
@@ -64,13 +69,16 @@ class LinkLists {
     const std::uint32_t capacity = std::max<std::uint32_t>(4, 2 * list.capacity);
     const auto first = static_cast<std::uint32_t>(entries_.size());
     entries_.resize(entries_.size() + capacity);
+    owned_.resize(entries_.size());
     std::copy_n(entries_.begin() + list.first, list.size, entries_.begin() + first);
+    std::copy_n(owned_.begin() + list.first, list.size, owned_.begin() + first);
     list.first = first;
     list.capacity = capacity;
   }
 
   std::vector<List> lists_;
   std::vector<Entry> entries_;
+  std::vector<std::uint32_t> owned_;
 };
 
 }  // namespace moeplan

@@ -34,10 +34,11 @@ void FlowNetwork::reserve(const FlowSet& set) {
   for (const FlowHop& hop : set.hops) ++counts[hop.link];
   lists_.reserve(counts);
   flows_.reserve(set.flows.size());
+  owners_.reserve(set.flows.size());
   hops_.reserve(set.hops.size());
+  slots_.reserve(set.hops.size());
   queue_.reserve(set.flows.size());
   ends_.reserve(set.flows.size());
-  opened_.reserve(counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end()));
 }
 
 // Hops of an ended flow's route of the same length, else new ones.
@@ -48,10 +49,11 @@ std::uint32_t FlowNetwork::new_route(std::span<const FlowHop> route) {
     free_routes_[route.size()] = hops_[first].link;
   } else {
     hops_.resize(hops_.size() + route.size());
+    slots_.resize(hops_.size());
   }
   for (std::size_t i = 0; i < route.size(); ++i) {
     CHECK(route[i].link < links_.size() && route[i].flows > 0);
-    hops_[first + i] = {.link = route[i].link, .flows = route[i].flows, .slot = 0};
+    hops_[first + i] = {.link = route[i].link, .flows = route[i].flows};
   }
   return first;
 }
@@ -61,6 +63,7 @@ std::uint32_t FlowNetwork::start(std::span<const FlowHop> route, double bytes, d
   auto flow = static_cast<std::uint32_t>(flows_.size());
   if (free_flows_.empty()) {
     flows_.emplace_back();
+    owners_.push_back(kNone);
   } else {
     flow = free_flows_.back();
     free_flows_.pop_back();
@@ -68,7 +71,7 @@ std::uint32_t FlowNetwork::start(std::span<const FlowHop> route, double bytes, d
   const std::uint32_t first = new_route(route);
   double latency = 0;
   for (const FlowHop& hop : route) latency += links_[hop.link].latency;
-  flows_[flow] = {.remaining = bytes, .owner = kNone, .first = first, .hops = static_cast<std::uint32_t>(route.size())};
+  flows_[flow] = {.remaining = bytes, .first = first, .hops = static_cast<std::uint32_t>(route.size())};
   wait({.at = std::max(at, now_) + latency, .flow = flow});
   return flow;
 }
@@ -146,11 +149,10 @@ void FlowNetwork::end_flows_of(std::uint32_t link, double slack_now) {
   touch(link);
   const double level = links_[link].level;
   const double served = level * (now_ + slack_now - links_[link].since);
-  // Backwards: the entry that takes a removed one's slot has been seen.
-  for (std::size_t slot = lists_.of(link).size(); slot-- > 0;) {
-    if (slot >= lists_.of(link).size()) continue;  // a route that crosses the link twice left both
-    const std::uint32_t flow = lists_.of(link)[slot].flow;
-    if (flows_[flow].owner != link || flows_[flow].remaining > served) continue;
+  const std::uint32_t* owned = lists_.owned(link);
+  for (std::uint32_t i = 0; i < links_[link].owned; ++i) {
+    const std::uint32_t flow = owned[i];
+    if (flows_[flow].remaining > served) continue;
     leave(flow, link);
     end(flow, now_);
   }
@@ -161,15 +163,15 @@ void FlowNetwork::end(std::uint32_t flow, double at) { ends_.push_back({.flow = 
 
 void FlowNetwork::leave(std::uint32_t flow, std::uint32_t owner) {
   const double level = links_[owner].level;
-  FlowState& state = flows_[flow];
+  const FlowState& state = flows_[flow];
   for (std::uint32_t h = state.first; h < state.first + state.hops; ++h) {
     const Hop& hop = hops_[h];
     touch(hop.link);
     if (hop.link != owner) links_[hop.link].elsewhere -= hop.flows * level;
-    const std::uint32_t moved = lists_.remove(hop.link, hop.slot);
-    if (moved != kNone) hops_[moved].slot = hop.slot;
+    const std::uint32_t moved = lists_.remove(hop.link, slots_[h]);
+    if (moved != kNone) slots_[moved] = slots_[h];
   }
-  state.owner = kNone;
+  owners_[flow] = kNone;
   --contending_;
 }
 
@@ -181,15 +183,15 @@ void FlowNetwork::admit(std::uint32_t flow) {
   }
   ++contending_;
   for (std::uint32_t h = state.first; h < state.first + state.hops; ++h) {
-    Hop& hop = hops_[h];
+    const Hop& hop = hops_[h];
     touch(hop.link);
-    hop.slot = lists_.add(hop.link, {.flow = flow, .hop = h});
+    slots_[h] = lists_.add(hop.link, {.flow = flow, .hop = h});
     links_[hop.link].open += hop.flows;
   }
 }
 
 double FlowNetwork::rate(std::uint32_t flow) const {
-  const std::uint32_t owner = flows_[flow].owner;
+  const std::uint32_t owner = owners_[flow];
   return owner == kNone ? 0 : links_[owner].level;
 }
 

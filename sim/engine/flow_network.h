@@ -76,15 +76,13 @@ class FlowNetwork {
   static constexpr double kNever = std::numeric_limits<double>::infinity();
 
   struct FlowState {
-    double remaining = 0;         // bytes at the time its owner filled
-    std::uint32_t owner = kNone;  // kNone: open, or not contending
-    std::uint32_t first = 0;      // its hops
+    double remaining = 0;     // bytes at the time its owner filled
+    std::uint32_t first = 0;  // its hops
     std::uint32_t hops = 0;
   };
   struct Hop {
     std::uint32_t link = 0;
     std::uint32_t flows = 1;
-    std::uint32_t slot = 0;  // in the link's list
   };
   struct LinkState {
     double bandwidth = 0;
@@ -96,6 +94,7 @@ class FlowNetwork {
     double latency = 0;
     std::uint64_t release = 0;   // the event that last released it
     std::uint32_t releases = 0;  // since `elsewhere` was last summed anew
+    std::uint32_t owned = 0;     // flows
   };
   struct Candidate {  // a link that will fill at `level`, unless that rises before
     double level = 0;
@@ -126,7 +125,8 @@ class FlowNetwork {
   void release(std::uint32_t link);
   void sum_elsewhere(std::uint32_t link);
   void gather_candidates();
-  bool own_open_flows(std::uint32_t link, double level);
+  void find_highest_outside();
+  void own_open_flows(std::uint32_t link);
   bool yields_to_link_outside(std::uint32_t link, double level);
   void settle(std::uint32_t link, double level);
   double level_of(const LinkState& link) const;
@@ -135,7 +135,9 @@ class FlowNetwork {
   LinkLists lists_;
   LinkHeap finishes_;
   std::vector<FlowState> flows_;
+  std::vector<std::uint32_t> owners_;  // of each flow; kNone: open, or not contending
   std::vector<Hop> hops_;
+  std::vector<std::uint32_t> slots_;  // of each hop in its link's list
   std::vector<std::uint32_t> free_flows_;
   std::vector<std::uint32_t> free_routes_;  // by number of hops: the first of a chain through Hop::link
 
@@ -154,7 +156,7 @@ class FlowNetwork {
   std::vector<std::uint32_t> touched_;
   std::size_t released_ = 0;  // of touched_
   std::vector<Candidate> candidates_;
-  std::vector<std::uint32_t> opened_;  // flows
+  double highest_outside_ = kNever;  // no link that is not touched has a higher level
 };
 
 }  // namespace moeplan
