@@ -17,7 +17,8 @@ constexpr auto kLater = [](const auto& a, const auto& b) { return a.at != b.at ?
 
 }  // namespace
 
-FlowNetwork::FlowNetwork(std::span<const FlowLink> links) : lists_(links.size()), finishes_(links.size()) {
+FlowNetwork::FlowNetwork(std::span<const FlowLink> links, double window)
+    : lists_(links.size()), finishes_(links.size()), window_(window) {
   links_.resize(links.size());
   for (std::size_t i = 0; i < links.size(); ++i) {
     CHECK(links[i].bandwidth > 0 && links[i].bandwidth < kNever && links[i].latency >= 0);
@@ -135,12 +136,13 @@ void FlowNetwork::recycle() {
 
 // All that happens at one time: ends, then starts, then new rates.
 void FlowNetwork::step(double at) {
-  now_ = at;
   ++events_;
   if (contending_ == 0) busy_since_ = at;
-  const double slack_now = slack();
+  const double half = std::clamp(next_start() - at, 0.0, window_) / 2;  // no flow starts in between
+  now_ = at + half;
+  const double slack_now = std::max(slack(), half);
   while (finishes_.top_time() <= now_ + slack_now) end_flows_of(finishes_.top(), slack_now);
-  while (next_start() <= now_ + slack_now) admit(take_next_start());
+  while (next_start() <= now_ + slack()) admit(take_next_start());
   fill();
 }
 
@@ -152,14 +154,21 @@ void FlowNetwork::end_flows_of(std::uint32_t link, double slack_now) {
   const std::uint32_t* owned = lists_.owned(link);
   for (std::uint32_t i = 0; i < links_[link].owned; ++i) {
     const std::uint32_t flow = owned[i];
-    if (flows_[flow].remaining > served) continue;
+    const double remaining = flows_[flow].remaining;
+    if (remaining > served) continue;
     leave(flow, link);
-    end(flow, now_);
+    if (window_ == 0) {
+      end(flow, now_);
+    } else {
+      end(flow, links_[link].since + remaining / level, level * (now_ - links_[link].since) - remaining);
+    }
   }
   finishes_.remove(link);
 }
 
-void FlowNetwork::end(std::uint32_t flow, double at) { ends_.push_back({.flow = flow, .at = at}); }
+void FlowNetwork::end(std::uint32_t flow, double at, double excess) {
+  ends_.push_back({.flow = flow, .at = at, .excess = excess});
+}
 
 void FlowNetwork::leave(std::uint32_t flow, std::uint32_t owner) {
   const double level = links_[owner].level;

@@ -46,11 +46,16 @@ namespace moeplan {
 struct FlowEnd {
   std::uint32_t flow = 0;
   double at = 0;
+  double excess = 0;  // bytes it was served beyond its own (less: negative); 0 unless quantised
 };
 
 class FlowNetwork {
  public:
-  explicit FlowNetwork(std::span<const FlowLink> links);
+  // `window` > 0 quantises: flows that end within so many seconds leave together in the middle of
+  // them, so that a run of T seconds has T / window events instead of one for each flow. Each
+  // reports the end it would have had at its last rate. The run is exact for flows of `excess`
+  // more bytes.
+  explicit FlowNetwork(std::span<const FlowLink> links, double window = 0);
 
   // Room for these flows, so that nothing grows while they run. Before the first start.
   void reserve(const FlowSet& set);
@@ -112,7 +117,7 @@ class FlowNetwork {
   std::uint32_t take_next_start();
   void admit(std::uint32_t flow);
   void end_flows_of(std::uint32_t link, double slack);
-  void end(std::uint32_t flow, double at);
+  void end(std::uint32_t flow, double at, double excess = 0);
   void leave(std::uint32_t flow, std::uint32_t owner);
   void recycle();
   void step(double at);
@@ -146,6 +151,7 @@ class FlowNetwork {
   std::size_t queue_head_ = 0;
   std::vector<Delayed> late_;
 
+  double window_ = 0;
   double now_ = 0;
   double busy_since_ = 0;
   std::size_t contending_ = 0;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "sim/engine/flow_reference.h"
@@ -199,6 +200,51 @@ TEST(FlowBound, NeverFallsWhenAFlowIsAdded) {
     add_flow(set, {0}, 7);
     const std::vector<double> after = link_bytes(set);
     for (std::size_t l = 0; l < before.size(); ++l) ASSERT_GE(after[l], before[l]);
+  }
+}
+
+// ---- faster modes ----
+
+TEST(FlowModes, QuantisedIsOffByLessThanItSays) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    CounterRng random(seed, 0);
+    const std::uint32_t n = 2 + random.below(12);
+    const double skew = 3 * random.uniform();
+    const FlowSet set = star_flows(n, 450e9, 1e-6, [&](auto, auto) { return 1e6 * std::exp(skew * random.uniform()); });
+    const double exact = run_flows(set).makespan;
+    const FlowTimes quantised = run_flows(set, FlowMode::Quantised);
+    ASSERT_LE(std::abs(quantised.makespan - exact), quantised.error * exact) << "seed " << seed;
+    ASSERT_LE(quantised.error, 0.03) << "seed " << seed;
+  }
+}
+
+TEST(FlowModes, QuantisedIsExactForOneFlow) {
+  FlowSet set = links({10});
+  add_flow(set, {0}, 100);
+  EXPECT_DOUBLE_EQ(run_flows(set, FlowMode::Quantised).makespan, 10);
+}
+
+TEST(FlowModes, QuantisedJoinsEventsOfADenseExchange) {
+  CounterRng random(1, 0);
+  const FlowSet set = star_flows(32, 450e9, 0, [&](auto, auto) { return 1e6 * random.uniform(); });
+  FlowNetwork exact(set.links);
+  FlowNetwork quantised(set.links, flow_bound(set) / 256);
+  for (std::size_t f = 0; f < set.flows.size(); ++f) {
+    exact.start(set.route(f), set.flows[f].bytes, 0);
+    quantised.start(set.route(f), set.flows[f].bytes, 0);
+  }
+  EXPECT_EQ(exact.advance(1e300).size(), quantised.advance(1e300).size());
+  EXPECT_GT(exact.events(), 900u);
+  EXPECT_LT(quantised.events(), 300u);
+}
+
+TEST(FlowModes, PortsSayTheLowerBoundAndHowMuchMoreItMayBe) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const FlowSet set = random_flows(seed);
+    const double exact = run_flows(set).makespan;
+    const FlowTimes ports = run_flows(set, FlowMode::Ports);
+    ASSERT_DOUBLE_EQ(ports.makespan, flow_bound(set)) << "seed " << seed;
+    ASSERT_LE(exact, ports.makespan * (1 + ports.error) * (1 + 1e-12)) << "seed " << seed;
   }
 }
 
