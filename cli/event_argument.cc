@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/event_argument.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <variant>
 
 #include "sim/base/error.h"
@@ -11,7 +14,8 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<std::string_view, 3> kOfEvents = {"draws", "expert-placement", "trace"};
+constexpr std::array<std::string_view, 5> kOfEvents = {"draws", "expert-placement", "prefetch", "rank-batches",
+                                                       "trace"};
 
 bool asks_for_events(const Arguments& arguments) {
   const std::string engine = arguments.choice("engine", {"analytic", "event"}).value_or("");
@@ -56,6 +60,41 @@ std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestio
   }
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
   return ask;
+}
+
+std::vector<Count> read_rank_batches(const Arguments& arguments, const FitQuestion& q) {
+  const std::optional<std::string> asked = arguments.text("rank-batches");
+  if (!asked) return {};
+  const std::string expected = fmt::format("sequences of each of the {} attention-DP ranks, as 40,32", q.layout.dp);
+  if (arguments.has("batch")) throw_usage("rank-batches", "it beside --batch", "one of them");
+  if (arguments.text("phase").value_or("decode") != "decode" || q.layout.pp > 1 || arguments.has("overlap"))
+    throw_usage("rank-batches", "it with --phase prefill, --pp or --overlap", "a decode step of one stage");
+  std::vector<Count> batches;
+  for (std::size_t begin = 0; begin <= asked->size();) {
+    const std::size_t end = std::min(asked->find(',', begin), asked->size());
+    const std::optional<Count> one = parse_count(asked->substr(begin, end - begin));
+    constexpr Count kMost = 1'000'000;
+    if (!one || *one < 0 || *one > kMost) throw_usage("rank-batches", in_quotes(*asked), expected);
+    batches.push_back(*one);
+    begin = end + 1;
+  }
+  if (static_cast<Count>(batches.size()) != q.layout.dp || *std::max_element(batches.begin(), batches.end()) == 0)
+    throw_usage("rank-batches", in_quotes(*asked), expected);
+  return batches;
+}
+
+double read_prefetch(const Arguments& arguments) {
+  const std::optional<std::string> asked = arguments.text("prefetch");
+  if (!asked) return 0;
+  double value = 0;
+  const auto [end, error] = std::from_chars(asked->data(), asked->data() + asked->size(), value);
+  if (error != std::errc{} || end != asked->data() + asked->size() || !(value >= 0 && value <= 1))
+    throw_usage("prefetch", in_quotes(*asked), "a number from 0 to 1");
+  if (arguments.text("offload").value_or("") != "stream")
+    throw_usage("prefetch", "no experts that are copied to the device", "--offload stream with experts off it");
+  if (arguments.text("phase").value_or("decode") != "decode")
+    throw_usage("prefetch", "it with --phase prefill", "a decode step", "prompts have every layer copied ahead anyway");
+  return value;
 }
 
 void refuse_events(const Arguments& arguments, std::string_view beside) {

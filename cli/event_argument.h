@@ -10,10 +10,12 @@
 
 namespace moeplan {
 
-inline constexpr std::array<Option, 4> kEventOptions = {{
+inline constexpr std::array<Option, 6> kEventOptions = {{
     {"engine", "analytic|event", "a sum of operators (default), or every layer and rank played event by event"},
     {"draws", "N", "event engine: steps whose routing is drawn (default: as many as a second allows, 3 to 64)"},
     {"expert-placement", "WHAT", "event engine: contiguous (default), round-robin, eplb, or a FILE of experts by slot"},
+    {"prefetch", "P", "event engine, --offload stream: share of a layer's missing experts copied ahead (0 to 1)"},
+    {"rank-batches", "N,...", "event engine, decode: sequences of each attention-DP rank instead of equal parts"},
     {"trace", "FILE", "event engine: the step as JSON for ui.perfetto.dev or chrome://tracing"},
 }};
 
@@ -21,6 +23,12 @@ inline constexpr std::array<Option, 4> kEventOptions = {{
 // themselves. Throws InputError(Usage, InvalidInput).
 std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestion& deployment, const Routing& routing,
                                     Count nodes);
+
+// --rank-batches; empty without it. Throws InputError(Usage).
+std::vector<Count> read_rank_batches(const Arguments& arguments, const FitQuestion& deployment);
+
+// --prefetch: HostMachine::fetched_ahead. Throws InputError(Usage).
+double read_prefetch(const Arguments& arguments);
 
 // What plays no steps cannot be asked with it: throws InputError(Usage).
 void refuse_events(const Arguments& arguments, std::string_view beside);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "cli/cost_argument.h"
@@ -212,6 +213,10 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   Asked asked = ask_deployment(session, arguments, resident_load(steady));
   refuse_untimed(asked.question, arguments);
   check_routing(routing, asked.question);
+  // The fullest rank decides what must be resident.
+  const std::vector<Count> batches = read_rank_batches(arguments, asked.question);
+  if (!batches.empty())
+    asked.question.workload.sequences = *std::max_element(batches.begin(), batches.end()) * asked.question.layout.dp;
   const ClusterSpec cluster = cluster_of(session.catalog(), asked.hardware, asked.question);
   if (dense) asked.question.model = dense_equivalent(asked.question.model, *dense);
   Pricing pricing = pricing_of(session.catalog(), cluster, asked.question.runtime, asked.question.formats,
@@ -221,12 +226,17 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
   apply_costs(arguments, session.catalog(), cluster, pricing);
   const OffloadAnswers offload = read_offload(arguments, asked.question);
   pricing.kernels.host = host_of_answers(session, offload, cluster, asked.question);
+  pricing.kernels.host.fetched_ahead = read_prefetch(arguments);
   asked.question.device.fast_domain = static_cast<Count>(pricing.kernels.machine.link.domain);
   warn_of_exchange(session, asked.question, read_load(arguments, asked.question));
   SimulateQuestion question{
       .deployment = asked.question, .load = read_load(arguments, asked.question), .routing = routing, .events = {}};
   if (steady) refuse_events(arguments, "a steady load");
   question.events = read_events(arguments, asked.question, routing, domains_of(asked.question.layout, pricing.kernels));
+  if (!batches.empty()) {
+    question.load.batch = std::accumulate(batches.begin(), batches.end(), Count{0});
+    question.events->rank_sequences = batches;
+  }
   // A device that is given more than the whole reads it in turns: what must be resident is
   // the decoding sequences and the prompts.
   question.deployment.workload.sequences += question.load.mixed;

@@ -85,7 +85,8 @@ struct HostMachine {
   double drive_latency = 1e-4;                        // of one read (assumed: flash, 80 to 120 us)
   double drive_cached = 0;                            // share of reads that host memory answers
   HostUse use = HostUse::Compute;
-  double stream_rows = 0;  // tokens from which an engine that computes here copies instead; 0 = never
+  double fetched_ahead = 0;  // streaming: share of a layer's missing weights that was copied before its turn
+  double stream_rows = 0;    // tokens from which an engine that computes here copies instead; 0 = never
   HostValues constants = kHostStart;
 };
 

@@ -37,23 +37,37 @@ Price priced(const FormTime& form, double floor) {
 
 }  // namespace
 
-Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels, const Binding& b) {
-  HostMachine host = kernels.host;
+namespace {
+
+// What experts off the device ask of the host in one execution.
+struct OffDevice {
+  HostPoint point;
+  HostUse use = HostUse::Compute;
+  double missed = 1;  // of what the step needs, not on the device
+};
+
+double device_seconds(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels,
+                      const Binding& b, double share) {
+  if (share <= 0 || planned.handovers <= 0) return 0;
+  MoePoint point = moe_point_of(planned, op, p, b, planned.hidden, share_of_load(load_of(op, b), share));
+  point.vectors = point.tokens <= kernels.vector_rows;
+  const ResolvedKernel& kernel = kernels.moe[static_cast<std::size_t>(planned.format)];
+  return planned.handovers * price_of(kernel, point, kernels.machine, PriceDetail::TimeOnly).time.seconds().base();
+}
+
+OffDevice off_device(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels,
+                     const Binding& b) {
+  OffDevice share{.point = {}, .use = kernels.host.use};
   const double tokens = static_cast<double>(b.group_tokens);
-  if (host.use == HostUse::Compute && host.stream_rows > 0 && tokens >= host.stream_rows) host.use = HostUse::Stream;
+  if (share.use == HostUse::Compute && kernels.host.stream_rows > 0 && tokens >= kernels.host.stream_rows)
+    share.use = HostUse::Stream;
   const ExpertLoad load = load_of(op, b);
   const CacheMisses misses = misses_of(op, load, b, kernels.expert_cache);
-  const double missed = 1 - misses.hit_rate();
+  share.missed = 1 - misses.hit_rate();
+  const double missed = share.missed;
   const Work work = work_of(op, p, b);
   const double matrix = std::max(1.0, planned.hidden * planned.inter);
-  const auto device_seconds = [&](double share) {
-    if (share <= 0 || planned.handovers <= 0) return 0.0;
-    MoePoint point = moe_point_of(planned, op, p, b, planned.hidden, share_of_load(load, share));
-    point.vectors = point.tokens <= kernels.vector_rows;
-    const ResolvedKernel& kernel = kernels.moe[static_cast<std::size_t>(planned.format)];
-    return planned.handovers * price_of(kernel, point, kernels.machine, PriceDetail::TimeOnly).time.seconds().base();
-  };
-  HostPoint point;
+  HostPoint& point = share.point;
   point.bytes = missed * work.weight_bytes;
   point.drive_bytes = missed * touched_weights(op, p, b, Place::Ssd);
   point.flops = missed * work.flops;
@@ -61,12 +75,40 @@ Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const
   point.handovers = planned.handovers * misses.any;
   point.sent = point.handovers * 2 * tokens * planned.hidden * kActivationBytes;
   point.ahead = p.phase == Phase::Prefill;
-  point.device = host.use == HostUse::Compute ? 0 : device_seconds(1);
-  FormTime form = host_time(point, host);
+  return share;
+}
+
+// The part of the copies that is made before, or left for, the layer's turn.
+HostPoint part_of_copies(HostPoint point, double part) {
+  point.bytes *= part;
+  point.drive_bytes *= part;
+  point.pieces *= part;
+  return point;
+}
+
+}  // namespace
+
+Price host_price(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels, const Binding& b) {
+  OffDevice share = off_device(planned, op, p, kernels, b);
+  HostMachine host = kernels.host;
+  host.use = share.use;
+  if (host.use == HostUse::Stream) share.point = part_of_copies(share.point, 1 - host.fetched_ahead);
+  share.point.device = host.use == HostUse::Compute ? 0 : device_seconds(planned, op, p, kernels, b, 1);
+  FormTime form = host_time(share.point, host);
   // The device's own share runs beside the host's cores, but not beside the hand-over: its
   // calls into the host stand in the order of its stream.
-  if (host.use == HostUse::Compute) form.seconds = std::max(form.seconds, form.fixed + device_seconds(1 - missed));
-  return powered(priced(form, host_floor(point, host)), {}, kernels.power);
+  if (host.use == HostUse::Compute)
+    form.seconds = std::max(form.seconds, form.fixed + device_seconds(planned, op, p, kernels, b, 1 - share.missed));
+  return powered(priced(form, host_floor(share.point, host)), {}, kernels.power);
+}
+
+Picoseconds copy_ahead(const PlannedOp& planned, const Op& op, const Program& p, const Kernels& kernels,
+                       const Binding& b) {
+  const OffDevice share = off_device(planned, op, p, kernels, b);
+  if (share.use != HostUse::Stream || kernels.host.fetched_ahead <= 0) return {};
+  HostMachine host = kernels.host;
+  host.use = HostUse::Stream;
+  return picoseconds_of(host_time(part_of_copies(share.point, host.fetched_ahead), host).seconds);
 }
 
 // Every kernel reads its weights from there.

@@ -13,6 +13,11 @@ namespace moeplan {
 Price host_price(const PlannedOp& planned, const Op& op, const Program& program, const Kernels& kernels,
                  const Binding& binding);
 
+// Copies of one layer's experts that a predictor had made before the layer's turn
+// (HostMachine::fetched_ahead): the time of the link and the drives. 0 = nothing is copied ahead.
+Picoseconds copy_ahead(const PlannedOp& planned, const Op& op, const Program& program, const Kernels& kernels,
+                       const Binding& binding);
+
 // `price`, or what reading the operator's weights from the host takes where that is longer.
 Price read_from_host(const Price& price, const Op& op, const Program& program, const Kernels& kernels,
                      const Binding& binding);

@@ -55,6 +55,7 @@ struct Played {
 Played played(const StepModel& model, const ModelPlan& plan, const Step& step, bool halves,
               const EventOptions& options) {
   StepScheduler scheduler(model, plan, options.by_rank);
+  if (!options.rank_sequences.empty()) scheduler.set_rank_sequences(options.rank_sequences);
   scheduler.add_pass(step, halves, std::nullopt, options.drawn);
   Played result;
   const StepResult one = model.step(step);

@@ -26,6 +26,7 @@ struct EventOptions {
   Count waves = 1;       // micro-batches under way in a pipeline
   bool by_rank = false;  // an actor for each rank
   const DrawnStep* drawn = nullptr;
+  std::vector<Count> rank_sequences{};  // by_rank, without overlap: of each data-parallel rank; empty: equal parts
 };
 
 EventStep event_step(const StepModel& model, const ModelPlan& plan, const Step& step, const EventOptions& options);

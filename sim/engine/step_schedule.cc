@@ -2,8 +2,11 @@
 #include "sim/engine/step_schedule.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "sim/base/error.h"
+#include "sim/cost/host_price.h"
 
 namespace moeplan {
 namespace {
@@ -46,8 +49,31 @@ StepScheduler::StepScheduler(const StepModel& model, const ModelPlan& plan, bool
   result_.schedule.actors = static_cast<std::uint32_t>(result_.actors.size());
 }
 
-std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankModel& model, const Part& part) {
-  const Binding binding = model_.bind_step(model, part.step);
+void StepScheduler::set_rank_sequences(std::vector<Count> sequences) {
+  CHECK(by_rank_ && static_cast<Count>(sequences.size()) == model_.dp());
+  rank_sequences_ = std::move(sequences);
+}
+
+// The step in which every data-parallel rank has so many sequences.
+Step StepScheduler::of_every_rank(const Step& step, Count sequences) const {
+  Step all = step;
+  CHECK(all.size == 1);
+  all.segments[0].sequences = std::max<Count>(1, sequences) * model_.dp();
+  return all;
+}
+
+std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankModel& model, const Part& part,
+                                                         std::optional<Count> own) {
+  Binding binding = model_.bind_step(model, part.step);
+  std::vector<Price> padded;  // of collectives, where ranks differ
+  if (own) {
+    const Binding whole = binding;
+    const Count most = *std::max_element(rank_sequences_.begin(), rank_sequences_.end());
+    padded = model_.prices(model_.bind_step(model, of_every_rank(part.step, most)), PriceDetail::TimeOnly);
+    binding = model_.bind_step(model, of_every_rank(part.step, *own));
+    binding.group_tokens = whole.group_tokens;
+    binding.group_sequences = whole.group_sequences;
+  }
   const Binding singly = one_token_each(binding);
   const std::vector<Price> prices = model_.prices(binding, PriceDetail::TimeOnly);
   Schedule& schedule = result_.schedule;
@@ -55,7 +81,8 @@ std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankMo
   for (const OrderedOp& ordered : order_of(model, plan_, binding)) {
     const PlannedOp& planned = model.ops.ops[ordered.planned];
     const Op& op = model.program.op_array[planned.op];
-    Picoseconds time = prices[planned.price].time;
+    const bool is_padded = own && op.kind == OpKind::Collective;
+    Picoseconds time = (is_padded ? padded : prices)[planned.price].time;
     if (ordered.single) time = price_op(planned, model.program, *model.kernels, singly, PriceDetail::TimeOnly).time;
     const bool product = op.kind == OpKind::Gemm || op.kind == OpKind::Moe;
     if (part.half && held_.whole_step && product) time = picoseconds_of(time.seconds().base() / (1 - held_.share));
@@ -68,6 +95,8 @@ std::vector<StepScheduler::Item> StepScheduler::items_of(const StepModel::RankMo
     Item& item = items.back();
     item.time += time;
     item.products += product ? time.seconds().base() : 0;
+    if (op.kind == OpKind::Host)
+      item.copied_ahead = copy_ahead(planned, op, model.program, *model.kernels, ordered.single ? singly : binding);
     if (op.kind == OpKind::Collective)
       item.on_links = picoseconds_of(
           seconds_at_peak(sent_bytes(planned, model.program, *model.kernels, ordered.single ? singly : binding),
@@ -142,6 +171,20 @@ void StepScheduler::set_drawn(Task& task, const Op& op, const RankTimes& times, 
   result_.schedule.pieces.push_back(piece);
 }
 
+// What a predictor fetches of a layer's experts goes over the link once the layer before has what it
+// needs, while the device goes on.
+std::uint32_t StepScheduler::add_copy(std::uint32_t actor, const Part& part, const Item& item, const Tasks& before) {
+  const Piece piece{.time = item.copied_ahead, .op = result_.schedule.pieces[item.pieces].op, .layer = item.layer};
+  const Task task{.time = piece.time,
+                  .actor = actor,
+                  .lane = Lane::Copy,
+                  .batch = part.batch,
+                  .pieces = static_cast<std::uint32_t>(result_.schedule.pieces.size()),
+                  .piece_count = 1};
+  result_.schedule.pieces.push_back(piece);
+  return result_.schedule.add(task, before);
+}
+
 std::uint32_t StepScheduler::add_item(const Stage& stage, const Part& part, std::uint32_t place, const Item& item,
                                       std::uint32_t first_meeting, const Tasks& before) {
   Schedule& schedule = result_.schedule;
@@ -166,12 +209,18 @@ std::uint32_t StepScheduler::add_item(const Stage& stage, const Part& part, std:
 }
 
 StepScheduler::Tasks StepScheduler::add_part(const Stage& stage, const Part& part) {
-  std::vector<std::vector<Item>> items;  // by model of the stage
-  const std::uint32_t first_model = result_.actors[stage.first_actor].model;
-  const std::uint32_t last_model = result_.actors[stage.first_actor + stage.actors - 1].model;
-  for (std::uint32_t m = first_model; m <= last_model; ++m) items.push_back(items_of(model_.rank_models()[m], part));
+  const Count sharers = model_.ranks() / model_.dp();  // ranks of a data-parallel one
+  std::map<std::pair<std::uint32_t, Count>, std::vector<Item>> known;
+  const auto items_for = [&](std::uint32_t place) -> const std::vector<Item>& {
+    const Actor& actor = result_.actors[stage.first_actor + place];
+    std::optional<Count> own;
+    if (!rank_sequences_.empty()) own = rank_sequences_[static_cast<std::size_t>(actor.rank / sharers)];
+    const auto [found, is_new] = known.try_emplace({actor.model, own.value_or(-1)});
+    if (is_new) found->second = items_of(model_.rank_models()[actor.model], part, own);
+    return found->second;
+  };
   std::vector<std::uint32_t> meetings;  // first one of each collective
-  for (const Item& item : items.front()) {
+  for (const Item& item : items_for(0)) {
     if (item.op == nullptr || item.op->kind != OpKind::Collective) continue;
     meetings.push_back(result_.schedule.meetings);
     result_.schedule.meetings += static_cast<std::uint32_t>(groups_of(*item.op));
@@ -183,12 +232,15 @@ StepScheduler::Tasks StepScheduler::add_part(const Stage& stage, const Part& par
     append_befores(before, part.earlier, place);
     std::size_t collective = 0;
     std::uint32_t last = kNoTask;
-    for (const Item& item : items[result_.actors[stage.first_actor + place].model - first_model]) {
+    Tasks fetched = before;  // when the copies ahead may begin
+    for (const Item& item : items_for(place)) {
       const bool meets = item.op != nullptr && item.op->kind == OpKind::Collective;
+      if (item.copied_ahead.count() > 0) before.push_back(add_copy(stage.first_actor + place, part, item, fetched));
       CHECK(!meets || collective < meetings.size());
       last = add_item(stage, part, place, item, meets ? meetings[collective] : 0, before);
       collective += meets ? 1 : 0;
       before.assign(1, last);
+      if (item.copied_ahead.count() > 0) fetched = before;
     }
     CHECK(collective == meetings.size());
     if (last != kNoTask) ends.push_back(last);

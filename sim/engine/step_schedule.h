@@ -56,6 +56,11 @@ class StepScheduler {
   std::size_t add_pass(const Step& step, bool halves = false, std::optional<std::size_t> after = std::nullopt,
                        const DrawnStep* drawn = nullptr);
 
+  // Ranks whose batches differ (by_rank, decode): sequences of each data-parallel rank, for all
+  // passes. An idle rank runs a token of its own, collectives are padded to the largest batch,
+  // as engines do (vLLM and SGLang: attention data parallelism in lockstep).
+  void set_rank_sequences(std::vector<Count> sequences);
+
   // Tasks that end a pass: the pass is over with the last of them.
   const std::vector<std::uint32_t>& last_tasks(std::size_t pass) const { return passes_[pass]; }
   const StepSchedule& result() const { return result_; }
@@ -72,7 +77,8 @@ class StepScheduler {
     Picoseconds on_links{};
     std::uint32_t pieces = 0;
     std::uint32_t piece_count = 0;
-    double products = 0;  // seconds of `time` in matrix products
+    double products = 0;         // seconds of `time` in matrix products
+    Picoseconds copied_ahead{};  // beside what comes before it: copies of its experts
   };
   struct Stage {
     std::uint32_t first_actor = 0;
@@ -90,11 +96,14 @@ class StepScheduler {
     const DrawnStep* drawn = nullptr;
   };
 
-  std::vector<Item> items_of(const StepModel::RankModel& model, const Part& part);
+  // own: sequences of the rank; nothing: its part of the step.
+  std::vector<Item> items_of(const StepModel::RankModel& model, const Part& part, std::optional<Count> own);
+  Step of_every_rank(const Step& step, Count sequences) const;
   Tasks add_part(const Stage& stage, const Part& part);
   std::uint32_t add_item(const Stage& stage, const Part& part, std::uint32_t actor, const Item& item,
                          std::uint32_t first_meeting, const Tasks& before);
   void set_drawn(Task& task, const Op& op, const RankTimes& times, std::uint32_t place);
+  std::uint32_t add_copy(std::uint32_t actor, const Part& part, const Item& item, const Tasks& before);
   Count groups_of(const Op& op) const;
   Count group_of(const Op& op, Count rank) const;
   void append_befores(Tasks& to, const Tasks& tasks, std::uint32_t place) const;
@@ -103,6 +112,7 @@ class StepScheduler {
   const ModelPlan& plan_;
   bool by_rank_;
   HeldUnits held_;
+  std::vector<Count> rank_sequences_;
   StepSchedule result_;
   std::vector<Stage> stages_;
   std::vector<Tasks> passes_;

@@ -38,6 +38,21 @@ void add_layers(TimeSpread& layers, const EventStep& event, const StepModel& mod
     if (has_experts[l]) layers.sorted.push_back(times[l]);
 }
 
+// Tokens that each expert-parallel rank sends, where data-parallel ranks differ: those of its
+// stage ranks, which cut one data-parallel rank's in equal parts.
+std::vector<Count> tokens_of_ranks(const StepModel& model, const Step& step, const std::vector<Count>& sequences,
+                                   Count ranks) {
+  if (sequences.empty()) return {};
+  std::vector<Count> tokens(static_cast<std::size_t>(ranks));
+  const Count sharers = model.ranks() / model.dp();
+  for (Count r = 0; r < model.ranks(); ++r) {
+    const Count own = sequences[static_cast<std::size_t>(r / sharers)] * step.segments[0].new_tokens;
+    tokens[static_cast<std::size_t>(r * ranks / model.ranks())] +=
+        own / sharers + (r % sharers < own % sharers ? 1 : 0);
+  }
+  return tokens;
+}
+
 Count draws_for(const Step& step, const ModelPlan& plan) {
   Count layers = 0;
   for (const LayerShape& layer : plan.layers)
@@ -90,10 +105,10 @@ StepDrawer::Kinds routed_layers(const ModelSpec& model, const Routing& routing, 
   return kinds;
 }
 
-EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, Overlap overlap, Count waves,
+EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, EventOptions options,
                     const StepDrawer::Kinds& kinds, Count draws) {
   EventRun run;
-  EventOptions options{.overlap = overlap, .waves = waves, .by_rank = !kinds.empty()};
+  options.by_rank = !kinds.empty() || !options.rank_sequences.empty();
   if (kinds.empty()) {
     run.shown = event_step(model, plan, step, options);
     add_layers(run.layers, run.shown, model);
@@ -103,9 +118,10 @@ EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& s
     run.ranks = kinds.front()->group().ranks;
     run.draws = draws > 0 ? draws : draws_for(step, plan);
     StepDrawer drawer(model, plan, kinds);
-    const std::optional<Step> half = overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
+    const std::optional<Step> half = options.overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
+    const std::vector<Count> tokens = tokens_of_ranks(model, step, options.rank_sequences, run.ranks);
     const auto play_draw = [&](Count number) {
-      const DrawnStep drawn = drawer.draw(half.value_or(step), static_cast<std::uint64_t>(number));
+      const DrawnStep drawn = drawer.draw(half.value_or(step), static_cast<std::uint64_t>(number), tokens);
       options.drawn = &drawn;
       return event_step(model, plan, step, options);
     };

@@ -16,13 +16,14 @@ namespace moeplan {
 struct EventAsk {
   PlacementRule placement;
   ReplicaRule replicas = ReplicaRule::Nearest;
-  Count draws = 0;  // 0 = as many as kDrawnTokensInAll allows, at most kMostDraws
+  std::vector<Count> rank_sequences{};  // decode: of each attention-DP rank; empty = equal parts
+  Count draws = 0;                      // 0 = as many as kDrawnTokensInAll allows, at most kMostDraws
 };
 
 inline constexpr Count kMostDraws = 64;
-inline constexpr Count kFewestDraws = 3;
+inline constexpr Count kFewestDraws = 1;
 // Over all draws and layers with experts: about a second of drawing.
-inline constexpr Count kDrawnTokensInAll = Count{1} << 21;
+inline constexpr Count kDrawnTokensInAll = Count{1} << 18;
 
 // Times over draws, sorted. A percentile is the nearest rank's.
 struct TimeSpread {
@@ -59,8 +60,8 @@ std::vector<std::string> draw_violations(const ModelSpec& model, const Routing& 
 StepDrawer::Kinds routed_layers(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes,
                                 const EventAsk& ask);
 
-// kinds empty: nothing is drawn. waves: micro-batches under way.
-EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, Overlap overlap, Count waves,
+// kinds empty: nothing is drawn. options: overlap, micro-batches under way, batches of ranks.
+EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, EventOptions options,
                     const StepDrawer::Kinds& kinds, Count draws);
 
 }  // namespace moeplan

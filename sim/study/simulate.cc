@@ -65,7 +65,8 @@ class Engine {
   }
 
   EventRun run(const StepModel& model, const Step& step, Count waves) const {
-    return run_events(model, plan_, step, q_.load.overlap, waves, kinds_, q_.events->draws);
+    const EventOptions options{.overlap = q_.load.overlap, .waves = waves, .rank_sequences = q_.events->rank_sequences};
+    return run_events(model, plan_, step, options, kinds_, q_.events->draws);
   }
   StepResult step(const StepModel& model, const Step& step) const {
     return q_.events ? run(model, step, 1).shown.step : step_with(model, step, q_.load.overlap);

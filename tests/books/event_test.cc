@@ -229,5 +229,46 @@ TEST(EventBooks, BusyLanesOfAStepWithoutOverlapAreItsBreakdown) {
   EXPECT_EQ((busy[0][static_cast<std::size_t>(Lane::Compute)] + messages).count(), event.step.time.count());
 }
 
+// Ranks in lockstep: a layer takes as long as the fullest rank attends and as its experts work for all.
+TEST(EventBooks, UnevenBatchesLieBetweenEvenOnesAndTheFullestForAll) {
+  const Drawn d("deepseek-v3", 8, 8 * 64);
+  const auto time = [&](std::vector<Count> sequences) {
+    return event_step(d.model, d.plan, d.step, {.by_rank = true, .rank_sequences = std::move(sequences)}).step.time;
+  };
+  const Picoseconds even = time({64, 64, 64, 64, 64, 64, 64, 64});
+  const Picoseconds uneven = time({120, 0, 64, 64, 64, 64, 64, 72});
+  const Step fullest{{.sequences = 8 * 120, .new_tokens = 1, .context = 4096}};
+  EXPECT_EQ(even.count(), d.model.step(d.step).time.count());
+  EXPECT_GT(uneven, even);
+  EXPECT_LT(uneven, d.model.step(fullest).time);
+}
+
+// Experts in host memory, copied: with a share fetched while the layer before goes on a step takes less,
+// and never less than the link needs for all of it.
+TEST(EventBooks, FetchingExpertsAheadHidesCopiesBehindTheDevice) {
+  const ModelPlan plan = plan_model(catalog().model("mixtral-8x7b"), catalog().formats(), "native");
+  const RuntimeSpec runtime = catalog().runtime("llama.cpp");
+  Kernels kernels = kernels_for("llama.cpp");
+  kernels.host.use = HostUse::Stream;
+  LowerOptions options = options_for(plan, runtime, {});
+  options.for_steps = true;
+  options.host_expert_layers = 32;
+  const Step step{{.sequences = 1, .new_tokens = 1, .context = 2000}};
+  double bytes = 0;
+  const auto time = [&](double share) {
+    kernels.host.fetched_ahead = share;
+    const StepModel model(plan, runtime, options, kernels, Phase::Decode);
+    bytes = model.step(step).work.weight_bytes;
+    return event_step(model, plan, step, {}).step.time.seconds().base();
+  };
+  const double none = time(0);
+  const double half = time(0.5);
+  const double all = time(1);
+  EXPECT_LT(half, none);
+  EXPECT_LT(all, half);
+  // 32 layers x 2 of 8 experts x 3 x 4,096 x 14,336 x 2 B over the link.
+  EXPECT_GT(all, 32.0 * 2 * 3 * 4096 * 14336 * 2 / kernels.host.link);
+}
+
 }  // namespace
 }  // namespace moeplan
