@@ -28,6 +28,7 @@ Verb models_verb();
 Verb hardware_verb();
 Verb runtimes_verb();
 Verb simulate_verb();
+Verb network_verb();
 Verb calibrate_verb();
 Verb validate_verb();
 Verb schema_verb();

@@ -32,6 +32,7 @@ extern const std::string_view kMachineSchema;
 extern const std::string_view kHardwarePartSchema;
 extern const std::string_view kHardwareDiffSchema;
 extern const std::string_view kHardwareDefinitions;
+extern const std::string_view kNetworkSchema;
 extern const std::string_view kRuntimeSchema;
 extern const std::string_view kRuntimeListSchema;
 extern const std::string_view kRuntimeDefinitions;

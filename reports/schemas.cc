@@ -73,6 +73,7 @@ std::vector<Schema> all_schemas() {
                kSimulateDisaggregatedSchema, kSimulateDefinitions),
           make("simulate.frontier", "simulate MODEL --isl 1k --osl 1k --frontier", kSimulateFrontierSchema, ""),
           make("simulate.study", "simulate [MODEL...] --study NAME", kSimulateStudySchema, kSimulateStudyDefinitions),
+          make("network", "network --topology SPEC --matrix SPEC", kNetworkSchema, ""),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("validate.runs", "validate --against RUNS", kValidateE2eSchema, ""),
           make("validate.effects", "validate --effects NAME", kValidateEffectsSchema, ""),

@@ -79,20 +79,6 @@ double group_size(RankGroup group, const Program& p) {
   return 1;
 }
 
-// `near` neighbours out of a torus, as nearly a cube as its dimensions allow.
-std::array<double, kTorusDimensions> block_of(double near, const Topology& t) {
-  std::array<double, kTorusDimensions> block{1, 1, 1};
-  for (double filled = 1; filled < near;) {
-    std::size_t shortest = kTorusDimensions;
-    for (std::size_t i = 0; i < kTorusDimensions; ++i)
-      if (block[i] < t.dimensions[i] && (shortest == kTorusDimensions || block[i] < block[shortest])) shortest = i;
-    if (shortest == kTorusDimensions) break;
-    filled = filled / block[shortest] * std::min(2 * block[shortest], t.dimensions[shortest]);
-    block[shortest] = std::min(2 * block[shortest], t.dimensions[shortest]);
-  }
-  return block;
-}
-
 // Links lead both ways along every dimension, each with an equal part of the injection rate.
 // Rings use those of the dimensions a block extends in. All-to-all: of a ring of s, half the
 // devices send half their bytes over two cuts, s / (8 links); a line, which does not go all
@@ -103,7 +89,7 @@ double torus_share(Pattern pattern, double near, const Topology& t) {
   if (dimensions == 0 || near <= 1) return 1;
   const double link = 1 / (2 * dimensions);
   if (pattern == Pattern::One) return link;
-  const std::array<double, kTorusDimensions> block = block_of(near, t);
+  const std::array<double, kTorusDimensions> block = torus_block(near, t);
   double extended = 0;
   double slowest = 1;
   for (std::size_t i = 0; i < kTorusDimensions; ++i) {
@@ -161,6 +147,19 @@ TierBytes uniform_bytes(double bytes, const RankSpan& s) {
   return {.fast = bytes * (s.near - 1) / s.ranks,
           .network = bytes * (s.ranks - s.near) / s.ranks,
           .spine = bytes * (s.ranks - s.leaf) / s.ranks};
+}
+
+std::array<double, kTorusDimensions> torus_block(double near, const Topology& t) {
+  std::array<double, kTorusDimensions> block{1, 1, 1};
+  for (double filled = 1; filled < near;) {
+    std::size_t shortest = kTorusDimensions;
+    for (std::size_t i = 0; i < kTorusDimensions; ++i)
+      if (block[i] < t.dimensions[i] && (shortest == kTorusDimensions || block[i] < block[shortest])) shortest = i;
+    if (shortest == kTorusDimensions) break;
+    filled = filled / block[shortest] * std::min(2 * block[shortest], t.dimensions[shortest]);
+    block[shortest] = std::min(2 * block[shortest], t.dimensions[shortest]);
+  }
+  return block;
 }
 
 double seconds_at_peak(const TierBytes& bytes, const Topology& t) {

@@ -92,6 +92,9 @@ double seconds_at_peak(const TierBytes& bytes, const Topology& topology);
 // The largest stated latency on the way between ranks of the group.
 double latency_of(const RankSpan& span, const Topology& topology);
 
+// What `near` neighbours out of a torus are by dimension: as nearly a cube as its sizes allow.
+std::array<double, kTorusDimensions> torus_block(double near, const Topology& topology);
+
 // Share of the injection bandwidth that `near` devices reach inside the domain.
 // Neighbours: rings, of gathers and sums. Everyone: all-to-all. One: a single peer.
 enum class Pattern : std::uint8_t { Neighbours, Everyone, One };

@@ -41,7 +41,7 @@ FlowFabric::FlowFabric(FabricShape shape) : shape_(std::move(shape)) {
   if (shape_.pair > 0) pair_ = add_kind(Part::Pair, n * (shape_.domain - 1), {.bandwidth = shape_.pair});
   Count volume = 1;
   for (std::size_t d = 0; d < shape_.grid.size(); ++d) {
-    volume *= shape_.grid[d];
+    volume *= shape_.grid[d].size;
     const FlowLink link{.bandwidth = shape_.grid_link, .latency = shape_.grid_latency};
     grid_kinds_.push_back(add_kind(Part::GridUp, places(), link, d));
     grid_kinds_.push_back(add_kind(Part::GridDown, places(), link, d));
@@ -114,11 +114,11 @@ void FlowFabric::route_inside(Count source, Count destination, std::vector<FlowH
 void FlowFabric::route_over_grid(Count base, Count at, Count destination, std::vector<FlowHop>& hops) const {
   Count stride = 1;
   for (std::size_t d = 0; d < shape_.grid.size(); ++d) {
-    const Count size = shape_.grid[d];
+    const Count size = shape_.grid[d].size;
     const Count from = at / stride % size;
     const Count to = destination / stride % size;
     const Count ahead = (to - from + size) % size;
-    const bool up = shape_.wraps ? 2 * ahead <= size : to > from;
+    const bool up = shape_.grid[d].wraps ? 2 * ahead <= size : to > from;
     for (Count steps = up ? ahead : (from - to + size) % size, here = from; steps > 0; --steps) {
       // A link is named after the place it leaves.
       hops.push_back({.link = grid_kinds_[2 * d + (up ? 0 : 1)] + narrow(base + at + (here - from) * stride)});
@@ -131,7 +131,7 @@ void FlowFabric::route_over_grid(Count base, Count at, Count destination, std::v
 
 bool FlowFabric::is_symmetric() const {
   if (shape_.hosts % shape_.domain != 0 || (shape_.group > 0 && shape_.hosts % shape_.group != 0)) return false;
-  return shape_.grid.empty() || shape_.wraps;
+  return std::all_of(shape_.grid.begin(), shape_.grid.end(), [](const GridDimension& d) { return d.wraps; });
 }
 
 FlowFabric star_fabric(Count hosts, double bandwidth, double latency) {
@@ -150,11 +150,13 @@ FlowFabric two_level_fabric(Count groups, Count per_group, double port, double p
                      .uplink = uplink});
 }
 
-FlowFabric grid_fabric(std::vector<Count> grid, bool wraps, double bandwidth, double latency) {
-  Count hosts = 1;
-  for (const Count size : grid) hosts *= size;
-  return FlowFabric(
-      {.hosts = hosts, .grid = std::move(grid), .wraps = wraps, .grid_link = bandwidth, .grid_latency = latency});
+FlowFabric grid_fabric(const std::vector<Count>& sizes, bool wraps, double bandwidth, double latency) {
+  FabricShape shape{.hosts = 1, .grid_link = bandwidth, .grid_latency = latency};
+  for (const Count size : sizes) {
+    shape.hosts *= size;
+    shape.grid.push_back({.size = size, .wraps = wraps});
+  }
+  return FlowFabric(shape);
 }
 
 FlowSet flows_over(const FlowFabric& fabric, const ByteMatrix& matrix) {

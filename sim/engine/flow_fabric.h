@@ -34,6 +34,11 @@
 
 namespace moeplan {
 
+struct GridDimension {
+  Count size = 1;
+  bool wraps = true;  // around its ends
+};
+
 struct FabricShape {
   Count hosts = 0;
   Count domain = 0;  // hosts in each; the last one may have fewer. 0 = all
@@ -43,8 +48,7 @@ struct FabricShape {
 
   double pair = 0;  // of a mesh: the link of an ordered pair; 0 = no mesh
 
-  std::vector<Count> grid{};  // of a domain, by dimension, fastest first; empty = no grid
-  bool wraps = true;          // around the ends of the grid
+  std::vector<GridDimension> grid{};  // of a domain, the fastest first; empty = no grid
   double grid_link = 0;
   double grid_latency = 0;
 
@@ -106,7 +110,7 @@ FlowFabric star_fabric(Count hosts, double bandwidth, double latency);
 // `uplink` 0: nothing narrower than the adapters.
 FlowFabric two_level_fabric(Count groups, Count per_group, double port, double port_latency, double adapter,
                             double adapter_latency, double uplink);
-FlowFabric grid_fabric(std::vector<Count> grid, bool wraps, double bandwidth, double latency);
+FlowFabric grid_fabric(const std::vector<Count>& sizes, bool wraps, double bandwidth, double latency);
 
 // A flow for each pair of hosts that exchange anything.
 FlowSet flows_over(const FlowFabric& fabric, const ByteMatrix& matrix);

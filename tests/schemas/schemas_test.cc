@@ -178,6 +178,7 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"hardware show FABRIC", "hardware show nvlink-4-x8"},
           {"hardware diff A B", "hardware diff b200 h200-x8"},
           {"runtimes show NAME", "runtimes show vllm"},
+          {"--topology SPEC --matrix SPEC", "--topology star:n=4,bw=1e9,lat=1e-6 --matrix uniform:1MB"},
           {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
           {"[MODEL...] --study NAME", "--study " + file_of_study("moeplan_schema_study.json")},
           {"--compare WHAT", "--compare dense"},
@@ -198,6 +199,14 @@ TEST(Schemas, StepsAndSteadyLoadsThatFitAndThatDoNot) {
   for (const char* load : {"--phase prefill --prefix 1k --mixed 4", "--isl 1k --osl 1k --concurrency 8",
                            "--isl 1k --osl 1k --concurrency 100000", "--batch 100000", "--routing gini:0.2"})
     expect_valid(std::string("simulate mixtral-8x7b --hardware h200 --gpus 2 ") + load);
+}
+
+TEST(Schemas, Networks) {
+  for (const char* words :
+       {"--topology h200 --gpus 16 --matrix random:1MB", "--topology ring:n=5,bw=1e9 --matrix incast:0",
+        "--topology star:n=4,bw=1e9 --matrix zipf:1,1MB --mode quantised",
+        "--topology star:n=4,bw=1e9 --matrix zipf:1,1MB --mode port"})
+    expect_valid(std::string("network ") + words);
 }
 
 TEST(Schemas, PublishedEffects) {
