@@ -7,6 +7,7 @@
 //   round robin  expert e lies on rank e mod ranks (vLLM's --expert-placement-strategy
 //                round_robin); no redundant slots, as there
 //   balanced     EPLB's two policies (eplb.h)
+//   searched     below EPLB's busiest rank (place_experts.h)
 //   custom       a list: the expert of each slot, of each layer or one for all
 //
 // Where a rule needs the layer's loads they are expected shares: what a balancer knows that
@@ -66,7 +67,7 @@ std::vector<double> rank_loads(const ExpertPlacement& placement, std::span<const
 // The busiest rank's over the mean; 1 without any load.
 double imbalance_of(const ExpertPlacement& placement, std::span<const double> loads);
 
-enum class PlacementWay : std::uint8_t { Contiguous, RoundRobin, Balanced, Custom };
+enum class PlacementWay : std::uint8_t { Contiguous, RoundRobin, Balanced, Searched, Custom };
 
 // How to place every layer.
 struct PlacementRule {

@@ -8,6 +8,7 @@
 
 #include "sim/base/error.h"
 #include "sim/program/group_limited.h"
+#include "sim/program/place_experts.h"
 #include "sim/program/power_law.h"
 
 namespace moeplan {
@@ -46,7 +47,7 @@ std::vector<std::string> draw_violations(const Routing& routing, const ExpertGro
   std::vector<std::string> found = violations(routing, group);
   if (!found.empty()) return found;
   const bool custom = rule.way == PlacementWay::Custom;
-  const bool needs_loads = rule.way == PlacementWay::Balanced;
+  const bool needs_loads = rule.way == PlacementWay::Balanced || rule.way == PlacementWay::Searched;
   if (custom && rule.layers.empty()) found.emplace_back("a custom placement needs the expert of each slot");
   for (std::size_t i = 0; custom && i < rule.layers.size(); ++i)
     for (const std::string& what : placement_violations(rule.layers[i], group.experts, group.ranks))
@@ -57,8 +58,10 @@ std::vector<std::string> draw_violations(const Routing& routing, const ExpertGro
     found.emplace_back("round-robin placement has no redundant slots; balance the placement instead");
   if (needs_loads && routing.skew == Skew::PowerLaw)
     found.emplace_back("the power law of the measured rows knows no loads to place experts by");
-  if (needs_loads && (group.experts + routing.redundant) % group.ranks != 0)
+  if (rule.way == PlacementWay::Balanced && (group.experts + routing.redundant) % group.ranks != 0)
     found.emplace_back("a balancer needs slots that divide over the ranks");
+  if (rule.way == PlacementWay::Searched && group.experts + routing.redundant > group.experts * group.ranks)
+    found.emplace_back("more slots than every expert on every rank");
   return found;
 }
 
@@ -93,6 +96,7 @@ ExpertPlacement RoutedLayers::placed(Count layer) const {
     case PlacementWay::RoundRobin: return round_robin_placement(group_.experts, group_.ranks, group_.nodes);
     case PlacementWay::Balanced:
       return balanced_placement(loads, slots, std::max<Count>(1, routing_.groups), group_.ranks, group_.nodes);
+    case PlacementWay::Searched: return place_experts(loads, slots, group_.ranks, group_.nodes).placement;
     case PlacementWay::Custom: return {group_.experts, group_.ranks, group_.nodes, custom_slots(rule_, layer)};
     case PlacementWay::Contiguous: break;
   }
