@@ -19,10 +19,11 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 9> kOptions = {{
+constexpr std::array<Option, 10> kOptions = {{
     {"against", "FILE", "measurements to score: CSV; further files may follow"},
     {"effects", "", "published relative effects: drafts, overlap, expert-parallel width, residency, ..."},
     {"leave-out", "", "predict each shape by constants fitted to the other shapes of its group"},
+    {"by", "COLUMN", "with --leave-out: all rows of one value of this column at a time, as ep_size"},
     {"leave-sizes-out", "", "predict each size by the measured curve through the other sizes of its shape"},
     {"in-sample", "", "score rows of shapes that the constants were fitted to as well"},
     {"transfer", "DEVICE", "constants of this device for the rows of every other, with their own peaks"},
@@ -35,9 +36,11 @@ constexpr Bytes kLargestE2eFile = 256 * kMiB;
 
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan validate --against gemm.csv", "moeplan validate --leave-out --against moe.csv --rows out.csv",
-    "moeplan validate --leave-out --against gemm.csv moe.csv --json"};
+    "moeplan validate --leave-out --by ep_size --against ep_alltoall.csv --json"};
 
 std::string how_of(const Arguments& arguments) {
+  if (const std::optional<std::string> column = arguments.text("by"))
+    return fmt::format("each {} predicted by constants fitted to the others of its stack, kernel and format", *column);
   if (arguments.has("leave-out"))
     return "each shape predicted by constants fitted to the other shapes of its stack, kernel and format";
   if (arguments.has("leave-sizes-out")) return "each size predicted by the curve through the other sizes of its shape";
@@ -75,6 +78,8 @@ void check_ways(const Arguments& arguments) {
       throw_usage(other, fmt::format("it with --{}", way), "one of them", "predictions come from one place");
     way = other;
   }
+  if (arguments.has("by") && way != "leave-out")
+    throw_usage("by", "it without --leave-out", "both", "it says what is left out");
 }
 
 // Files of whole runs, told by their columns.
@@ -95,7 +100,7 @@ std::string how_of_runs(const Arguments& arguments) {
 }
 
 int run_e2e(const Arguments& arguments, std::vector<CsvTable> tables) {
-  for (const std::string_view option : {"transfer", "gpu"})
+  for (const std::string_view option : {"transfer", "gpu", "by"})
     if (arguments.has(option))
       throw_usage(option, "it with end-to-end runs", "measurements of operators",
                   "runs are predicted as simulate would");
@@ -150,7 +155,8 @@ int run(const Arguments& arguments) {
 
   Scorer scorer(how_of(arguments));
   for (const std::string& file : files) {
-    const OperatorTable table = read_measurements(session.catalog(), file, arguments.text("gpu"));
+    OperatorTable table = read_measurements(session.catalog(), file, arguments.text("gpu"));
+    if (const std::optional<std::string> column = arguments.text("by")) leave_out_by(table, *column);
     const std::vector<RowPrediction> predictions = predicted(session, arguments, table);
     scorer.add(table, predictions);
     if (rows_out) rows_out->write(rows_with_predictions(table, predictions));

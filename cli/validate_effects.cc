@@ -117,7 +117,7 @@ PredictedEffect scored(const Effect& effect, const RunsOfEffect& asked, const Ef
 
 int run_effects(const Arguments& arguments) {
   for (const std::string_view option :
-       {"leave-out", "leave-sizes-out", "in-sample", "transfer", "gpu", "rows", "operators-only"})
+       {"leave-out", "by", "leave-sizes-out", "in-sample", "transfer", "gpu", "rows", "operators-only"})
     if (arguments.has(option)) throw_usage(option, "it with --effects", "--effects alone, or with --against FILE");
   const std::vector<Effect> effects =
       chosen_effects(read_effects(effects_document(arguments)), arguments.positionals());

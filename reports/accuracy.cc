@@ -111,6 +111,46 @@ Table regime_table(const std::vector<AccuracyRegime>& regimes) {
   return table;
 }
 
+Table value_table(const std::vector<AccuracyValue>& values) {
+  std::size_t met = 0;
+  double near = 0;
+  Count rows = 0;
+  for (const AccuracyValue& value : values) {
+    met += value.error.median <= kNear ? 1 : 0;
+    near += value.near * static_cast<double>(value.error.rows);
+    rows += value.error.rows;
+  }
+  Table table;
+  table.caption =
+      fmt::format("each value left out in turn: median error within {:.0f} % in {} of {}, {:.1f} % of {} rows",
+                  100 * kNear, met, values.size(), 100 * near / static_cast<double>(rows), rows);
+  table.columns = {{"gpu", "gpu", true, 1},
+                   {"stack", "stack", true, 0},
+                   {"kernel", "kernel", true, 0},
+                   {"format", "format", true, 2},
+                   {"left_out", "left out", true, 0},
+                   {"rows", "rows", false, 1},
+                   {"median_ape_percent", "median %", false, 0},
+                   {"mape_percent", "mean %", false, 0},
+                   {"p90_ape_percent", "P90 %", false, 0},
+                   {"bias_percent", "bias %", false, 0},
+                   {"near_percent", fmt::format("within {:.0f} %", 100 * kNear), false, 0}};
+  for (const AccuracyValue& value : values)
+    table.rows.push_back({{{value.gpu},
+                           {value.key.stack},
+                           {value.key.kernel},
+                           {value.key.format},
+                           {value.value},
+                           {value.error.rows},
+                           {percent(value.error.median)},
+                           {percent(value.error.mean)},
+                           {percent(value.error.p90)},
+                           {signed_percent(value.error.bias)},
+                           {percent(value.near)}},
+                          value.error.median <= kNear ? Tone::Plain : Tone::Caution});
+  return table;
+}
+
 ItemList worst_rows(const Accuracy& accuracy) {
   ItemList list;
   list.title = "furthest off in each set";
@@ -146,6 +186,18 @@ void write_set(JsonWriter& out, const AccuracySet& set) {
   out.end_object();
 }
 
+void write_values(JsonWriter& out, const std::vector<AccuracyValue>& values) {
+  out.key("values").begin_array();
+  for (const AccuracyValue& value : values) {
+    out.begin_object().member("file", value.file).member("family", value.key.family).member("gpu", value.gpu);
+    out.member("stack", value.key.stack).member("kernel", value.key.kernel).member("format", value.key.format);
+    out.member("left_out", value.value);
+    write_error(out, value.error);
+    out.member("within_15_percent", value.near).end_object();
+  }
+  out.end_array();
+}
+
 void write_pools(JsonWriter& out, std::string_view key, const std::vector<AccuracyPool>& pools) {
   out.key(key).begin_array();
   for (const AccuracyPool& pool : pools) {
@@ -179,6 +231,7 @@ Document describe_accuracy(const Accuracy& accuracy) {
     document.add(Note{"No row was scored: a set needs shapes to leave out, or rows that no constant was fitted to."});
   } else {
     if (!accuracy.regimes.empty()) document.add(regime_table(accuracy.regimes));
+    if (!accuracy.values.empty()) document.add(value_table(accuracy.values));
     document.add(set_table(accuracy));
     document.add(worst_rows(accuracy));
   }
@@ -196,7 +249,7 @@ Document describe_accuracy(const Accuracy& accuracy) {
 
 Document accuracy_rows(const Accuracy& accuracy) {
   Document document;
-  document.add(set_table(accuracy));
+  document.add(accuracy.values.empty() ? set_table(accuracy) : value_table(accuracy.values));
   return document;
 }
 
@@ -209,6 +262,7 @@ std::string json_of_accuracy(const Accuracy& accuracy) {
   write_pools(out, "pools", accuracy.pools);
   write_pools(out, "singletons", accuracy.singletons);
   write_regimes(out, accuracy.regimes);
+  if (!accuracy.values.empty()) write_values(out, accuracy.values);
   out.key("overall").begin_object();
   write_error(out, accuracy.overall);
   out.end_object();

@@ -18,6 +18,29 @@ const std::string_view kValidateSchema = R"(  "type": "object",
       "items": {"$ref": "#/definitions/regime_pool"},
       "description": "sets of the pools by format and size, over all stacks and kernels"
     },
+    "values": {
+      "description": "with --by: rows of each value of the column, predicted by the other values",
+      "type": "array", "items": {
+      "type": "object",
+      "required": ["file", "family", "gpu", "stack", "kernel", "format", "left_out", "n", "mape", "median_ape",
+                   "p90_ape", "bias", "within_15_percent"],
+      "additionalProperties": false,
+      "properties": {
+        "file": {"$ref": "#/definitions/text"},
+        "family": {"type": "string"},
+        "gpu": {"type": "string"},
+        "stack": {"type": "string"},
+        "kernel": {"type": "string"},
+        "format": {"type": "string"},
+        "left_out": {"type": "string", "description": "column=value"},
+        "n": {"$ref": "#/definitions/count"},
+        "mape": {"type": "number"},
+        "median_ape": {"type": "number"},
+        "p90_ape": {"type": "number"},
+        "bias": {"type": "number", "description": "median logarithm of predicted over measured"},
+        "within_15_percent": {"type": "number", "minimum": 0, "maximum": 1, "description": "share of the rows"}
+      }
+    }},
     "overall": {
       "type": "object",
       "required": ["n", "mape", "median_ape", "p90_ape", "bias"],

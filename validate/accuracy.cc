@@ -39,6 +39,28 @@ ScoredRows scored_rows(const OperatorTable& table, const std::vector<RowPredicti
   return scored;
 }
 
+// One for each value of the column that a table leaves out by.
+std::vector<AccuracyValue> values_of(const OperatorTable& table, const AccuracySet& set, const ScoredRows& scored) {
+  std::map<std::int32_t, std::vector<double>> ratios;
+  for (std::size_t i = 0; i < scored.rows.size(); ++i)
+    ratios[table.rows[scored.rows[i]].shape].push_back(scored.log_ratios[i]);
+  std::vector<AccuracyValue> values;
+  for (const auto& [value, of] : ratios) {
+    const auto near = std::count_if(of.begin(), of.end(), [](double x) { return std::fabs(std::expm1(x)) <= kNear; });
+    values.push_back({.file = set.file,
+                      .gpu = set.gpu,
+                      .key = set.key,
+                      .value = table.shapes[static_cast<std::size_t>(value)],
+                      .error = error_of(of),
+                      .near = static_cast<double>(near) / static_cast<double>(of.size())});
+  }
+  // Numbers in their order: 2 before 16.
+  std::sort(values.begin(), values.end(), [](const AccuracyValue& a, const AccuracyValue& b) {
+    return std::pair(a.value.size(), a.value) < std::pair(b.value.size(), b.value);
+  });
+  return values;
+}
+
 WorstRow worst_of(const OperatorTable& table, const std::vector<RowPrediction>& predictions, const ScoredRows& scored) {
   std::size_t worst = 0;
   for (std::size_t i = 1; i < scored.rows.size(); ++i) {
@@ -138,6 +160,8 @@ void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& p
     set.regimes = facts_of(table.rows[scored.rows.front()].family)->regimes;
     set.in_band = static_cast<double>(scored.in_band) / static_cast<double>(scored.rows.size());
     set.worst = worst_of(table, predictions, scored);
+    if (!table.by.empty())
+      for (AccuracyValue& value : values_of(table, set, scored)) accuracy_.values.push_back(std::move(value));
     const bool single = scored.shapes.size() < kFewestShapes;
     auto pool = std::find_if(pools_.begin(), pools_.end(), [&](const PoolRows& p) {
       return p.family == set.key.family && p.gpu == set.gpu && p.single == single;

@@ -119,7 +119,7 @@ OperatorTable read_operator_rows(const std::string& path) {
 
 OperatorTable read_operator_rows(std::string text, const std::string& file) {
   OperatorTable table{
-      .kind = {}, .csv = CsvTable(std::move(text), file), .groups = {}, .shapes = {}, .seen = {}, .rows = {}};
+      .kind = {}, .csv = CsvTable(std::move(text), file), .groups = {}, .shapes = {}, .seen = {}, .rows = {}, .by = {}};
   const RowKind& kind = kind_of(table.csv);
   table.kind = kind.kind;
   std::vector<Problem> problems;
@@ -150,6 +150,28 @@ OperatorTable read_operator_rows(std::string text, const std::string& file) {
   sort_groups(table);
   if (kind.finish != nullptr) kind.finish(table);
   return table;
+}
+
+void leave_out_by(OperatorTable& table, std::string_view column) {
+  const int index = table.csv.column(column);
+  const auto refuse = [&](const std::string& found, std::string expected) {
+    std::string columns;
+    for (const std::string& name : table.csv.columns()) columns += (columns.empty() ? "" : ", ") + name;
+    Problem problem;
+    problem.file = "--by";
+    problem.found = in_quotes(column) + ", " + found;
+    problem.expected = std::move(expected);
+    problem.hint = "the columns of " + table.csv.file() + " are " + columns;
+    throw InputError(ErrorKind::Usage, std::move(problem));
+  };
+  if (index < 0) refuse("no column of the file", "a column whose values are left out one after the other, as ep_size");
+  std::map<std::string, std::int32_t> values;
+  table.shapes.clear();
+  for (OperatorRow& row : table.rows)
+    row.shape = index_in(values, table.shapes,
+                         std::string(column) + "=" + table.csv.cell(row.row, static_cast<std::size_t>(index)));
+  if (table.shapes.size() < 2) refuse("the same in all rows", "a column with two values or more");
+  table.by = column;
 }
 
 std::vector<OperatorColumns> operator_columns() {

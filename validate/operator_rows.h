@@ -42,7 +42,12 @@ struct OperatorTable {
   // What a fit has seen once it was fitted to a row: the shape, of messages the ranks too.
   std::vector<std::string> seen;
   std::vector<OperatorRow> rows;
+  std::string by;  // the column whose values are left out instead of shapes; "" = shapes
 };
+
+// From now on all rows of one value of `column` are left out together: `shapes` are its values,
+// as "ep_size=8". Throws InputError(Usage) where the file has no such column or one value alone.
+void leave_out_by(OperatorTable& table, std::string_view column);
 
 // Throws InputError(InvalidInput): columns of no operator (names those that are missing
 // for the nearest), cells that are no numbers, unknown formats (the first ten each).

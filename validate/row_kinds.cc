@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "validate/row_kinds.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "sim/cost/gemm.h"
 
 #include <string>
@@ -124,6 +127,19 @@ RowFacts collective_row(const CsvRow& row) {
   return facts;
 }
 
+namespace {
+
+// How the NVLink rows were measured (ai-dynamo/aiconfigurator, collect_trtllm_alltoall.py): every
+// token goes to as many different ranks as it can, k consecutive ones, the next token of a rank
+// to the next k. Few tokens of all ranks therefore meet on few ranks.
+void deal_in_turn(EpPoint& point) {
+  point.destinations = std::min(point.top_k, point.ranks);
+  const double rank_groups = std::max(1.0, std::floor(point.ranks / point.top_k));
+  point.busiest = std::ceil(point.tokens / rank_groups) * rank_groups / std::max(1.0, point.tokens);
+}
+
+}  // namespace
+
 RowFacts ep_row(const CsvRow& row) {
   RowFacts facts;
   EpPoint point;
@@ -159,6 +175,8 @@ RowFacts ep_row(const CsvRow& row) {
   point.experts = row.number("num_experts", 1);
   point.tokens = row.number("tokens_per_rank", 1);
   point.comm_units = row.number("comm_sms", 0, true);
+  const bool nvlink = point.mode == EpMode::NvlinkOneSided || point.mode == EpMode::NvlinkTwoSided;
+  if (nvlink && point.op != EpOp::Prepare) deal_in_turn(point);
   facts.family = Family::Ep;
   facts.key = {.family = {}, .stack = library, .kernel = mode + "/" + op, .format = {}};
   facts.shape = label("ep", row.text("ep_size")) + " " + label("hidden", row.text("hidden_size")) + " " +

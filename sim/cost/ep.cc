@@ -28,6 +28,13 @@ double bytes_of(const EpPoint& point) {
   return point.hidden * (point.element_bytes + scales) + header;
 }
 
+// Half of the units send, half receive; a block of one serves eight ranks, and each rank as many
+// channels as there are blocks for (NVIDIA/TensorRT-LLM fusedMoeCommKernels.cu).
+double two_sided_workers(double units, double ranks) {
+  const double blocks = 2 * std::ceil(ranks / 8);
+  return ranks * std::max(1.0, std::floor(units / 2 / blocks));
+}
+
 double network_seconds(const EpPoint& point, const EpTraffic& traffic, const Machine& machine) {
   if (traffic.network_copies == 0) return 0;
   CHECK(machine.link.network_bandwidth > 0);
@@ -83,6 +90,7 @@ FormTime ep_time(const EpPoint& point, const Machine& machine, std::span<const d
 
   double units = machine.units;
   if (low_latency) units = std::min(units, point.experts);
+  if (point.mode == EpMode::NvlinkTwoSided && point.op != EpOp::Prepare) units = two_sided_workers(units, point.ranks);
   if (point.comm_units > 0) units = point.comm_units;
   const double unit_rate = machine.link.bandwidth / machine.units * constants[EpUnitLoad];
   const double serial = low_latency ? machine.units / units : 1;

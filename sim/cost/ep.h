@@ -4,7 +4,9 @@
 //   low latency   once per expert (top_k), sent by as many units as there are experts,
 //   normal        once per destination rank; across nodes once per destination node over
 //                 the network and from there over the links (two hops); by comm_units units,
-//   NVLink modes  once per destination rank, by every unit.
+//   NVLink modes  once per destination rank, by every unit; two-sided kernels by workers of
+//                 their own: r max(1, floor(units / 2 / (2 ceil(r / 8)))), half of the units
+//                 sending, a block for eight ranks.
 // A copy of a dispatch carries hidden elements with their scales (4 bytes per 128 in DeepEP,
 // 16 more of header in low latency: h + 4 h / 128 + 16 = 7,408 B for h 7168), of a combine
 // 16-bit elements. Of D copies (r-1)/r leave the rank; those that stay move at `self` of the

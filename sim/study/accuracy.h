@@ -62,12 +62,24 @@ struct AccuracyRegime {
   bool centred() const { return -kSmallBias <= error.bias && error.bias <= kSmallBias; }
 };
 
+// Rows of one set and one value of a column, predicted by the rows of its other values.
+struct AccuracyValue {
+  std::string file;
+  std::string gpu;
+  KernelKey key;
+  std::string value;  // "ep_size=8"
+  FitError error{};
+  double near = 0;  // share of rows within kNear
+};
+inline constexpr double kNear = 0.15;
+
 struct Accuracy {
   std::string how;  // "each shape predicted by a fit to the others"
   std::vector<AccuracySet> sets;
   std::vector<AccuracyPool> pools;       // sets of kFewestShapes shapes or more
   std::vector<AccuracyPool> singletons;  // the rest
   std::vector<AccuracyRegime> regimes;   // of the sets in pools
+  std::vector<AccuracyValue> values;     // where values of a column were left out
   FitError overall;                      // of all pools
   Count refused = 0;                     // rows of shapes that were fitted, neither predicted nor scored
   Count bad = 0;                         // rows known to be wrong

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <string>
 
+#include "sim/base/json.h"
 #include "sim/cost/ep.h"
 #include "sim/program/routing.h"
 #include "sim/study/pricing.h"
+#include "validate/accuracy.h"
 
 namespace moeplan {
 namespace {
@@ -83,6 +87,35 @@ TEST_F(H800, NormalExchangesAcrossNodes) {
     }
   }
 }
+
+// Kernels of TensorRT-LLM's in an NVL72 at EP 2 to 64: the median error of each size, predicted by
+// the others.
+class LeftOutWidths : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(LeftOutWidths, ArePredictedByTheOthers) {
+  const std::string path = std::string(MOEPLAN_SHARED_DIR) + "/measured/ep_alltoall.csv";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
+  const CsvTable all(read_text_file(path, Bytes(1 << 24)), path);
+  std::string rows = std::string(all.raw_header()) + "\n";
+  for (std::size_t row = 0; row < all.rows(); ++row)
+    if (all.raw(row).find(GetParam()) != std::string_view::npos) rows += std::string(all.raw(row)) + "\n";
+  OperatorTable table = read_operator_rows(rows, "ep.csv");
+  leave_out_by(table, "ep_size");
+  Scorer scorer("");
+  scorer.add(table,
+             left_out_predictions(table, leave_out(table, machines_of(catalog(), table), {.evaluations = 2000})));
+  const Accuracy accuracy = scorer.take();
+  ASSERT_GE(accuracy.values.size(), 4U);  // EP 2, 4, 8, 32, of two-sided kernels 64
+  for (const AccuracyValue& value : accuracy.values) EXPECT_LE(value.error.median, 0.15) << value.value;
+}
+
+INSTANTIATE_TEST_SUITE_P(Nvl72, LeftOutWidths,
+                         testing::Values("OneSided,nvfp4,dispatch,", "OneSided,nvfp4,combine,",
+                                         "TwoSided,bfloat16,prepare,", "TwoSided,bfloat16,dispatch,",
+                                         "TwoSided,bfloat16,combine,", "TwoSided,fp8,prepare,",
+                                         "TwoSided,fp8,dispatch,", "TwoSided,fp8,combine,", "TwoSided,nvfp4,prepare,",
+                                         "TwoSided,nvfp4,dispatch,", "TwoSided,nvfp4,combine,",
+                                         "TwoSided,nvfp4,combine_low_precision,"));
 
 // DeepSeek-AI, "Insights into DeepSeek-V3" (arXiv 2505.09343), section 2.3.2: 32 tokens a device,
 // each to 9 experts on other devices, 7,000 values, a byte there and two back, 50 GB/s.

@@ -54,6 +54,25 @@ TEST(Ep, LowLatencyCopiesOncePerExpert) {
   EXPECT_DOUBLE_EQ(traffic_of(deepseek(EpMode::LowLatency, EpOp::Combine, 8, 128)).bytes, 2 * 7168);
 }
 
+TEST(Ep, TwoSidedKernelsDealTheirWorkersToRanks) {
+  // A copy takes its worker a microsecond, the link nothing. Each of 4,096 tokens goes to 8 ranks.
+  std::vector<double> c = ideal();
+  c[EpCopy] = 1e-6;
+  const auto copies_a_worker = [&](double ranks) {
+    EpPoint p = deepseek(EpMode::NvlinkTwoSided, EpOp::Combine, ranks, 4096);
+    p.ranks_per_node = ranks;
+    p.destinations = 8;
+    Machine m = nodes_of_8();
+    m.units = 152;
+    m.link.bandwidth = 1e15;
+    return ep_time(p, m, c).seconds / 1e-6;
+  };
+  // 152 / 2 / 2 = 38 channels to each of 8 ranks, 152 / 2 / 8 = 9 to each of 32, 4 to each of 64.
+  EXPECT_NEAR(copies_a_worker(8), 4096 * 8 / (8 * 38.0), 1e-3);
+  EXPECT_NEAR(copies_a_worker(32), 4096 * 8 / (32 * 9.0), 1e-3);
+  EXPECT_NEAR(copies_a_worker(64), 4096 * 8 / (64 * 4.0), 1e-3);
+}
+
 TEST(Ep, NormalCopiesOncePerDestinationRank) {
   // 8 (1 - C(224, 8) / C(256, 8)).
   double missed = 1;
