@@ -33,6 +33,8 @@ extern const std::string_view kHardwarePartSchema;
 extern const std::string_view kHardwareDiffSchema;
 extern const std::string_view kHardwareDefinitions;
 extern const std::string_view kNetworkSchema;
+extern const std::string_view kPlacementGainMember;  // of a document that shows it, with kSpreadDefinition
+extern const std::string_view kSpreadDefinition;
 extern const std::string_view kRuntimeSchema;
 extern const std::string_view kRuntimeListSchema;
 extern const std::string_view kRuntimeDefinitions;

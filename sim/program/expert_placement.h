@@ -14,6 +14,7 @@
 // has watched long enough.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>

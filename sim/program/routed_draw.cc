@@ -96,7 +96,13 @@ ExpertPlacement RoutedLayers::placed(Count layer) const {
     case PlacementWay::RoundRobin: return round_robin_placement(group_.experts, group_.ranks, group_.nodes);
     case PlacementWay::Balanced:
       return balanced_placement(loads, slots, std::max<Count>(1, routing_.groups), group_.ranks, group_.nodes);
-    case PlacementWay::Searched: return place_experts(loads, slots, group_.ranks, group_.nodes).placement;
+    case PlacementWay::Searched: {
+      const Count groups = std::max<Count>(1, routing_.groups);
+      const bool whole = groups > 1 && group_.nodes > 1 && groups % group_.nodes == 0 && group_.experts % groups == 0 &&
+                         slots % group_.nodes == 0;
+      const PlacementSearch search{.whole_groups = whole, .groups = groups};
+      return place_experts(loads, slots, group_.ranks, group_.nodes, search).placement;
+    }
     case PlacementWay::Custom: return {group_.experts, group_.ranks, group_.nodes, custom_slots(rule_, layer)};
     case PlacementWay::Contiguous: break;
   }

@@ -2,6 +2,7 @@
 // A verdict, its headroom and a lowering never touch the heap: counted, not believed.
 #include <gtest/gtest.h>
 
+#include "sim/program/routed_draw.h"
 #include "sim/study/fit.h"
 #include "validate/counting_allocator.h"
 
@@ -29,6 +30,19 @@ TEST_P(NoAllocation, InLoweringFoldingVerdictAndHeadroom) {
   }
   EXPECT_EQ(allocations.load() - before, 0);
   EXPECT_NE(seen, 0);
+}
+
+TEST(NoAllocation, ForATokenOfADraw) {
+  const Routing routing{.skew = Skew::Gini, .parameter = 0.3, .groups = 8, .kept_groups = 4};
+  RoutedLayers layers(routing, {.choices = 256, .experts = 256, .top_k = 8, .ranks = 16, .nodes = 2}, {});
+  const auto allocations_of = [&](Count tokens) {
+    const std::vector<Count> each(16, tokens);
+    layers.draw(0, 0, each, {.kind = CopyKind::PerNode, .there_bytes = 1, .back_bytes = 1});
+    const long before = allocations.load();
+    layers.draw(0, 1, each, {.kind = CopyKind::PerNode, .there_bytes = 1, .back_bytes = 1});
+    return allocations.load() - before;
+  };
+  EXPECT_EQ(allocations_of(100), allocations_of(1));
 }
 
 TEST(TheCounter, CountsAnAllocation) {
