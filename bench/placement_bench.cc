@@ -16,7 +16,13 @@ namespace {
 constexpr Count kRanks = 72;
 constexpr Count kTokens = 128;
 const ExpertGroup kRack{.choices = 256, .experts = 256, .top_k = 8, .ranks = kRanks, .nodes = 9};
-const Routing kSkewed{.skew = Skew::Gini, .parameter = 0.3};
+Routing routing_of(Skew skew, double parameter = 0) {
+  Routing r;
+  r.skew = skew;
+  r.parameter = parameter;
+  return r;
+}
+const Routing kSkewed = routing_of(Skew::Gini, 0.3);
 
 void draw(benchmark::State& state, const Routing& routing, CopyKind kind, PlacementWay way = PlacementWay::Contiguous) {
   RoutedLayers layers(routing, kRack, {.way = way, .layers = {}});
@@ -30,7 +36,12 @@ void draw(benchmark::State& state, const Routing& routing, CopyKind kind, Placem
   state.SetItemsProcessed(state.iterations() * kRanks * kTokens * kRack.top_k);
 }
 
-Routing group_limited(Skew skew) { return {.skew = skew, .parameter = 0.3, .groups = 8, .kept_groups = 4}; }
+Routing group_limited(Skew skew) {
+  Routing r = routing_of(skew, 0.3);
+  r.groups = 8;
+  r.kept_groups = 4;
+  return r;
+}
 Routing replicated() {
   Routing r = kSkewed;
   r.redundant = 32;
@@ -38,7 +49,7 @@ Routing replicated() {
 }
 
 BENCHMARK_CAPTURE(draw, balanced, Routing{}, CopyKind::PerRank);
-BENCHMARK_CAPTURE(draw, uniform_per_expert, Routing{.skew = Skew::Uniform}, CopyKind::PerExpert);
+BENCHMARK_CAPTURE(draw, uniform_per_expert, routing_of(Skew::Uniform), CopyKind::PerExpert);
 BENCHMARK_CAPTURE(draw, gini_per_expert, kSkewed, CopyKind::PerExpert);
 BENCHMARK_CAPTURE(draw, gini_per_rank, kSkewed, CopyKind::PerRank);
 BENCHMARK_CAPTURE(draw, gini_per_node, kSkewed, CopyKind::PerNode);
@@ -71,9 +82,7 @@ void plain_draw(benchmark::State& state) {
 BENCHMARK(plain_draw);
 
 std::vector<double> loads_of(double gini) {
-  Routing routing = kSkewed;
-  routing.parameter = gini;
-  RoutedLayers layers(routing, kRack, {});
+  RoutedLayers layers(routing_of(Skew::Gini, gini), kRack, {});
   const auto inclusion = layers.inclusion(0);  // of layer 0: in its own order
   return {inclusion.begin(), inclusion.end()};
 }

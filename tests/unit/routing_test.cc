@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -98,6 +99,57 @@ TEST(TokenSampler, GroupLimitedTokensStayInTheKeptGroups) {
     std::set<std::uint32_t> groups;
     for (const std::uint32_t e : sampler.next(rng)) groups.insert(e / 8);
     EXPECT_LE(groups.size(), 2U);
+  }
+}
+
+// Every score drawn, the best groups and experts sorted out: what the sampler takes a short cut to.
+std::vector<double> grouped_by_sorting(const Weights& w, std::size_t size, std::size_t kept, std::size_t top_k,
+                                       int tokens) {
+  CounterRng rng(11, 0);
+  std::vector<double> seen(w.size(), 0.0);
+  for (int t = 0; t < tokens; ++t) {
+    std::vector<std::pair<double, std::size_t>> scores;
+    for (std::size_t i = 0; i < w.size(); ++i) scores.emplace_back(std::pow(1 - rng.uniform(), 1 / w[i]), i);
+    std::vector<std::pair<double, std::size_t>> groups;
+    for (std::size_t g = 0; g < w.size() / size; ++g) {
+      std::vector<std::pair<double, std::size_t>> own(&scores[g * size], &scores[g * size] + size);
+      std::sort(own.rbegin(), own.rend());
+      groups.emplace_back(own[0].first + own[1].first, g);
+    }
+    std::sort(groups.rbegin(), groups.rend());
+    std::vector<std::pair<double, std::size_t>> open;
+    for (std::size_t i = 0; i < kept; ++i)
+      open.insert(open.end(), &scores[groups[i].second * size], &scores[groups[i].second * size] + size);
+    std::sort(open.rbegin(), open.rend());
+    for (std::size_t i = 0; i < top_k; ++i) seen[open[i].second] += 1.0 / tokens;
+  }
+  return seen;
+}
+
+TEST(TokenSampler, GroupLimitedTokensTakeExpertsAsOftenAsSortingSaysSo) {
+  Weights w = zipf_weights(24, 0.8);
+  std::rotate(w.begin(), w.begin() + 5, w.end());
+  const Routing routing{.skew = Skew::Zipf, .parameter = 0.8, .groups = 6, .kept_groups = 3};
+  TokenSampler sampler(routing, w, 4);
+  CounterRng rng(5, 0);
+  constexpr int kTokens = 40000;
+  std::vector<double> seen(24, 0.0);
+  for (int t = 0; t < kTokens; ++t)
+    for (const std::uint32_t e : sampler.next(rng)) seen[e] += 1.0 / kTokens;
+  const std::vector<double> sorted = grouped_by_sorting(w, 4, 3, 4, kTokens);
+  // Four standard errors of a difference: 4 sqrt(2 x 0.25 / 40,000).
+  for (std::size_t e = 0; e < w.size(); ++e) EXPECT_NEAR(seen[e], sorted[e], 0.0142) << e;
+}
+
+TEST(TokenSampler, GroupsWithoutWeightFillLastPlaces) {
+  Weights w(16, 0.0);
+  w[3] = 1;
+  const Routing routing{.skew = Skew::Histogram, .histogram = w, .groups = 4, .kept_groups = 1};
+  TokenSampler sampler(routing, w, 4);
+  CounterRng rng(1, 0);
+  for (int t = 0; t < 50; ++t) {
+    const auto chosen = sampler.next(rng);
+    EXPECT_EQ(std::set<std::uint32_t>(chosen.begin(), chosen.end()), (std::set<std::uint32_t>{0, 1, 2, 3}));
   }
 }
 
