@@ -13,6 +13,12 @@ constexpr double kCancelled = 1e-9;
 // Experts of no weight at all still fill the last places of a token.
 double floored(double weight) { return std::max(weight, 1e-12); }
 
+// a or b, without a branch that would go either way like a coin.
+std::uint32_t picked(std::uint32_t a, std::uint32_t b, bool first) {
+  const std::uint32_t mask = 0U - static_cast<std::uint32_t>(first);
+  return b ^ ((a ^ b) & mask);
+}
+
 }  // namespace
 
 TokenSampler::TokenSampler(const Routing& routing, std::span<const double> weights, Count top_k)
@@ -83,7 +89,7 @@ void TokenSampler::draw_free(CounterRng& rng) {
     int tries = 0;
     do {
       const std::uint32_t i = rng.below(n);
-      choice = rng.uniform() < keep_[i] ? i : alias_[i];
+      choice = picked(i, alias_[i], rng.uniform() < keep_[i]);
     } while (taken_[choice] == token_ && ++tries < kPatience);
     if (taken_[choice] == token_) choice = draw_remaining(rng, 0, n);
     taken_[choice] = token_;
@@ -141,7 +147,7 @@ void TokenSampler::arrive(Group& g, CounterRng& rng) {
   int tries = 0;
   do {
     const std::uint32_t i = g.first + rng.below(g.size);
-    expert = even_ || rng.uniform() < keep_[i] ? i : alias_[i];
+    expert = even_ ? i : picked(i, alias_[i], rng.uniform() < keep_[i]);
   } while (taken_[expert] == token_ && ++tries < kPatience);
   if (taken_[expert] == token_) expert = draw_remaining(rng, g.first, g.first + g.size);
   g.times[g.arrived] = before - std::log(1 - rng.uniform()) / g.left;
