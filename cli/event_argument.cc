@@ -14,8 +14,8 @@
 namespace moeplan {
 namespace {
 
-constexpr std::array<std::string_view, 5> kOfEvents = {"draws", "expert-placement", "prefetch", "rank-batches",
-                                                       "trace"};
+constexpr std::array<std::string_view, 7> kOfEvents = {"draws",    "expert-placement", "links", "placements",
+                                                       "prefetch", "rank-batches",     "trace"};
 
 bool asks_for_events(const Arguments& arguments) {
   const std::string engine = arguments.choice("engine", {"analytic", "event"}).value_or("");
@@ -51,6 +51,13 @@ std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestio
   ask.draws = arguments.count("draws", 1, 10000).value_or(0);
   if (const std::optional<std::string> placement = arguments.text("expert-placement"))
     ask.placement = read_placement(*placement, q);
+  if (arguments.choice("links", {"ports", "flows"}).value_or("ports") == "flows") ask.links = LinkModel::Flows;
+  ask.placements = arguments.has("placements");
+  const bool drawn = routing.skew != Skew::Balanced || ask.placement.way != PlacementWay::Contiguous;
+  for (const std::string_view option : {"draws", "links", "placements"})
+    if (arguments.has(option) && !drawn)
+      throw_usage(option, "it with balanced routing", "a --routing that is drawn, e.g. --routing uniform",
+                  "where every rank is at its expectation nothing differs");
   std::vector<Problem> problems;
   for (const std::string& sentence : draw_violations(q.model, routing, q.layout, nodes, ask)) {
     Problem problem;

@@ -7,6 +7,7 @@
 #include <array>
 #include <numeric>
 
+#include "reports/placement_gain.h"
 #include "reports/time_words.h"
 #include "reports/words.h"
 
@@ -146,6 +147,8 @@ void add_events(Document& document, const EventRun& run) {
                            {fmt::format("{} of {}", counted(static_cast<Count>(run.events), "event"),
                                         run.drawn ? counted(run.ranks, "rank") : "classes of equal ranks")}});
   document.add(block);
+  if (run.gain)
+    for (const Section& section : describe_placement_gain(*run.gain).sections) document.add(section);
 }
 
 void write_events(JsonWriter& out, const EventRun& run) {
@@ -171,6 +174,7 @@ void write_events(JsonWriter& out, const EventRun& run) {
   }
   out.end_array();
   if (run.drawn) write_loads(out, run);
+  if (run.gain) write_placement_gain(out, *run.gain);
   out.member("events", static_cast<Count>(run.events)).end_object();
 }
 

@@ -39,7 +39,7 @@ Row row_of(const PlacementFigures& f, const PlacementFigures& now, bool has_netw
   return row;
 }
 
-void write_spread(JsonWriter& out, std::string_view key, const Spread& spread) {
+void write_spread(JsonWriter& out, std::string_view key, const DrawnSpread& spread) {
   out.key(key).begin_object().member("median", spread.median).member("p99", spread.p99).end_object();
 }
 

@@ -65,12 +65,13 @@ Schema make(std::string_view name, std::string_view command, std::string_view bo
 }  // namespace
 
 std::vector<Schema> all_schemas() {
+  const std::string steps = fmt::format("{},\n{},\n{}", kSimulateDefinitions, kPlacementGainMember, kSpreadDefinition);
   return {make("fit", "fit MODEL", kFitSchema, kFitDefinitions),
           make("fit.list", "fit", kFitListSchema, kFitDefinitions),
-          make("simulate", "simulate MODEL", kSimulateSchema, kSimulateDefinitions),
-          make("simulate.compare", "simulate MODEL --compare WHAT", kSimulateCompareSchema, kSimulateDefinitions),
+          make("simulate", "simulate MODEL", kSimulateSchema, steps),
+          make("simulate.compare", "simulate MODEL --compare WHAT", kSimulateCompareSchema, steps),
           make("simulate.disaggregated", "simulate MODEL --isl 4k --osl 1k --prefill OPTIONS",
-               kSimulateDisaggregatedSchema, kSimulateDefinitions),
+               kSimulateDisaggregatedSchema, steps),
           make("simulate.frontier", "simulate MODEL --isl 1k --osl 1k --frontier", kSimulateFrontierSchema, ""),
           make("simulate.study", "simulate [MODEL...] --study NAME", kSimulateStudySchema, kSimulateStudyDefinitions),
           make("network", "network --topology SPEC --matrix SPEC", kNetworkSchema, ""),

@@ -482,6 +482,7 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
             }
           }
         },
+        "placements": {"$ref": "#/definitions/placements"},
         "events": {"$ref": "#/definitions/positive"}
       }
     },

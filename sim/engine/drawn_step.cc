@@ -5,7 +5,8 @@
 #include <numeric>
 
 #include "sim/base/error.h"
-#include "sim/engine/port_times.h"
+#include "sim/engine/flow_times.h"
+#include "sim/engine/flow_topology.h"
 
 namespace moeplan {
 namespace {
@@ -44,8 +45,8 @@ CopyKind kind_of(DispatchKind exchange, bool several_domains) {
 
 }  // namespace
 
-StepDrawer::StepDrawer(const StepModel& model, const ModelPlan& plan, Kinds kinds)
-    : model_(model), plan_(plan), kinds_(std::move(kinds)) {
+StepDrawer::StepDrawer(const StepModel& model, const ModelPlan& plan, Kinds kinds, LinkModel links)
+    : model_(model), plan_(plan), kinds_(std::move(kinds)), links_(links) {
   find_layers();
 }
 
@@ -82,11 +83,67 @@ void StepDrawer::find_layers() {
   }
 }
 
+const StepDrawer::Layer* StepDrawer::layer_of(const RoutedLayers& kind) const {
+  for (const Layer& layer : layers_)
+    if (layer.ops.routed == &kind) return &layer;
+  return nullptr;
+}
+
+Dispatch StepDrawer::dispatch_of(const StepModel::RankModel& model, const MoeOps& ops) const {
+  if (ops.dispatch == nullptr || ops.combine == nullptr) return {.kind = CopyKind::Gathered};
+  const Op& there = model.program.op_array[ops.dispatch->op];
+  const Op& back = model.program.op_array[ops.combine->op];
+  return {.kind = kind_of(there.exchange, ops.dispatch->span.domains() > 1),
+          .there_bytes = static_cast<double>(there.n),
+          .back_bytes = static_cast<double>(back.n)};
+}
+
+Dispatch StepDrawer::dispatch_of(const RoutedLayers& kind) const {
+  const Layer* layer = layer_of(kind);
+  return layer == nullptr ? Dispatch{.kind = CopyKind::Gathered}
+                          : dispatch_of(model_.rank_models()[layer->model], layer->ops);
+}
+
+double StepDrawer::expert_bytes_of(const RoutedLayers& kind) const {
+  const Layer* layer = layer_of(kind);
+  if (layer == nullptr) return 0;
+  const Program& program = model_.rank_models()[layer->model].program;
+  const Op& experts = program.op_array[layer->ops.experts->op];
+  double bytes = 0;
+  for (const Op& op : program.ops()) {
+    if (op.block != experts.block || op.kind != OpKind::Moe || op.layers == 0) continue;
+    for (std::size_t i = 0; i < op.weights_count; ++i) {
+      const Tensor& tensor = program.tensor_array[op.weights_first + i];
+      bytes += static_cast<double>(tensor.fixed) * tensor.repeat / op.layers;
+    }
+  }
+  return bytes / std::max(1, experts.a);
+}
+
+PortTimes StepDrawer::link_times(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near) {
+  PortTimes ports = port_times(bytes, near, model.kernels->machine.link);
+  if (links_ == LinkModel::Ports) return ports;
+  if (!fabric_) {
+    Topology link = model.kernels->machine.link;
+    link.latency = link.network_latency = 0;
+    link.domain = static_cast<double>(near);
+    fabric_.emplace(fabric_of(link, bytes.ranks, {}));
+  }
+  const FlowSet flows = flows_over(*fabric_, bytes);
+  const FlowTimes times = run_flows(flows);
+  std::fill(ports.done.begin(), ports.done.end(), 0.0);
+  for (std::size_t f = 0; f < flows.flows.size(); ++f)
+    for (const std::uint32_t end : {flows.flows[f].source, flows.flows[f].destination})
+      ports.done[end] = std::max(ports.done[end], times.finish[f]);
+  ports.bound = flow_bound(flows);
+  return ports;
+}
+
 StepDrawer::ExchangeTimes StepDrawer::exchange_times(const StepModel::RankModel& model, const PlannedOp& planned,
                                                      const ByteMatrix& bytes, const Binding& binding) {
   const Topology& link = model.kernels->machine.link;
   const Count near = std::max<Count>(1, static_cast<Count>(planned.span.near) / copies_per_rank_);
-  const PortTimes ports = port_times(bytes, near, link);
+  const PortTimes ports = link_times(model, bytes, near);
   sums_.bound_seconds += ports.bound;
   const double even = even_seconds(bytes, near, link);
   ExchangeTimes times;
@@ -182,15 +239,7 @@ DrawnStep StepDrawer::draw(const Step& step, std::uint64_t number, const std::ve
     if (tokens.empty())
       for (Count r = 0; r < ranks; ++r) tokens.push_back(all / ranks + (r < all % ranks ? 1 : 0));
     CHECK(static_cast<Count>(tokens.size()) == ranks);
-    Dispatch dispatch{.kind = CopyKind::Gathered};
-    if (layer.ops.dispatch != nullptr && layer.ops.combine != nullptr) {
-      const Op& there = model.program.op_array[layer.ops.dispatch->op];
-      const Op& back = model.program.op_array[layer.ops.combine->op];
-      dispatch = {.kind = kind_of(there.exchange, layer.ops.dispatch->span.domains() > 1),
-                  .there_bytes = static_cast<double>(there.n),
-                  .back_bytes = static_cast<double>(back.n)};
-    }
-    const LayerDraw& one = layer.ops.routed->draw(static_cast<Count>(l), number, tokens, dispatch);
+    const LayerDraw& one = layer.ops.routed->draw(static_cast<Count>(l), number, tokens, dispatch_of(model, layer.ops));
     count(one);
     drawn.layers[l] = times_of(model, layer.ops, one, model_.bind_step(model, step));
   }

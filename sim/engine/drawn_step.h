@@ -8,8 +8,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "sim/engine/flow_fabric.h"
+#include "sim/engine/port_times.h"
 #include "sim/engine/step_schedule.h"
 #include "sim/program/routed_draw.h"
 
@@ -29,18 +32,26 @@ struct DrawnLoads {
   Count steps = 0;
 };
 
+// How the contention of an exchange is found: from its busiest ports (port_times.h), or from every
+// flow over every link (flow_network.h).
+enum class LinkModel : std::uint8_t { Ports, Flows };
+
 class StepDrawer {
  public:
   // Everything is kept by reference. layers_of(choices, top_k): the draws of such layers, one
   // object for each kind; null leaves them as priced.
   using Kinds = std::vector<std::shared_ptr<RoutedLayers>>;
-  StepDrawer(const StepModel& model, const ModelPlan& plan, Kinds kinds);
+  StepDrawer(const StepModel& model, const ModelPlan& plan, Kinds kinds, LinkModel links = LinkModel::Ports);
 
   // Step number `number` of a run of the seed. tokens: of each expert-parallel rank; empty: of
   // the step in equal parts.
   DrawnStep draw(const Step& step, std::uint64_t number, const std::vector<Count>& tokens = {});
   // Of all that was drawn so far.
   DrawnLoads loads() const;
+
+  // Of the layers of this kind: how tokens travel; bytes of one expert of a layer on its rank.
+  Dispatch dispatch_of(const RoutedLayers& kind) const;
+  double expert_bytes_of(const RoutedLayers& kind) const;
 
  private:
   struct MoeOps {
@@ -65,11 +76,16 @@ class StepDrawer {
     std::size_t model = 0;  // of the step model
     MoeOps ops;
   };
+  const Layer* layer_of(const RoutedLayers& kind) const;
+  Dispatch dispatch_of(const StepModel::RankModel& model, const MoeOps& ops) const;
+  PortTimes link_times(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near);
 
   const StepModel& model_;
   const ModelPlan& plan_;
   Kinds kinds_;
-  std::vector<Layer> layers_;  // by decoder layer; ops.routed null: nothing is drawn
+  LinkModel links_;
+  std::optional<FlowFabric> fabric_;  // of LinkModel::Flows: without latencies, which prices hold
+  std::vector<Layer> layers_;         // by decoder layer; ops.routed null: nothing is drawn
   DrawnLoads sums_;
   Count exchanges_ = 0;
   Count copies_per_rank_ = 1;  // stage ranks that share an expert-parallel one (moe_tp)

@@ -69,6 +69,7 @@ class RoutedLayers {
   const LayerDraw& draw(Count layer, std::uint64_t step, std::span<const Count> tokens, const Dispatch& dispatch);
 
   const ExpertGroup& group() const { return group_; }
+  const Routing& routing() const { return routing_; }
   // Of a layer: where its experts lie, and the share of tokens that take each of them.
   const ExpertPlacement& placement(Count layer);
   std::span<const double> inclusion(Count layer);

@@ -53,13 +53,39 @@ std::vector<Count> tokens_of_ranks(const StepModel& model, const Step& step, con
   return tokens;
 }
 
-Count draws_for(const Step& step, const ModelPlan& plan) {
+Count expert_layers(const ModelPlan& plan) {
   Count layers = 0;
   for (const LayerShape& layer : plan.layers)
     for (const BlockIndex block : layer)
       layers += std::holds_alternative<MoeFfn>(plan.model.blocks[block].kind) ? 1 : 0;
-  const Count tokens = std::max<Count>(1, step.tokens() * std::max<Count>(1, layers));
+  return layers;
+}
+
+Count draws_for(const Step& step, const ModelPlan& plan) {
+  const Count tokens = std::max<Count>(1, step.tokens() * std::max<Count>(1, expert_layers(plan)));
   return std::clamp(kDrawnTokensInAll / tokens, kFewestDraws, kMostDraws);
+}
+
+// Of the first kind of expert layers; a model has one, or a second with other weights.
+PlacementGain gain_of(const StepModel& model, const ModelPlan& plan, const Step& step, const RoutedLayers& kind,
+                      const StepDrawer& drawer, const EventAsk& ask) {
+  const ExpertGroup& group = kind.group();
+  const Topology& link = model.kernels().machine.link;
+  PlacementQuestion question{.routing = kind.routing(),
+                             .group = group,
+                             .moe_layers = expert_layers(plan),
+                             .current = ask.placement,
+                             .replicas = ask.replicas,
+                             .dispatch = drawer.dispatch_of(kind),
+                             .tokens = tokens_of_ranks(model, step, ask.rank_sequences, group.ranks),
+                             .expert_bytes = drawer.expert_bytes_of(kind),
+                             .bandwidth = group.nodes > 1 ? link.network_bandwidth : link.bandwidth};
+  const Count all = step.tokens();
+  if (question.tokens.empty())
+    for (Count r = 0; r < group.ranks; ++r)
+      question.tokens.push_back(all / group.ranks + (r < all % group.ranks ? 1 : 0));
+  question.steps_drawn = static_cast<int>(std::clamp<Count>(kDrawnTokensInAll / std::max<Count>(1, 8 * all), 2, 16));
+  return placement_gain(question);
 }
 
 }  // namespace
@@ -106,7 +132,7 @@ StepDrawer::Kinds routed_layers(const ModelSpec& model, const Routing& routing, 
 }
 
 EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, EventOptions options,
-                    const StepDrawer::Kinds& kinds, Count draws) {
+                    const StepDrawer::Kinds& kinds, const EventAsk& ask) {
   EventRun run;
   options.by_rank = !kinds.empty() || !options.rank_sequences.empty();
   if (kinds.empty()) {
@@ -116,8 +142,8 @@ EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& s
   } else {
     run.drawn = true;
     run.ranks = kinds.front()->group().ranks;
-    run.draws = draws > 0 ? draws : draws_for(step, plan);
-    StepDrawer drawer(model, plan, kinds);
+    run.draws = ask.draws > 0 ? ask.draws : draws_for(step, plan);
+    StepDrawer drawer(model, plan, kinds, ask.links);
     const std::optional<Step> half = options.overlap == Overlap::None ? std::nullopt : half_of(step, model.dp());
     const std::vector<Count> tokens = tokens_of_ranks(model, step, options.rank_sequences, run.ranks);
     const auto play_draw = [&](Count number) {
@@ -132,6 +158,7 @@ EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& s
       add_layers(run.layers, one, model);
     }
     run.loads = drawer.loads();
+    if (ask.placements) run.gain = gain_of(model, plan, step, *kinds.front(), drawer, ask);
     std::sort(times.begin(), times.end());
     for (const auto& [time, number] : times) run.steps.sorted.push_back(time);
     run.shown = play_draw(times[(times.size() - 1) / 2].second);

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "sim/engine/drawn_step.h"
 #include "sim/engine/event_engine.h"
+#include "sim/study/placement_gain.h"
 
 namespace moeplan {
 
@@ -17,7 +19,9 @@ struct EventAsk {
   PlacementRule placement;
   ReplicaRule replicas = ReplicaRule::Nearest;
   std::vector<Count> rank_sequences{};  // decode: of each attention-DP rank; empty = equal parts
-  Count draws = 0;                      // 0 = as many as kDrawnTokensInAll allows, at most kMostDraws
+  LinkModel links = LinkModel::Ports;
+  bool placements = false;  // also say what other placements would win
+  Count draws = 0;          // 0 = as many as kDrawnTokensInAll allows, at most kMostDraws
 };
 
 inline constexpr Count kMostDraws = 64;
@@ -50,6 +54,7 @@ struct EventRun {
   Count ranks = 1;           // expert-parallel
   double waited = 0;         // of the time of the shown step, the mean rank waits for others to come to a meeting
   std::uint64_t events = 0;  // of the shown step
+  std::optional<PlacementGain> gain;         // where it was asked for
   std::vector<std::vector<OpLabel>> labels;  // by Actor::model and Piece::op
 };
 
@@ -62,6 +67,6 @@ StepDrawer::Kinds routed_layers(const ModelSpec& model, const Routing& routing, 
 
 // kinds empty: nothing is drawn. options: overlap, micro-batches under way, batches of ranks.
 EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& step, EventOptions options,
-                    const StepDrawer::Kinds& kinds, Count draws);
+                    const StepDrawer::Kinds& kinds, const EventAsk& ask);
 
 }  // namespace moeplan

@@ -36,7 +36,7 @@ std::vector<Candidate> candidates_of(const PlacementQuestion& q) {
   return all;
 }
 
-Spread spread_of(std::vector<double> values) {
+DrawnSpread spread_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto quantile = [&](double share) {
     return values[static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()))) - 1];

@@ -27,7 +27,7 @@ struct PlacementQuestion {
 };
 
 // Of a layer, over layers and steps.
-struct Spread {
+struct DrawnSpread {
   double median = 0;
   double p99 = 0;
 };
@@ -37,10 +37,10 @@ struct PlacementFigures {
   Count slots = 0;
   double imbalance = 1;       // of expected loads, busiest rank over the mean: mean of layers
   double bound = 1;           // no placement in as many slots has less
-  Spread rows;                // of the busiest rank
-  Spread straggler;           // the same over the mean rank's
-  Spread port;                // bytes that the busiest rank sends or receives, whichever is more
-  Spread network;             // the same of what crosses nodes
+  DrawnSpread rows;           // of the busiest rank
+  DrawnSpread straggler;      // the same over the mean rank's
+  DrawnSpread port;           // bytes that the busiest rank sends or receives, whichever is more
+  DrawnSpread network;        // the same of what crosses nodes
   ExpertMigration migration;  // of all layers, ranks renumbered so that least moves
   double migration_s = 0;     // 0 where the bandwidth is not said
 };

@@ -66,7 +66,7 @@ class Engine {
 
   EventRun run(const StepModel& model, const Step& step, Count waves) const {
     const EventOptions options{.overlap = q_.load.overlap, .waves = waves, .rank_sequences = q_.events->rank_sequences};
-    return run_events(model, plan_, step, options, kinds_, q_.events->draws);
+    return run_events(model, plan_, step, options, kinds_, *q_.events);
   }
   StepResult step(const StepModel& model, const Step& step) const {
     return q_.events ? run(model, step, 1).shown.step : step_with(model, step, q_.load.overlap);
