@@ -26,7 +26,7 @@ EventRun run_of(const Routing& routing) {
   StepDrawer::Kinds kinds;
   if (routing.skew != Skew::Balanced) kinds = routed_layers(plan.model, routing, layout, 1, {});
   return run_events(model, plan, Step{{.sequences = 256, .new_tokens = 1, .context = 1000}},
-                    {.overlap = Overlap::TwoBatches}, kinds, 2);
+                    {.overlap = Overlap::TwoBatches}, kinds, {.draws = 2});
 }
 
 // Slices by (process, thread).
