@@ -9,25 +9,6 @@
 namespace moeplan {
 namespace {
 
-// What an operator's price depends on.
-enum class Depends { Tokens, GroupTokens, Sequences, GroupSequences, Everything };
-
-Depends depends_on(const Op& op) {
-  if (op.kind == OpKind::Attention || op.kind == OpKind::Mla || op.kind == OpKind::Scan) return Depends::Everything;
-  switch (op.rows) {
-    case Rows::Tokens:
-    case Rows::TensorShard: return Depends::Tokens;
-    case Rows::Routed:
-    case Rows::Gathered: return Depends::GroupTokens;
-    case Rows::Sequences: return Depends::Sequences;
-    case Rows::GatheredSequences: return Depends::GroupSequences;
-    case Rows::WithContext:
-    case Rows::CachedShard:
-    case Rows::GeneratedTokens: return Depends::Everything;
-  }
-  return Depends::Everything;
-}
-
 RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) { return {a.seconds + b.seconds, a.joules + b.joules}; }
 
 RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
@@ -100,7 +81,7 @@ RowTable::Cost RowTable::at(double rows) const {
   return {a.seconds + part * (b.seconds - a.seconds), a.joules + part * (b.joules - a.joules)};
 }
 
-PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_(&model) {
+PreparedModel::PreparedModel(const StepModel& model, Count most_tokens, Count chunk) : model_(&model), chunk_(chunk) {
   for (const StepModel::RankModel& rank : model.rank_models()) {
     Rank prepared;
     std::array<std::vector<const PlannedOp*>, 4> by;
@@ -133,6 +114,7 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens) : model_
     prepared.by_group_sequences = table(Depends::GroupSequences);
     ranks_.push_back(std::move(prepared));
   }
+  add_whole_chunks(most_tokens);
 }
 
 StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
@@ -151,6 +133,39 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
 
 StepCost PreparedModel::step(const Step& step) const {
   return cost_through_stages(model_->rank_models(), [&](std::size_t index) { return rank_step(index, step); });
+}
+
+namespace {
+
+// Of prompts on their way through the stages.
+StepCost after(const StepCost& a, const StepCost& b) {
+  return {.seconds = a.seconds + b.seconds,
+          .slowest_stage = a.slowest_stage + b.slowest_stage,
+          .joules = a.joules + b.joules};
+}
+
+Step chunk_of_prompt(Count tokens, Count context) {
+  return Step{{.sequences = 1, .new_tokens = tokens, .context = context}};
+}
+
+}  // namespace
+
+// A whole chunk is the same in every prompt that reaches that far: its cost is kept, summed up.
+void PreparedModel::add_whole_chunks(Count most_tokens) {
+  constexpr Count kMostChunks = 4096;
+  const Count chunks = chunk_ == 0 ? 0 : std::min(kMostChunks, most_tokens / chunk_);
+  whole_chunks_.push_back({});
+  for (Count i = 0; i < chunks; ++i)
+    whole_chunks_.push_back(after(whole_chunks_.back(), step(chunk_of_prompt(chunk_, i * chunk_))));
+}
+
+StepCost PreparedModel::prompt(Count length) const {
+  const Count chunk = chunk_ == 0 ? length : chunk_;
+  const Count known = std::min(length / std::max<Count>(1, chunk), static_cast<Count>(whole_chunks_.size()) - 1);
+  StepCost cost = whole_chunks_[static_cast<std::size_t>(known)];
+  for (Count done = known * chunk; done < length; done += chunk)
+    cost = after(cost, step(chunk_of_prompt(std::min(chunk, length - done), done)));
+  return cost;
 }
 
 }  // namespace moeplan

@@ -43,11 +43,13 @@ class RowTable {
 
 class PreparedModel {
  public:
-  // most_tokens: of the largest step of the group that will be asked for. The model must
-  // outlive it.
-  PreparedModel(const StepModel& model, Count most_tokens);
+  // most_tokens: of the largest step of the group that will be asked for. chunk: of the
+  // prompts that prompt() will be asked for; 0 = read whole. The model must outlive it.
+  PreparedModel(const StepModel& model, Count most_tokens, Count chunk = 0);
 
   StepCost step(const Step& step) const;
+  // One prompt read alone, chunk after chunk.
+  StepCost prompt(Count length) const;
   const StepModel& model() const { return *model_; }
 
  private:
@@ -59,9 +61,12 @@ class PreparedModel {
     std::vector<std::uint16_t> asked;  // planned ops that are priced each time
   };
   StepCost rank_step(std::size_t index, const Step& step) const;
+  void add_whole_chunks(Count most_tokens);
 
   const StepModel* model_;
   std::vector<Rank> ranks_;
+  Count chunk_ = 0;
+  std::vector<StepCost> whole_chunks_;  // of the first n of a prompt
 };
 
 }  // namespace moeplan

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/lower/weight_shards.h"
+
 namespace moeplan {
 namespace {
 
@@ -61,7 +63,28 @@ void add_engine(StepResult& result, double seconds, double floor) {
 
 }  // namespace
 
+Depends depends_on(const Op& op) {
+  if (op.kind == OpKind::Attention || op.kind == OpKind::Mla || op.kind == OpKind::Scan) return Depends::Everything;
+  switch (op.rows) {
+    case Rows::Tokens:
+    case Rows::TensorShard: return Depends::Tokens;
+    case Rows::Routed:
+    case Rows::Gathered: return Depends::GroupTokens;
+    case Rows::Sequences: return Depends::Sequences;
+    case Rows::GatheredSequences: return Depends::GroupSequences;
+    case Rows::WithContext:
+    case Rows::CachedShard:
+    case Rows::GeneratedTokens: return Depends::Everything;
+  }
+  return Depends::Everything;
+}
+
 namespace {
+
+bool have_the_same_rows(const Binding& a, const Binding& b) {
+  return a.tokens == b.tokens && a.sequences == b.sequences && a.group_tokens == b.group_tokens &&
+         a.group_sequences == b.group_sequences;
+}
 
 // Stages that hold the same on devices that differ.
 std::vector<RankClass> by_single_stage(const std::vector<RankClass>& classes) {
@@ -146,8 +169,11 @@ StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const Lo
   std::vector<RankClass> classes = rank_classes(plan, options.layout, runtime.sharding.stages, options.placement);
   if (kernels.by_stage != nullptr) classes = by_single_stage(classes);
   models_.reserve(classes.size());
+  WeightShards own;
+  LowerOptions shared = options;
+  if (shared.shards == nullptr) shared.shards = &own;
   for (const RankClass& c : classes)
-    models_.emplace_back(plan, runtime, options, c, phase, kernels.of_stage(c.first_stage));
+    models_.emplace_back(plan, runtime, shared, c, phase, kernels.of_stage(c.first_stage));
   number_prices();
 }
 
@@ -173,8 +199,10 @@ void StepModel::number_prices() {
       while (number != kNoOther && !is_priced_by(priced_[number])) number = priced_[number].previous;
       if (number == kNoOther) {
         number = static_cast<std::uint16_t>(priced_.size());
-        priced_.push_back(
-            {.model = static_cast<std::uint16_t>(m), .op = static_cast<std::uint16_t>(i), .previous = newest});
+        priced_.push_back({.model = static_cast<std::uint16_t>(m),
+                           .op = static_cast<std::uint16_t>(i),
+                           .previous = newest,
+                           .by_rows = depends_on(op) != Depends::Everything});
         newest = number;
       }
       model.ops.ops[i].price = number;
@@ -279,27 +307,42 @@ StepResult StepModel::step(const Step& step) const {
   return sum;
 }
 
-StepCost StepModel::cost(const Step& step) const {
+StepCost StepModel::rank_cost(const RankModel& model, const Binding& binding, std::span<const Price> prices) const {
+  StepCost cost;
+  double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
+  for (std::size_t i = 0; i < model.ops.count; ++i) {
+    const PlannedOp& planned = model.ops.ops[i];
+    const Op& op = model.program.op_array[planned.op];
+    const Price price =
+        price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+    const double seconds = price.time.seconds().base();
+    cost.seconds += seconds;
+    cost.joules += price.joules;
+    engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * seconds;
+  }
+  cost.seconds += engine;
+  cost.joules += engine * model.kernels->power.floor;
+  return cost;
+}
+
+StepCost StepModel::cost(const Step& step, Priced& last) const {
   const Binding binding = bind_step(models_.front(), step);  // of all classes
-  const std::vector<Price> all = prices(binding, PriceDetail::TimeOnly);
-  return cost_through_stages(models_, [&](std::size_t index) {
-    const RankModel& model = models_[index];
-    StepCost cost;
-    double engine = host_and_gaps(model.kernels->engine, model.engine, binding.sequences, drafts_of(model, binding));
-    for (std::size_t i = 0; i < model.ops.count; ++i) {
-      const PlannedOp& planned = model.ops.ops[i];
-      const Op& op = model.program.op_array[planned.op];
-      const Price price =
-          price_of_runs(all[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
-      const double seconds = price.time.seconds().base();
-      cost.seconds += seconds;
-      cost.joules += price.joules;
-      engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * seconds;
-    }
-    cost.seconds += engine;
-    cost.joules += engine * model.kernels->power.floor;
-    return cost;
-  });
+  const bool known = !last.prices.empty() && have_the_same_rows(last.binding, binding);
+  last.binding = binding;
+  last.prices.resize(priced_.size());
+  for (std::size_t i = 0; i < priced_.size(); ++i) {
+    const PricedOp& priced = priced_[i];
+    if (known && priced.by_rows) continue;
+    const RankModel& model = models_[priced.model];
+    last.prices[i] = price_op(model.ops.ops[priced.op], model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+  }
+  return cost_through_stages(models_,
+                             [&](std::size_t index) { return rank_cost(models_[index], binding, last.prices); });
+}
+
+StepCost StepModel::cost(const Step& step) const {
+  Priced none;
+  return cost(step, none);
 }
 
 }  // namespace moeplan

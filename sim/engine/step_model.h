@@ -21,6 +21,10 @@ struct StepCost {
   double joules = 0;  // of one board of each stage; 0 = its power is not known
 };
 
+// What the price of an operator depends on.
+enum class Depends : std::uint8_t { Tokens, GroupTokens, Sequences, GroupSequences, Everything };
+Depends depends_on(const Op& op);
+
 class StepModel {
  public:
   // loads and kernels are kept by pointer and must outlive the model; loads may be null.
@@ -31,6 +35,13 @@ class StepModel {
   StepResult step(const Step& step) const;
   // The same time and nothing else.
   StepCost cost(const Step& step) const;
+  // The same of steps of one model that follow each other, as the chunks of a prompt do: what
+  // depends on rows alone is priced again only when they change.
+  struct Priced {
+    Binding binding;
+    std::vector<Price> prices;
+  };
+  StepCost cost(const Step& step, Priced& last) const;
   Count stages() const { return stages_; }
   Count ranks() const { return ranks_; }
   Count dp() const { return dp_; }
@@ -66,8 +77,10 @@ class StepModel {
     std::uint16_t model;
     std::uint16_t op;        // of its plan
     std::uint16_t previous;  // priced operator of the same name
+    bool by_rows;            // depends on rows alone
   };
   void number_prices();
+  StepCost rank_cost(const RankModel& model, const Binding& binding, std::span<const Price> prices) const;
   StepResult rank_step(const RankModel& model, const Binding& binding, std::span<const Price> prices) const;
 
   const Kernels* kernels_;

@@ -135,9 +135,9 @@ ErrorWidth spread_of(const MemoryLedger& ledger, const Holdback& h) {
 
 ActivationProfile activation_profile(const Program& program) {
   // Each activation adds its form at its first op and takes it back after its last.
-  std::array<ActivationForm, kMaxOps + 1> delta;
+  Room<ActivationForm, kMaxOps + 1> delta;
   const Count ops = std::max<Count>(program.op_count, 1);
-  std::fill_n(delta.begin(), ops + 1, ActivationForm{});
+  std::fill_n(delta.data(), ops + 1, ActivationForm{});
   for (const Tensor& t : program.tensors()) {
     if (t.cls != TensorClass::Activation) continue;
     const auto first = static_cast<std::size_t>(t.first_op);

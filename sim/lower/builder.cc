@@ -20,10 +20,15 @@ Builder::Builder(Program& program, const ModelPlan& plan_in, const RuntimeSpec& 
       rank_class(rank_class_in),
       layout(options_in.layout),
       phase(program.phase),
-      program_(program) {}
+      program_(program),
+      exchange_(chosen_exchange()) {
+  for (std::size_t part = 0; part < sharers_.size(); ++part)
+    sharers_[part] = spread_of(static_cast<Part>(part)) == Spread::Stage ? layout.ranks_per_stage() : layout.tp;
+}
 
 void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat, Count executed, Count on_host) {
   block_ = &plan.weights.blocks[index];
+  roles_ = plan.roles[index];
   added_ = 0;
   repeat_ = repeat;
   first_instance_ = first_instance;
@@ -38,6 +43,7 @@ void Builder::begin_block(BlockIndex index, Count first_instance, Count repeat, 
 void Builder::begin_mtp(std::size_t position, Count modules) {
   begin_block(plan.model.mtp.shape[position], 0, modules, modules, 0);
   block_ = &plan.weights.mtp_blocks[position];
+  roles_ = plan.mtp_roles[position];
   mtp_ = true;
   placed_ = false;
 }
@@ -62,15 +68,14 @@ Count Builder::local_experts(Count experts) const {
   return rank_class.hottest ? ceil_div(slots, layout.ep) : slots / layout.ep;
 }
 
-Count Builder::ranks_of(Part part) const {
+Spread Builder::spread_of(Part part) const {
   const ShardingRules& rules = runtime.sharding;
   const bool whole = rules.shared_whole_with_deep_ep && is_deep_ep(exchange());
   const Spread shared = whole ? Spread::Attention : rules.shared;
-  const Spread spread = part == Part::Dense    ? rules.dense
-                        : part == Part::Shared ? shared
-                        : part == Part::Head   ? rules.head
-                                               : Spread::Attention;
-  return spread == Spread::Stage ? layout.ranks_per_stage() : layout.tp;
+  return part == Part::Dense    ? rules.dense
+         : part == Part::Shared ? shared
+         : part == Part::Head   ? rules.head
+                                : Spread::Attention;
 }
 
 void Builder::add(const Tensor& tensor) {
@@ -173,7 +178,7 @@ std::string_view Builder::format_of(const WeightRange& w) const {
   return w.empty() ? "bf16" : std::string_view(plan.formats[program_.tensor_array[w.first].format].id);
 }
 
-DispatchKind Builder::exchange() const {
+DispatchKind Builder::chosen_exchange() const {
   // Nobody's kernels copy a token to the several ranks that cut one expert.
   if (layout.moe_tp > 1) return DispatchKind::AllGather;
   if (phase == Phase::Prefill && options.prompt_exchange) return *options.prompt_exchange;

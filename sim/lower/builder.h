@@ -3,11 +3,13 @@
 // per-kind files (softmax.cc, latent.cc, moe.cc, ...) call it block by block.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <initializer_list>
 #include <span>
 
 #include "sim/lower/lower.h"
+#include "sim/lower/weight_shards.h"
 
 namespace moeplan {
 
@@ -94,7 +96,7 @@ class Builder {
   // The id of the format these weights are stored in: "fp8_block".
   std::string_view format_of(const WeightRange& w) const;
   // How tokens reach their experts in this step.
-  DispatchKind exchange() const;
+  DispatchKind exchange() const { return exchange_; }
   std::uint16_t add(Op op);
   std::uint16_t last_op() const { return static_cast<std::uint16_t>(program_.op_count - 1); }
 
@@ -128,7 +130,7 @@ class Builder {
 
   Count local_experts(Count experts) const;
   // Ranks that share one copy of the dense matrices of a part (ShardingRules).
-  Count ranks_of(Part part) const;
+  Count ranks_of(Part part) const { return sharers_[static_cast<std::size_t>(part)]; }
   // They share it with other data-parallel ranks, so the tokens of all are gathered.
   bool gathers(Part part) const { return ranks_of(part) > layout.tp; }
   Count hidden() const { return plan.model.hidden; }
@@ -154,13 +156,14 @@ class Builder {
   WeightRange embedding_range;   // for a tied head on the same stage
 
  private:
-  struct Shard {
-    Count rows, cols, copies, padded_rows, padded_cols, replicas;
-  };
-  Shard shard_of(const Matrix& m, const QuantFormat& format) const;
+  DispatchKind chosen_exchange() const;
+  Spread spread_of(Part part) const;
+  WeightShard shard_of(const Matrix& m, const QuantFormat& format) const;
+  // The same of a matrix of the block, in the format of one of its shares; valid until the next.
+  const WeightShard& shard_of(std::size_t matrix, std::size_t share);
   Count padded_width(Count width, const QuantFormat& format) const;
-  void add_weight(const MatrixPlan& m, WeightRange& range);
-  void add_placed(const MatrixPlan& m, const Shard& s, Part part, std::size_t share, WeightRange& range);
+  void add_weight(std::size_t matrix, WeightRange& range);
+  void add_placed(const MatrixPlan& m, const WeightShard& s, Part part, std::size_t share, WeightRange& range);
   // Instances of the block whose matrix lies in this place, of this stage's device.
   std::bitset<kMaxInstances> lying_in(ExpertMatrix matrix, Place place) const;
   // The most of them among the matrices an op reads.
@@ -175,13 +178,17 @@ class Builder {
     Place place = Place::Device;
     const std::bitset<kMaxInstances>* only = nullptr;  // of these instances
   };
-  void add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range);
+  void add_lot(const MatrixPlan& m, const WeightShard& s, Part part, const Lot& lot, WeightRange& range);
   // What an adapter puts beside so many instances of a matrix.
-  void note_adapter(const Matrix& m, const Shard& s, Place place, Count instances);
+  void note_adapter(const Matrix& m, const WeightShard& s, Place place, Count instances);
   void note_half(const Tensor& like, AdapterHalf half, Count rows, Count cols, Count replicas);
 
   Program& program_;
+  DispatchKind exchange_;
+  std::array<Count, kPartWords.size()> sharers_;  // ranks_of each part
+  WeightShard shard_{};  // asked for last, where none are kept
   const BlockPlan* block_ = nullptr;
+  std::span<const MatrixRole> roles_;  // of its matrices
   std::uint64_t added_ = 0;
   Count repeat_ = 1;
   Count first_instance_ = 0;

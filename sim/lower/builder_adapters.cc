@@ -5,11 +5,12 @@
 #include "sim/base/error.h"
 
 namespace moeplan {
+
 // Of A (rank x in) and B (out x rank) the half beside the dimension that tensor parallelism
 // cuts is cut with it, the other is on every rank; fully sharded, that one is cut too: A by
 // its rank, B by its rows. A table is read by rows, not multiplied: both halves are whole.
 // Source: vllm/lora/layers base_linear.py, fused_moe.py, vocal_parallel_embedding.py.
-void Builder::note_adapter(const Matrix& m, const Shard& s, Place place, Count instances) {
+void Builder::note_adapter(const Matrix& m, const WeightShard& s, Place place, Count instances) {
   const AdapterSpec& a = *options.adapter;
   const auto role = static_cast<std::size_t>(m.role);
   if (m.cols <= 1 || m.rows == 0) return;

@@ -16,7 +16,7 @@ ExpertMatrix matrix_of(const Matrix& m) {
 
 }  // namespace
 
-void Builder::add_placed(const MatrixPlan& m, const Shard& s, Part part, std::size_t share, WeightRange& range) {
+void Builder::add_placed(const MatrixPlan& m, const WeightShard& s, Part part, std::size_t share, WeightRange& range) {
   range.cols = s.cols;  // even where none lies here
   range.padded_cols = s.padded_cols;
   for (const Place place : {Place::Device, Place::Host, Place::Ssd}) {

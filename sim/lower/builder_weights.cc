@@ -49,10 +49,10 @@ Count Builder::padded_width(Count width, const QuantFormat& format) const {
   return width;
 }
 
-Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) const {
+WeightShard Builder::shard_of(const Matrix& m, const QuantFormat& format) const {
   const Count ranks = layout.ranks_per_stage();
   const Count cuts = ranks_of(m.part);
-  Shard s{m.rows, m.cols, m.copies, m.rows, m.cols, ranks};
+  WeightShard s{m.rows, m.cols, m.copies, m.rows, m.cols, ranks};
   switch (m.cut) {
     case Cut::None: break;
     case Cut::Rows:
@@ -92,10 +92,20 @@ Builder::Shard Builder::shard_of(const Matrix& m, const QuantFormat& format) con
   if (m.cut == Cut::Vocab)
     s.padded_rows = runtime.vocab_per_rank ? round_up(s.rows, runtime.vocab_multiple)
                                            : ceil_div(round_up(m.rows, runtime.vocab_multiple), cuts);
+  s.bytes = bytes_of(format, s.rows, s.cols).count() * s.copies;
+  if (s.padded_rows != s.rows || s.padded_cols != s.cols)
+    s.padding = bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - s.bytes;
   return s;
 }
 
-void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot& lot, WeightRange& range) {
+const WeightShard& Builder::shard_of(std::size_t matrix, std::size_t share) {
+  const MatrixPlan& m = block_->matrices[matrix];
+  const auto make = [&] { return shard_of(m.matrix, plan.formats[m.shares[share].format]); };
+  if (options.shards == nullptr || mtp_ || share > 0) return shard_ = make();
+  return options.shards->at(index_, matrix, ranks_of(m.matrix.part), rank_class.hottest, make);
+}
+
+void Builder::add_lot(const MatrixPlan& m, const WeightShard& s, Part part, const Lot& lot, WeightRange& range) {
   const Count instances = lot.only != nullptr ? count_instances(m, lot.share, *lot.only)
                                               : count_instances(m, lot.share, lot.first, lot.count);
   if (instances == 0) return;
@@ -111,9 +121,7 @@ void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot&
   t.repeat = static_cast<std::int32_t>(instances);
   t.estimated = plan.weights.from_label && format.whole_groups;
   t.elements = s.rows * s.cols * s.copies;
-  t.fixed = bytes_of(format, s.rows, s.cols).count() * s.copies;
-  const bool padded = s.padded_rows != s.rows || s.padded_cols != s.cols;
-  const Count padding = padded ? bytes_of(format, s.padded_rows, s.padded_cols).count() * s.copies - t.fixed : 0;
+  t.fixed = s.bytes;
   if (!m.stored.empty()) {
     const Count total = proportion(stored_bytes(m, lot.share, lot.first, lot.count, lot.only), t.elements,
                                    std::max<Count>(m.matrix.elements(), 1));
@@ -128,12 +136,12 @@ void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot&
   add(t);
   ++range.count;
   if (options.adapter != nullptr && !mtp_) note_adapter(m.matrix, s, lot.place, instances);
-  if (padding > 0) {
+  if (s.padding > 0) {
     Tensor pad = t;
     pad.cls = TensorClass::Padding;
     pad.repeat = static_cast<std::int32_t>(instances);
     pad.elements = (s.padded_rows * s.padded_cols - s.rows * s.cols) * s.copies;
-    pad.fixed = padding;
+    pad.fixed = s.padding;
     add(pad);
     ++range.count;
   }
@@ -141,12 +149,13 @@ void Builder::add_lot(const MatrixPlan& m, const Shard& s, Part part, const Lot&
   range.padded_cols = s.padded_cols;
 }
 
-void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
+void Builder::add_weight(std::size_t matrix, WeightRange& range) {
+  const MatrixPlan& m = block_->matrices[matrix];
   const bool experts = m.matrix.cut == Cut::Experts || m.matrix.cut == Cut::ExpertsIn;
   const Count on_host = experts ? on_host_ : 0;
   const Part part = mtp_ ? Part::Mtp : m.matrix.part;
   for (std::size_t i = 0; i < m.share_count; ++i) {
-    const Shard s = shard_of(m.matrix, plan.formats[m.shares[i].format]);
+    const WeightShard& s = shard_of(matrix, i);
     if (experts && placed_) {
       add_placed(m, s, part, i, range);
       if (i == 0) {
@@ -157,7 +166,7 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
     }
     // The first instances are the ones that go to the host.
     add_lot(m, s, part, {i, first_instance_ + on_host, repeat_ - on_host, Place::Device}, range);
-    add_lot(m, s, part, {i, first_instance_, on_host, Place::Host}, range);
+    if (on_host > 0) add_lot(m, s, part, {i, first_instance_, on_host, Place::Host}, range);
     if (i > 0) continue;
     range.rows += s.rows;
     range.padded_rows += s.padded_rows;
@@ -167,29 +176,25 @@ void Builder::add_weight(const MatrixPlan& m, WeightRange& range) {
 WeightRange Builder::weights(Roles roles) {
   WeightRange range;
   range.first = static_cast<std::uint16_t>(program_.tensor_count);
-  for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
-    const MatrixPlan& m = block_->matrices[i];
-    if (!roles.has(m.matrix.role) || (added_ >> i & 1U) != 0) continue;
+  for (std::size_t i = 0; i < roles_.size(); ++i) {
+    if (!roles.has(roles_[i]) || (added_ >> i & 1U) != 0) continue;
     added_ |= std::uint64_t{1} << i;
-    add_weight(m, range);
+    add_weight(i, range);
   }
   return range;
 }
 
 void Builder::other_weights() {
   WeightRange range;
-  for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
-    if ((added_ >> i & 1U) != 0) continue;
-    add_weight(block_->matrices[i], range);
-  }
+  for (std::size_t i = 0; i < roles_.size(); ++i)
+    if ((added_ >> i & 1U) == 0) add_weight(i, range);
 }
 
 void Builder::guest_biases() {
   WeightRange range;
   for (std::size_t i = 0; i < block_->matrices.size(); ++i) {
     const Cut cut = block_->matrices[i].matrix.cut;
-    if ((added_ >> i & 1U) == 0 && (cut == Cut::Experts || cut == Cut::ExpertsIn))
-      add_weight(block_->matrices[i], range);
+    if ((added_ >> i & 1U) == 0 && (cut == Cut::Experts || cut == Cut::ExpertsIn)) add_weight(i, range);
   }
 }
 
@@ -200,7 +205,7 @@ void Builder::forget_elements(const WeightRange& range) {
 WeightRange Builder::single_weight(const MatrixPlan& m, Part part, Place place) {
   WeightRange range;
   range.first = static_cast<std::uint16_t>(program_.tensor_count);
-  const Shard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
+  const WeightShard s = shard_of(m.matrix, plan.formats[m.shares[0].format]);
   add_lot(m, s, part, {0, 0, repeat_, place}, range);
   range.rows = s.rows;
   range.padded_rows = s.padded_rows;

@@ -10,8 +10,6 @@
 namespace moeplan {
 namespace {
 
-using BlockCounts = std::array<Count, kMaxBlocks>;
-
 // Layers [first, first + count) of the concatenated stacks that a class holds.
 struct LayerSpan {
   Count first;
@@ -19,13 +17,9 @@ struct LayerSpan {
 };
 
 BlockCounts count_blocks(const ModelPlan& plan, LayerSpan span) {
-  BlockCounts counts{};
-  if (span.count == static_cast<Count>(plan.layers.size())) {
-    std::copy(plan.instances.begin(), plan.instances.end(), counts.begin());
-    return counts;
-  }
-  for (Count l = span.first; l < span.first + span.count; ++l)
-    for (const BlockIndex b : plan.layers[static_cast<std::size_t>(l)]) ++counts[b];
+  const BlockCounts& from = plan.before[static_cast<std::size_t>(span.first)];
+  BlockCounts counts = plan.before[static_cast<std::size_t>(span.first + span.count)];
+  for (std::size_t b = 0; b < counts.size(); ++b) counts[b] = static_cast<std::uint16_t>(counts[b] - from[b]);
   return counts;
 }
 
@@ -149,11 +143,17 @@ LayerSpan span_of(const ModelPlan& plan, const RankClass& c) {
   return {first, c.layers + (c.first ? plan.encoder_layers : 0)};
 }
 
+std::vector<std::vector<MatrixRole>> roles_of(const std::vector<BlockPlan>& blocks) {
+  std::vector<std::vector<MatrixRole>> roles;
+  for (const BlockPlan& block : blocks) {
+    roles.emplace_back();
+    for (const MatrixPlan& m : block.matrices) roles.back().push_back(m.matrix.role);
+  }
+  return roles;
+}
+
 bool same_content(const ModelPlan& plan, const RankClass& a, const RankClass& b) {
-  if (a.first || b.first || a.last || b.last) return false;
-  for (const BlockPlan& block : plan.weights.blocks)
-    for (const MatrixPlan& m : block.matrices)
-      if (m.share_count > 1) return false;
+  if (a.first || b.first || a.last || b.last || !plan.layers_alike) return false;
   return count_blocks(plan, span_of(plan, a)) == count_blocks(plan, span_of(plan, b));
 }
 
@@ -168,9 +168,17 @@ ModelPlan plan_model(const ModelSpec& model, const FormatTable& formats, std::st
   plan.layers = expand_layers(model, Stack::Encoder);
   plan.encoder_layers = static_cast<Count>(plan.layers.size());
   for (LayerShape& layer : expand_layers(model, Stack::Decoder)) plan.layers.push_back(std::move(layer));
-  plan.instances.assign(model.blocks.size(), 0);
-  for (const LayerShape& layer : plan.layers)
-    for (const BlockIndex b : layer) ++plan.instances[b];
+  plan.before.resize(plan.layers.size() + 1, BlockCounts{});
+  for (std::size_t l = 0; l < plan.layers.size(); ++l) {
+    plan.before[l + 1] = plan.before[l];
+    for (const BlockIndex b : plan.layers[l]) ++plan.before[l + 1][b];
+  }
+  const BlockCounts& all = plan.before.back();
+  plan.instances.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(model.blocks.size()));
+  for (const BlockPlan& block : plan.weights.blocks)
+    for (const MatrixPlan& m : block.matrices) plan.layers_alike = plan.layers_alike && m.share_count == 1;
+  plan.roles = roles_of(plan.weights.blocks);
+  plan.mtp_roles = roles_of(plan.weights.mtp_blocks);
   plan.layer_of.resize(model.blocks.size());
   for (std::size_t l = 0; l < plan.layers.size(); ++l)
     for (const BlockIndex b : plan.layers[l]) plan.layer_of[b].push_back(static_cast<std::uint16_t>(l));

@@ -3,6 +3,8 @@
 // tensor parallelism mean.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -17,6 +19,10 @@
 
 namespace moeplan {
 
+class WeightShards;  // weight_shards.h
+
+using BlockCounts = std::array<std::uint16_t, kMaxBlocks>;
+
 // A model with its weight formats decided and its layers laid out: what does not
 // change from layout to layout. Encoder layers come first.
 struct ModelPlan {
@@ -26,7 +32,11 @@ struct ModelPlan {
   std::vector<LayerShape> layers;
   Count encoder_layers = 0;
   std::vector<Count> instances;                      // of each block over all layers
+  std::vector<BlockCounts> before;                   // layer l: of each block in the layers above it
+  bool layers_alike = true;                          // of one block: no share of formats is of some layers alone
   std::vector<std::vector<std::uint16_t>> layer_of;  // of each block and instance
+  std::vector<std::vector<MatrixRole>> roles;        // of each block's matrices, side by side
+  std::vector<std::vector<MatrixRole>> mtp_roles;    // and of the blocks of a draft module
   std::shared_ptr<const ModelPlan> draft;            // of the draft model beside it; null = none
 };
 
@@ -52,6 +62,8 @@ struct LowerOptions {
   FormatId adapter_format = 0;
   // Not owned; nullptr = the runtime's split, experts by host_expert_layers.
   const Placement* placement = nullptr;
+  // Not owned; nullptr = none: what earlier lowerings of this layout worked out.
+  WeightShards* shards = nullptr;
 };
 
 // MoE layers among the first n layers.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/lower/weight_shards.h"
+
 namespace moeplan {
 namespace {
 
@@ -13,16 +15,24 @@ bool has_room(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame,
   });
 }
 
-template <class PrefillCost, class DecodeCost>
-PointResult point(const PointFrame& frame, const Rates& rates, double idle, const PointLoad& load,
-                  const PrefillCost& prefill, const DecodeCost& decode) {
+// Operator by operator.
+double prompt_seconds(const StepModel& model, const PointFrame& frame, Count prompt) {
+  const Count chunk = frame.chunk == 0 ? prompt : frame.chunk;
+  StepModel::Priced last;
+  double seconds = 0;
+  for (Count done = 0; done < prompt; done += chunk) {
+    const Step step{{.sequences = 1, .new_tokens = std::min(chunk, prompt - done), .context = done}};
+    seconds += model.cost(step, last).seconds;
+  }
+  return seconds;
+}
+
+template <class DecodeCost>
+PointResult point(const PointFrame& frame, const Rates& rates, double idle, const PointLoad& load, double prefill_s,
+                  const DecodeCost& decode) {
   PointResult result;
   result.fits = true;
-  const Count chunk = frame.chunk == 0 ? load.prompt : frame.chunk;
-  for (Count done = 0; done < load.prompt; done += chunk) {
-    const Step step{{.sequences = 1, .new_tokens = std::min(chunk, load.prompt - done), .context = done}};
-    result.prefill_s += prefill(step).seconds;
-  }
+  result.prefill_s = prefill_s;
   const Count waves = std::min(frame.stages, load.sequences);
   const StepCost cost =
       decode(Step{{.sequences = ceil_div(load.sequences, waves), .new_tokens = 1, .context = load.context}});
@@ -53,7 +63,7 @@ Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Ker
     : loads_(load_tables(plan.model, q.routing, q.deployment.layout, domains_of(q.deployment.layout, kernels))),
       prefill_model_(step_model_of(q, plan, kernels, loads_, Phase::Prefill)),
       decode_model_(step_model_of(q, plan, kernels, loads_, Phase::Decode)),
-      prefill_(prefill_model_, most_tokens),
+      prefill_(prefill_model_, most_tokens, chunk_of(q)),
       decode_(decode_model_, most_tokens),
       rooms_(folded_ledgers(plan, q.deployment)),
       rates_(rates),
@@ -62,16 +72,14 @@ Evaluator::Evaluator(const ModelPlan& plan, const SimulateQuestion& q, const Ker
 
 PointResult Evaluator::at(const PointLoad& load) const {
   if (!has_room(rooms_, frame_, load)) return {};
-  return point(
-      frame_, rates_, idle_, load, [this](const Step& step) { return prefill_.step(step); },
-      [this](const Step& step) { return decode_.step(step); });
+  return point(frame_, rates_, idle_, load, prefill_.prompt(load.prompt).seconds,
+               [this](const Step& step) { return decode_.step(step); });
 }
 
 PointResult Evaluator::exactly_at(const PointLoad& load) const {
   if (!has_room(rooms_, frame_, load)) return {};
-  return point(
-      frame_, rates_, idle_, load, [this](const Step& step) { return prefill_model_.cost(step); },
-      [this](const Step& step) { return decode_model_.cost(step); });
+  return point(frame_, rates_, idle_, load, prompt_seconds(prefill_model_, frame_, load.prompt),
+               [this](const Step& step) { return decode_model_.cost(step); });
 }
 
 QuickEvaluator::QuickEvaluator(const ModelPlan& plan, const SimulateQuestion& question, const Kernels& kernels,
@@ -85,15 +93,15 @@ PointResult QuickEvaluator::at(const Layout& layout, const PointLoad& load) {
   question_.deployment.layout = layout;
   const PointFrame frame = frame_of(question_);
   const LoadTables balanced;
-  const StepModel prefill = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Prefill);
+  WeightShards shards;
+  const StepModel prefill = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Prefill, false, &shards);
   for (const StepModel::RankModel& rank : prefill.rank_models()) {
     const BudgetedLedger room = folded_ledger(*plan_, question_.deployment, rank.program);
     if (total_at(room.folded, load.context, ceil_div(load.sequences, frame.dp)) > room.budget) return {};
   }
-  const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode, true);
-  return point(
-      frame, rates_, kernels_->power.idle, load, [&](const Step& step) { return prefill.cost(step); },
-      [&](const Step& step) { return decode.cost(step); });
+  const StepModel decode = step_model_of(question_, *plan_, *kernels_, balanced, Phase::Decode, true, &shards);
+  return point(frame, rates_, kernels_->power.idle, load, prompt_seconds(prefill, frame, load.prompt),
+               [&](const Step& step) { return decode.cost(step); });
 }
 
 }  // namespace moeplan

@@ -232,8 +232,10 @@ Count domains_of(const Layout& layout, const Kernels& kernels) {
 }
 
 StepModel step_model_of(const SimulateQuestion& q, const ModelPlan& plan, const Kernels& kernels,
-                        const LoadTables& loads, Phase phase, bool for_steps) {
-  return StepModel(plan, q.deployment.runtime, step_options(q, plan, for_steps), kernels, phase, &loads);
+                        const LoadTables& loads, Phase phase, bool for_steps, WeightShards* shards) {
+  LowerOptions options = step_options(q, plan, for_steps);
+  options.shards = shards;
+  return StepModel(plan, q.deployment.runtime, options, kernels, phase, &loads);
 }
 
 Step first_step_of(const SimulateQuestion& q, const StepModel& model) {

@@ -83,7 +83,7 @@ LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Lay
 
 // The engine that answers this question; everything given must outlive it.
 StepModel step_model_of(const SimulateQuestion& question, const ModelPlan& plan, const Kernels& kernels,
-                        const LoadTables& loads, Phase phase, bool for_steps = false);
+                        const LoadTables& loads, Phase phase, bool for_steps = false, WeightShards* shards = nullptr);
 // New tokens a data-parallel rank takes in one prefill step; 0 = whole prompts.
 Count chunk_of(const SimulateQuestion& question);
 // What a replica does in its first step: a micro-batch that decodes, or a first chunk.
