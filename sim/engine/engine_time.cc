@@ -14,12 +14,6 @@ EngineLoad engine_load_of(const Program& program, const OpPlan& ops) {
   return load;
 }
 
-double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op) {
-  const double factor = phase == Phase::Decode ? engine.kernels : engine.prompts;
-  const bool exchanges = op.name == OpName::Dispatch || op.name == OpName::Combine;
-  return op.kind == OpKind::Moe || exchanges ? factor * engine.experts : factor;
-}
-
 double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences, Count drafts) {
   const double runs = static_cast<double>(drafts);
   return engine.step_s + engine.sequence_s * static_cast<double>(sequences) +

@@ -19,7 +19,11 @@ struct EngineLoad {
 EngineLoad engine_load_of(const Program& program, const OpPlan& ops);
 
 // What an operator's own seconds are multiplied by.
-double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op);
+inline double kernel_factor(const EngineConstants& engine, Phase phase, const Op& op) {
+  const double factor = phase == Phase::Decode ? engine.kernels : engine.prompts;
+  const bool exchanges = op.name == OpName::Dispatch || op.name == OpName::Combine;
+  return op.kind == OpKind::Moe || exchanges ? factor * engine.experts : factor;
+}
 
 // Added to a step of so many sequences of a rank, in which the drafting module runs `drafts` times.
 double host_and_gaps(const EngineConstants& engine, const EngineLoad& load, Count sequences, Count drafts = 0);

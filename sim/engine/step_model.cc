@@ -313,11 +313,17 @@ StepCost StepModel::rank_cost(const RankModel& model, const Binding& binding, st
   for (std::size_t i = 0; i < model.ops.count; ++i) {
     const PlannedOp& planned = model.ops.ops[i];
     const Op& op = model.program.op_array[planned.op];
-    const Price price =
-        price_of_runs(prices[planned.price], planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
-    const double seconds = price.time.seconds().base();
+    const Price& one = prices[planned.price];
+    Picoseconds time = one.time * static_cast<Count>(op.repeat);
+    double joules = one.joules * op.repeat;
+    if (planned.op >= model.program.first_draft) {  // steps say how often
+      const Price all = price_of_runs(one, planned, model.program, *model.kernels, binding, PriceDetail::TimeOnly);
+      time = all.time;
+      joules = all.joules;
+    }
+    const double seconds = time.seconds().base();
     cost.seconds += seconds;
-    cost.joules += price.joules;
+    cost.joules += joules;
     engine += (kernel_factor(model.kernels->engine, model.program.phase, op) - 1) * seconds;
   }
   cost.seconds += engine;
