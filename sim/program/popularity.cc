@@ -23,14 +23,16 @@ std::vector<double> rung(std::span<const double> p, std::size_t k, std::size_t w
 }
 
 // P(fewer than k others rang) for every expert: divides each out of the law of all.
-// Dividing by a large p amplifies rounding, so likely experts (fewer than 2k at the
-// times that matter) are left out afresh.
+// Dividing by a large p amplifies rounding, by p / (1 - p) each of the k steps: likely
+// experts are left out afresh.
 void fewer_than_k(std::span<const double> p, std::size_t k, std::vector<double>& result) {
-  constexpr double kLikely = 0.5;
+  constexpr double kMostAmplified = 1e5;  // 1e-11 of a probability is lost
+  const double odds = std::pow(kMostAmplified, 1 / static_cast<double>(k));
+  const double likely = odds / (1 + odds);
   const std::vector<double> all = rung(p, k, p.size());
   for (std::size_t i = 0; i < p.size(); ++i) {
     double sum = 0;
-    if (p[i] > kLikely) {
+    if (p[i] > likely) {
       for (const double x : rung(p, k, i)) sum += x;
     } else {
       double previous = 0;
@@ -43,21 +45,26 @@ void fewer_than_k(std::span<const double> p, std::size_t k, std::vector<double>&
   }
 }
 
-double expected_rung(std::span<const double> w, double t) {
-  double sum = 0;
-  for (const double x : w) sum -= std::expm1(-x * t);
-  return sum;
-}
-
-// The time at which `count` experts have rung on average.
+// The time at which `count` experts have rung on average. Newton's method: the number rises
+// ever more slowly, so from the left no step goes too far.
 double time_of(std::span<const double> w, double count) {
-  double low = -60;
-  double high = 60;  // ln t
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (expected_rung(w, std::exp(middle)) < count ? low : high) = middle;
+  constexpr int kMostSteps = 500;
+  constexpr double kNear = 1e-9;  // only where a quadrature begins and ends
+  double t = count / std::accumulate(w.begin(), w.end(), 0.0);
+  for (int i = 0; i < kMostSteps; ++i) {
+    double rung = 0;
+    double rate = 0;
+    for (const double x : w) {
+      const double now = -std::expm1(-x * t);
+      rung += now;
+      rate += x * (1 - now);
+    }
+    if (!(rate > 0)) break;
+    const double step = (count - rung) / rate;
+    t += step;
+    if (step < kNear * t) break;
   }
-  return std::exp(low);
+  return t;
 }
 
 // Root of a rising function (Illinois method: regula falsi that halves the stale end).
@@ -105,10 +112,38 @@ Weights hot_weights(Count experts, Count top_k, Count hot, double share) {
   return weights(solved(-kWidest, kWidest, share_of, share));
 }
 
+namespace {
+
+// Of tokens that all stop at the time of their k-th ring on average, instead of at that ring.
+double gini_at_one_time(std::span<const double> w, Count top_k) {
+  const double t = time_of(w, static_cast<double>(top_k));
+  std::vector<double> pi(w.size());
+  for (std::size_t i = 0; i < pi.size(); ++i) pi[i] = -std::expm1(-w[i] * t);
+  return gini_of(pi);
+}
+
+}  // namespace
+
+// Begins at the exponent that would be right if tokens stopped at one time; secants lead to the
+// right one in a few steps, each of which is dear.
 Weights gini_weights(Count experts, Count top_k, double gini) {
   constexpr double kSteepest = 8.0;
+  constexpr double kNear = 1e-6;
+  if (gini <= 0) return zipf_weights(experts, 0.0);
   const auto gini_at = [&](double s) { return gini_of(inclusion_probabilities(zipf_weights(experts, s), top_k)); };
-  return zipf_weights(experts, gini <= 0 ? 0.0 : solved(0.0, kSteepest, gini_at, gini));
+  const auto roughly_at = [&](double s) { return gini_at_one_time(zipf_weights(experts, s), top_k); };
+  double s = solved(0.0, kSteepest, roughly_at, gini);
+  double error = gini_at(s) - gini;
+  double slope = (roughly_at(1.01 * s) - roughly_at(s)) / (0.01 * s);
+  for (int i = 0; i < 8 && std::abs(error) >= kNear; ++i) {
+    const double next = s - error / slope;
+    if (!(next > 0 && next < kSteepest)) break;
+    const double next_error = gini_at(next) - gini;
+    slope = (next_error - error) / (next - s);
+    s = next;
+    error = next_error;
+  }
+  return zipf_weights(experts, std::abs(error) < kNear ? s : solved(0.0, kSteepest, gini_at, gini));
 }
 
 Weights histogram_weights(std::span<const double> counts, Count top_k) {

@@ -3,16 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 
 #include "sim/base/error.h"
 #include "sim/base/rng.h"
-#include "sim/program/expert_placement.h"
+#include "sim/program/drawn_layer.h"
 #include "sim/program/group_limited.h"
 #include "sim/program/popularity.h"
 #include "sim/program/power_law.h"
-#include "sim/program/token_sampler.h"
 
 namespace moeplan {
 namespace {
@@ -32,49 +32,6 @@ int knot_below(double tokens) {
   int exponent = 0;
   const double mantissa = std::frexp(tokens, &exponent);  // in [0.5, 1): 4 is 0.5 x 2^3
   return 4 + 4 * (exponent - 3) + static_cast<int>(mantissa * 8 - 4);
-}
-
-ExpertPlacement placement_of(const Routing& routing, const ExpertGroup& group, std::span<const double> inclusion) {
-  const Count slots = group.experts + routing.redundant;
-  if (routing.redundant == 0) return contiguous_placement(group.experts, slots, group.ranks, group.nodes);
-  return balanced_placement(inclusion.first(index(group.experts)), slots, std::max<Count>(1, routing.groups),
-                            group.ranks, group.nodes);
-}
-
-struct RankSums {
-  std::vector<double> rows;
-  std::vector<double> distinct;
-  std::vector<double> peak;
-  explicit RankSums(Count ranks) : rows(index(ranks)), distinct(index(ranks)), peak(index(ranks)) {}
-};
-
-// `touched`: probability that an expert with these rows has any, per replica.
-template <class Touched>
-ExpertLoad loads_of(const ExpertPlacement& p, std::span<const double> counts, Touched&& touched) {
-  RankSums sums(p.ranks());
-  for (std::size_t e = 0; e < index(p.experts()); ++e) {
-    const std::span<const Count> slots = p.slots_of(static_cast<Count>(e));
-    const double replicas = static_cast<double>(slots.size());
-    const double whole = std::floor(counts[e] / replicas);
-    double rest = counts[e] - whole * replicas;
-    for (const Count slot : slots) {
-      const std::size_t r = index(p.rank_of(slot));
-      const double more = std::clamp(rest, 0.0, 1.0);
-      const double own = whole + more;
-      rest -= more;
-      sums.rows[r] += own;
-      sums.distinct[r] += touched(e, own, replicas);
-      sums.peak[r] = std::max(sums.peak[r], own);
-    }
-  }
-  const auto busiest =
-      static_cast<std::size_t>(std::max_element(sums.rows.begin(), sums.rows.end()) - sums.rows.begin());
-  const double n = static_cast<double>(p.ranks());
-  return {.rows = sums.rows[busiest],
-          .distinct = sums.distinct[busiest],
-          .peak = sums.peak[busiest],
-          .mean_rows = std::accumulate(sums.rows.begin(), sums.rows.end(), 0.0) / n,
-          .mean_distinct = std::accumulate(sums.distinct.begin(), sums.distinct.end(), 0.0) / n};
 }
 
 // Slope of a monotone cubic at a knot between two secants (Fritsch and Butland 1984).
@@ -247,70 +204,28 @@ void LoadTable::choose_by_experts() {
   }
 }
 
-// One layer's draws: tokens one after the other, so that more tokens hold the fewer.
-void LoadTable::draw_layer(CounterRng& rng, const Weights& weights, std::span<const double> inclusion) {
-  const ExpertPlacement placement = placement_of(routing_, group_, inclusion);
-  TokenSampler sampler(routing_, weights, group_.top_k);
-  std::vector<double> counts(weights.size(), 0.0);
-  std::vector<int> rank_seen(index(group_.ranks), -1);
-  std::vector<int> node_seen(index(group_.nodes), -1);
-  const Count ranks_per_node = group_.ranks / group_.nodes;
-  int knot = 1;
-  for (int token = 0; token < kDrawnTokens; ++token) {
-    for (const std::uint32_t e : sampler.next(rng)) {
-      counts[e] += 1.0;
-      if (static_cast<Count>(e) >= group_.experts) continue;
-      const std::span<const Count> slots = placement.slots_of(e);
-      const Count rank = placement.rank_of(slots[static_cast<std::size_t>(counts[e]) % slots.size()]);
-      const double share = 1.0 / (draws_ * static_cast<double>(kDrawnTokens));
-      if (std::exchange(rank_seen[index(rank)], token) != token) drawn_.ranks += share;
-      if (std::exchange(node_seen[index(rank / ranks_per_node)], token) != token) drawn_.nodes += share;
-    }
-    if (value_.empty() || token + 1 != knot_tokens(knot)) continue;
-    add(knot++, loads_of(placement, limited(counts, token + 1),
-                         [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; }));
-  }
-  if (value_.empty()) return;
-  // Beyond: the expectation, and the deviation so far grown by the root.
-  std::vector<double> log_missed(index(group_.experts));  // by one token, per replica
-  for (std::size_t e = 0; e < log_missed.size(); ++e)
-    log_missed[e] = std::log1p(
-        -std::min(1.0 - 1e-12, inclusion[e] / static_cast<double>(placement.slots_of(static_cast<Count>(e)).size())));
-  for (; knot < kKnots; ++knot) {
-    const Count tokens = knot_tokens(knot);
-    const auto t = static_cast<double>(tokens);
-    const auto drawn = static_cast<double>(kDrawnTokens);
-    std::vector<double> grown(counts.size());
-    for (std::size_t e = 0; e < counts.size(); ++e)
-      grown[e] = std::clamp(t * inclusion[e] + (counts[e] - drawn * inclusion[e]) * std::sqrt(t / drawn), 0.0, t);
-    constexpr double kSurely = -40.0;  // a chance in e^40 of staying idle
-    add(knot, loads_of(placement, limited(std::move(grown), tokens), [&](std::size_t e, double, double) {
-          const double x = t * log_missed[e];
-          return x < kSurely ? 1.0 : -std::expm1(x);
-        }));
-  }
-}
-
-std::vector<double> LoadTable::limited(std::vector<double> counts, Count tokens) const {
-  if (routing_.capacity_factor <= 0) return counts;
-  const auto room = static_cast<double>(capacity_of(routing_, group_, tokens));
-  for (double& x : counts) x = std::min(x, room);
-  return counts;
-}
-
 void LoadTable::add(int knot, const ExpertLoad& load) {
   Figures& f = value_[static_cast<std::size_t>(knot)];
   const Figures one = {load.rows, load.distinct, load.peak, load.mean_rows, load.mean_distinct, load.dropped};
   for (std::size_t figure = 0; figure < kFigures; ++figure) f[figure] += one[figure] / draws_;
 }
 
+Count LoadTable::tokens_to_draw() const {
+  const bool even = routing_.skew == Skew::Balanced || routing_.skew == Skew::Uniform;
+  if (value_.empty()) return kDestinationTokens;
+  return routing_.groups > 0 && !even ? kGroupedTokens : kDrawnTokens;
+}
+
 void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusion) {
   const bool even = routing_.skew == Skew::Balanced || routing_.skew == Skew::Uniform;
   const bool in_place = even || routing_.skew == Skew::Histogram;
+  const Count tokens = tokens_to_draw();
+  const bool exact = routing_.groups == 0 || even;
   std::vector<std::size_t> order(weights.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   Weights w(weights);
   std::vector<double> pi(inclusion);
+  Destinations drawn;
   for (int d = 0; d < draws_; ++d) {
     CounterRng rng(routing_.seed, static_cast<std::uint64_t>(d));
     if (!in_place) {  // which experts are hot differs from layer to layer
@@ -321,14 +236,23 @@ void LoadTable::draw(const Weights& weights, const std::vector<double>& inclusio
         pi[i] = inclusion[order[i]];
       }
     }
-    draw_layer(rng, w, pi);
+    const DrawnLayer layer(routing_, group_, w, pi, tokens, exact, rng);
+    drawn.ranks += layer.destinations().ranks / draws_;
+    drawn.nodes += layer.destinations().nodes / draws_;
+    for (int knot = 1; knot < static_cast<int>(value_.size()); ++knot)
+      add(knot, layer.at(knot_tokens(knot), room_at(knot_tokens(knot))));
   }
-  if (!even || routing_.redundant > 0) destinations_ = drawn_;
-  if (!value_.empty()) set_means(inclusion, in_place);
+  if (!even || routing_.redundant > 0) destinations_ = drawn;
+  if (!value_.empty()) set_means(inclusion, in_place, tokens);
+}
+
+double LoadTable::room_at(Count tokens) const {
+  if (routing_.capacity_factor <= 0) return std::numeric_limits<double>::infinity();
+  return static_cast<double>(capacity_of(routing_, group_, tokens));
 }
 
 // Means are known exactly; what was drawn around them keeps its distance.
-void LoadTable::set_means(const std::vector<double>& inclusion, bool in_place) {
+void LoadTable::set_means(const std::vector<double>& inclusion, bool in_place, Count drawn) {
   const double ranks = static_cast<double>(group_.ranks);
   const double real = static_cast<double>(group_.experts) / static_cast<double>(group_.choices);
   const auto held = std::span(inclusion).first(index(group_.experts));
@@ -345,7 +269,7 @@ void LoadTable::set_means(const std::vector<double>& inclusion, bool in_place) {
     f[3] = mean_rows;
     if (routing_.redundant == 0) {
       const double mean_distinct = (in_place ? distinct_of(held, t) : distinct_of(inclusion, t) * real) / ranks;
-      f[1] += mean_distinct - f[4];
+      if (tokens <= drawn) f[1] += mean_distinct - f[4];
       f[4] = mean_distinct;
     }
     f[1] = std::clamp(f[1], 0.0, static_cast<double>(local_slots_));
@@ -420,20 +344,34 @@ ExpertLoad LoadTable::at(double tokens) const {
 }
 
 ExpertLoad power_law_load(const ExpertGroup& group, Count tokens, double alpha, int draws, std::uint64_t seed) {
-  const ExpertPlacement placement = contiguous_placement(group.experts, group.experts, group.ranks, group.nodes);
   ExpertLoad mean;
+  const auto ranks = static_cast<double>(group.ranks);
   for (int d = 0; d < draws; ++d) {
     CounterRng rng(seed, static_cast<std::uint64_t>(d));
     const std::vector<Count> counts = power_law_counts(tokens, group.experts, group.top_k, group.ranks, alpha, rng);
-    const std::vector<double> pairs(counts.begin(), counts.end());
-    const ExpertLoad load =
-        loads_of(placement, pairs, [](std::size_t, double own, double) { return own > 0 ? 1.0 : 0.0; });
+    ExpertLoad load{.rows = -1};
+    auto first = counts.begin();
+    // The first experts % ranks ranks hold one more.
+    for (Count r = 0; r < group.ranks; ++r) {
+      const auto end =
+          first + static_cast<std::ptrdiff_t>(group.experts / group.ranks + (r < group.experts % group.ranks ? 1 : 0));
+      const auto rows = static_cast<double>(std::accumulate(first, end, Count{0}));
+      const auto distinct = static_cast<double>(std::count_if(first, end, [](Count x) { return x > 0; }));
+      load.mean_rows += rows;
+      load.mean_distinct += distinct;
+      if (rows > load.rows) {
+        load.rows = rows;
+        load.distinct = distinct;
+        load.peak = static_cast<double>(*std::max_element(first, end));
+      }
+      first = end;
+    }
     const double share = 1.0 / draws;
     mean.rows += share * load.rows;
     mean.distinct += share * load.distinct;
     mean.peak += share * load.peak;
-    mean.mean_rows += share * load.mean_rows;
-    mean.mean_distinct += share * load.mean_distinct;
+    mean.mean_rows += share * (load.mean_rows / ranks);
+    mean.mean_distinct += share * (load.mean_distinct / ranks);
   }
   return mean;
 }

@@ -10,9 +10,9 @@
 // routing: group_limited.h); else the mean of seeded draws that are
 // equal at any number of threads. Mean figures of draws are moved onto their exact value.
 //
-// Past kDrawnTokens tokens a draw is not continued: counts are their expectation plus the
-// deviation drawn so far times sqrt(tokens / kDrawnTokens), as sums of independent
-// tokens are.
+// Past kDrawnTokens tokens a draw is not continued: sums of independent tokens deviate from
+// their expectation by a law that follows from the tokens drawn (drawn_layer.h). Under skewed
+// routing limited to groups expectations are known less well: it is drawn for longer.
 #pragma once
 
 #include <array>
@@ -101,11 +101,13 @@ double unchosen_share(Count experts, Count top_k, Count tokens);
 // number up to 8), monotone cubic between them, so a load never falls as tokens rise.
 class LoadTable {
  public:
-  static constexpr Count kDrawnTokens = 1024;
+  static constexpr Count kDrawnTokens = 128;
+  static constexpr Count kGroupedTokens = 1024;
   static constexpr int kDraws = 48;
   // Where only destinations are drawn: 0.2 % standard error on ranks (a token reaches 7.5 +- 0.8
   // of 72, 4,096 tokens).
   static constexpr int kDestinationDraws = 4;
+  static constexpr Count kDestinationTokens = 1024;
 
   LoadTable(const Routing& routing, const ExpertGroup& group);  // violations() must be empty
 
@@ -122,10 +124,10 @@ class LoadTable {
   using Figures = std::array<double, kFigures>;
 
   void draw(const Weights& weights, const std::vector<double>& inclusion);
-  void draw_layer(CounterRng& rng, const Weights& weights, std::span<const double> inclusion);
-  std::vector<double> limited(std::vector<double> counts, Count tokens) const;  // by capacity
+  Count tokens_to_draw() const;
+  double room_at(Count tokens) const;  // of an expert
   void add(int knot, const ExpertLoad& load);
-  void set_means(const std::vector<double>& inclusion, bool in_place);
+  void set_means(const std::vector<double>& inclusion, bool in_place, Count drawn);
   void draw_power_law();
   void choose_by_experts();
   void make_monotone();
@@ -135,7 +137,6 @@ class LoadTable {
   Count local_slots_ = 0;
   double gini_ = 0;
   Destinations destinations_;
-  Destinations drawn_;
   int draws_ = kDraws;
   std::vector<Figures> value_;  // by knot, in the order of ExpertLoad
   std::vector<Figures> slope_;  // per token

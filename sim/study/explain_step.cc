@@ -68,7 +68,7 @@ std::string sending_of(const PlannedOp& planned, const OperatorPoint& point, con
 std::vector<ExplainedOp> explain_step(const SimulateQuestion& q, const Kernels& kernels) {
   const FitQuestion& d = q.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
-  const LoadTables loads = load_tables(d.model, q.routing, d.layout, domains_of(d.layout, kernels));
+  const LoadTables loads = load_tables(d.model, q.routing, d.layout, domains_of(d.layout, kernels), q.drawn.get());
   const StepModel model = step_model_of(q, plan, kernels, loads, q.load.phase);
   const Step step = first_step_of(q, model);
   const StepModel::RankModel& rank = model.rank_models().front();

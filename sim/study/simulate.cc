@@ -214,7 +214,8 @@ std::vector<std::string> routing_violations(const ModelSpec& model, const Routin
   return {};
 }
 
-LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes) {
+LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes,
+                       const LoadTables* drawn) {
   LoadTables tables;
   for (const Block& block : model.blocks) {
     const auto* moe = std::get_if<MoeFfn>(&block.kind);
@@ -222,7 +223,9 @@ LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Lay
     const RoutedLayer layer = routed_layer(*moe, routing, layout, nodes);
     // Even loads have closed forms; of groups only how many nodes a token visits has none.
     if (is_even(routing) && (layer.routing.groups == 0 || layer.group.nodes == 1)) continue;
-    tables.add(LoadTable(layer.routing, layer.group));
+    const LoadTable* known = drawn == nullptr ? nullptr : drawn->find(layer.group.choices, layer.group.top_k);
+    const bool fits = known != nullptr && known->routing() == layer.routing && known->group() == layer.group;
+    tables.add(fits ? *known : LoadTable(layer.routing, layer.group));
   }
   return tables;
 }
@@ -256,7 +259,9 @@ Simulation simulate(const SimulateQuestion& question, const Kernels& kernels, co
   s.gpus = question.deployment.layout.gpus();
   const FitQuestion& d = question.deployment;
   const ModelPlan plan = plan_model(d.model, d.formats, d.weights);
-  const LoadTables loads = load_tables(d.model, question.routing, d.layout, domains_of(d.layout, kernels));
+  s.question.drawn = std::make_shared<const LoadTables>(
+      load_tables(d.model, question.routing, d.layout, domains_of(d.layout, kernels), question.drawn.get()));
+  const LoadTables& loads = *s.question.drawn;
   const StepModel prefill = step_model_of(question, plan, kernels, loads, Phase::Prefill);
   const SimulatedLoad& load = question.load;
   const Count chunk = chunk_of(question);

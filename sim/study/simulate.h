@@ -35,6 +35,8 @@ struct SimulateQuestion {
   SimulatedLoad load;
   Routing routing;
   std::optional<EventAsk> events = std::nullopt;  // by the event engine; none: by the analytic one
+  // Drawn for a question like it: tables that fit serve again. Null = none.
+  std::shared_ptr<const LoadTables> drawn = nullptr;
 };
 
 struct Simulation {
@@ -78,8 +80,10 @@ std::vector<std::string> routing_violations(const ModelSpec& model, const Routin
 // Fast domains that the ranks of a stage fill.
 Count domains_of(const Layout& layout, const Kernels& kernels);
 // Load tables of every expert layer of a model under this routing; balanced: none, but where
-// the model limits tokens to groups of experts and these lie in several domains.
-LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes);
+// the model limits tokens to groups of experts and these lie in several domains. Those of
+// `drawn` that are for the same experts under the same routing are not drawn again.
+LoadTables load_tables(const ModelSpec& model, const Routing& routing, const Layout& layout, Count nodes,
+                       const LoadTables* drawn = nullptr);
 
 // The engine that answers this question; everything given must outlive it.
 StepModel step_model_of(const SimulateQuestion& question, const ModelPlan& plan, const Kernels& kernels,

@@ -115,8 +115,11 @@ TEST(Straggler, OfChanceAlone) {
   const LoadTable experts({.skew = Skew::Uniform}, group_of(256, 8));
   EXPECT_NEAR(experts.at(128).peak / 4, 2.63, 0.08);  // mean 128 x 8 / 256 = 4 pairs
   EXPECT_NEAR(experts.at(512).peak / 16, 1.80, 0.08);
-  const LoadTable eight({.skew = Skew::Uniform}, group_of(256, 8, 8));
-  EXPECT_NEAR(eight.at(512).rows / 512, 1.07, 0.01);
+  constexpr int kSeeds = 8;  // each of them 0.3 % off
+  double eight = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed)
+    eight += LoadTable({.skew = Skew::Uniform, .seed = seed}, group_of(256, 8, 8)).at(512).rows / 512 / kSeeds;
+  EXPECT_NEAR(eight, 1.07, 0.01);
   const LoadTable many({.skew = Skew::Uniform}, group_of(256, 8, 32));
   EXPECT_NEAR(many.at(128).rows / 32, 1.36, 0.03);
 }
