@@ -7,6 +7,7 @@
 #include <array>
 #include <numeric>
 
+#include "reports/json_parts.h"
 #include "reports/placement_gain.h"
 #include "reports/time_words.h"
 #include "reports/words.h"
@@ -96,11 +97,15 @@ void add_drawn(KeyValues& block, const EventRun& run) {
   std::vector<std::string> ranks;
   for (const std::size_t r : order) ranks.push_back(fmt::format("{} ({:.0f} pairs a layer)", r, loads.rows[r]));
   block.entries.push_back({"busiest ranks", {fmt::format("{}", fmt::join(ranks, ", "))}});
-  if (loads.bound_seconds > 0)
-    block.entries.push_back(
-        {"exchanges",
-         {fmt::format("busiest port {:.2f} x the mean one; no schedule moves a step's bytes in less than {}",
-                      loads.busiest_port, duration(loads.bound_seconds))}});
+  if (loads.bound_seconds == 0) return;
+  block.entries.push_back(
+      {"exchanges",
+       {fmt::format("busiest port {:.2f} x the mean one; no schedule moves a step's bytes in less than {}",
+                    loads.busiest_port, duration(loads.bound_seconds))}});
+  if (loads.port_error)
+    block.entries.push_back({"contention",
+                             {fmt::format("from busiest ports: {:+.2f} % against every flow of the first exchange",
+                                          100 * *loads.port_error)}});
 }
 
 void write_spread(JsonWriter& out, std::string_view key, const TimeSpread& spread) {
@@ -114,6 +119,7 @@ void write_loads(JsonWriter& out, const EventRun& run) {
   out.key("loads").begin_object().member("busiest_rank_over_mean", loads.busiest_rows);
   out.member("worst_rank_over_mean", loads.worst_rows).member("busiest_port_over_mean", loads.busiest_port);
   out.member("distinct_experts_per_rank", loads.distinct).member("exchange_lower_bound_s", loads.bound_seconds);
+  write_optional(out, "port_model_relative_error", loads.port_error);
   out.key("ranks").begin_array();
   for (std::size_t r = 0; r < loads.rows.size(); ++r) {
     out.compact(true).begin_object().member("rank", static_cast<Count>(r)).member("pairs_per_layer", loads.rows[r]);
@@ -140,7 +146,9 @@ void add_events(Document& document, const EventRun& run) {
       words.push_back(fmt::format("{} {:.1f} %", actor_text(run, a), 100 * ports[a] / played_seconds(run)));
   if (!words.empty())
     block.entries.push_back({"busiest ports", {fmt::format("{} of the time at peak rate", fmt::join(words, ", "))}});
-  if (run.shown.serial > run.shown.step.time)
+  const std::vector<Task>& tasks = run.shown.schedule.schedule.tasks;
+  const bool overlaps = std::any_of(tasks.begin(), tasks.end(), [](const Task& task) { return task.batch > 0; });
+  if (overlaps && run.shown.serial > run.shown.step.time)
     block.entries.push_back(
         {"hidden by overlap", {duration((run.shown.serial - run.shown.step.time).seconds().base())}});
   block.entries.push_back({"played",

@@ -466,6 +466,7 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
             "busiest_port_over_mean": {"$ref": "#/definitions/positive"},
             "distinct_experts_per_rank": {"$ref": "#/definitions/positive"},
             "exchange_lower_bound_s": {"$ref": "#/definitions/positive"},
+            "port_model_relative_error": {"type": ["number", "null"], "description": "busiest ports against every flow, of the first exchange"},
             "ranks": {
               "type": "array",
               "items": {

@@ -120,9 +120,7 @@ double StepDrawer::expert_bytes_of(const RoutedLayers& kind) const {
   return bytes / std::max(1, experts.a);
 }
 
-PortTimes StepDrawer::link_times(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near) {
-  PortTimes ports = port_times(bytes, near, model.kernels->machine.link);
-  if (links_ == LinkModel::Ports) return ports;
+PortTimes StepDrawer::flow_ends(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near) {
   if (!fabric_) {
     Topology link = model.kernels->machine.link;
     link.latency = link.network_latency = 0;
@@ -131,11 +129,28 @@ PortTimes StepDrawer::link_times(const StepModel::RankModel& model, const ByteMa
   }
   const FlowSet flows = flows_over(*fabric_, bytes);
   const FlowTimes times = run_flows(flows);
-  std::fill(ports.done.begin(), ports.done.end(), 0.0);
+  PortTimes ends;
+  ends.done.assign(static_cast<std::size_t>(bytes.ranks), 0.0);
   for (std::size_t f = 0; f < flows.flows.size(); ++f)
     for (const std::uint32_t end : {flows.flows[f].source, flows.flows[f].destination})
-      ports.done[end] = std::max(ports.done[end], times.finish[f]);
-  ports.bound = flow_bound(flows);
+      ends.done[end] = std::max(ends.done[end], times.finish[f]);
+  ends.bound = flow_bound(flows);
+  return ends;
+}
+
+PortTimes StepDrawer::link_times(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near) {
+  PortTimes ports = port_times(bytes, near, model.kernels->machine.link);
+  if (links_ == LinkModel::Flows) {
+    PortTimes exact = flow_ends(model, bytes, near);
+    exact.port = std::move(ports.port);
+    return exact;
+  }
+  constexpr Count kMostChecked = 128;  // ranks: seconds beyond
+  if (!sums_.port_error && bytes.ranks <= kMostChecked) {
+    const std::vector<double> exact = flow_ends(model, bytes, near).done;
+    const double last = *std::max_element(exact.begin(), exact.end());
+    sums_.port_error = last > 0 ? *std::max_element(ports.done.begin(), ports.done.end()) / last - 1 : 0;
+  }
   return ports;
 }
 

@@ -20,15 +20,16 @@ namespace moeplan {
 
 // How the tokens of layers lay on their ranks: means over what was drawn.
 struct DrawnLoads {
-  std::vector<double> rows;      // pairs of each expert-parallel rank and layer
-  std::vector<double> received;  // bytes of a dispatch that reach it from others
-  std::vector<double> sent;      // and of a combine that leave it
-  double busiest_rows = 0;       // of a layer's busiest rank over its mean one
-  double worst_rows = 0;         // the largest of these
-  double busiest_port = 0;       // likewise, of exchanges
-  double distinct = 0;           // experts of a rank
-  double bound_seconds = 0;      // a step's exchanges take at least this at the links' peaks
-  Count layers = 0;              // that were averaged
+  std::vector<double> rows;          // pairs of each expert-parallel rank and layer
+  std::vector<double> received;      // bytes of a dispatch that reach it from others
+  std::vector<double> sent;          // and of a combine that leave it
+  double busiest_rows = 0;           // of a layer's busiest rank over its mean one
+  double worst_rows = 0;             // the largest of these
+  double busiest_port = 0;           // likewise, of exchanges
+  double distinct = 0;               // experts of a rank
+  std::optional<double> port_error;  // LinkModel::Ports: last end of the first exchange against every flow, relative
+  double bound_seconds = 0;          // a step's exchanges take at least this at the links' peaks
+  Count layers = 0;                  // that were averaged
   Count steps = 0;
 };
 
@@ -78,6 +79,7 @@ class StepDrawer {
   };
   const Layer* layer_of(const RoutedLayers& kind) const;
   Dispatch dispatch_of(const StepModel::RankModel& model, const MoeOps& ops) const;
+  PortTimes flow_ends(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near);
   PortTimes link_times(const StepModel::RankModel& model, const ByteMatrix& bytes, Count near);
 
   const StepModel& model_;

@@ -201,6 +201,13 @@ TEST(Schemas, StepsAndSteadyLoadsThatFitAndThatDoNot) {
     expect_valid(std::string("simulate mixtral-8x7b --hardware h200 --gpus 2 ") + load);
 }
 
+TEST(Schemas, StepsThatArePlayed) {
+  for (const char* load :
+       {"--engine event", "--engine event --phase prefill", "--routing gini:0.2 --draws 2 --placements",
+        "--engine event --overlap two-batch", "--rank-batches 3,9"})
+    expect_valid(std::string("simulate mixtral-8x7b --hardware h200 --gpus 2 --attention-dp 2 --ep 2 ") + load);
+}
+
 TEST(Schemas, Networks) {
   for (const char* words :
        {"--topology h200 --gpus 16 --matrix random:1MB", "--topology ring:n=5,bw=1e9 --matrix incast:0",
