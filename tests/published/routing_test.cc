@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "sim/program/eplb.h"
+#include "sim/program/place_experts.h"
 #include "sim/program/popularity.h"
 #include "sim/program/power_law.h"
 
@@ -152,6 +153,13 @@ TEST(Eplb, PlacesReplicasAsItsReadmeShows) {
             (std::vector<Count>{5, 6, 5, 7, 8, 4, 3, 4, 10, 9, 10, 2, 0, 1, 11, 1}));
   EXPECT_EQ(place_replicas(kSecondLayer, 16, 4, 2, 8).expert_of_slot,
             (std::vector<Count>{7, 10, 6, 8, 6, 11, 8, 9, 2, 4, 5, 1, 5, 0, 3, 1}));
+}
+
+TEST(Eplb, TheSearchGoesBelowItsReadme) {
+  // Whole groups in a node, as there.
+  const PlacementSearch grouped{.whole_groups = true, .groups = 4};
+  EXPECT_LT(place_experts(kFirstLayer, 16, 8, 2, grouped).imbalance, 1.2081 - 5e-5);
+  EXPECT_LT(place_experts(kSecondLayer, 16, 8, 2, grouped).imbalance, 1.2422 - 5e-5);
 }
 
 TEST(Eplb, BusiestRankOfItsReadme) {
