@@ -18,13 +18,13 @@ namespace {
 std::size_t at(Count i) { return static_cast<std::size_t>(i); }
 
 // Replicas of each expert that make the largest replica smallest: the next one to the expert
-// with the most load per replica, none with more replicas than ranks.
-std::vector<Count> replica_counts(std::span<const double> loads, Count slots, Count ranks) {
+// with the most load per replica that has fewer than `most_each`.
+std::vector<Count> replica_counts(std::span<const double> loads, Count slots, Count most_each) {
   std::vector<Count> counts(loads.size(), 1);
   for (auto placed = static_cast<Count>(loads.size()); placed < slots; ++placed) {
     std::size_t most = loads.size();
     for (std::size_t e = 0; e < loads.size(); ++e) {
-      if (counts[e] == ranks) continue;
+      if (counts[e] == most_each) continue;
       const double each = loads[e] / static_cast<double>(counts[e]);
       if (most == loads.size() || each > loads[most] / static_cast<double>(counts[most])) most = e;
     }
@@ -56,7 +56,6 @@ class Board {
       ++held(rank_of_[s], at(expert_of_[s]));
     }
     sum();
-    spread_replicas();
   }
 
   double busiest_load() const { return *std::max_element(rank_load_.begin(), rank_load_.end()); }
@@ -88,7 +87,7 @@ class Board {
   };
 
   std::uint16_t& held(std::size_t rank, std::size_t expert) { return held_[rank * experts_ + expert]; }
-  bool holds(std::size_t rank, std::size_t expert) const { return held_[rank * experts_ + expert] > 0; }
+  int held(std::size_t rank, std::size_t expert) const { return held_[rank * experts_ + expert]; }
   std::size_t replicas(std::size_t e) const { return slots_of_[e].size(); }
   double each(std::size_t e) const { return loads_[e] / static_cast<double>(replicas(e)); }
   double load_of(std::size_t slot) const { return each(at(expert_of_[slot])); }
@@ -107,9 +106,7 @@ class Board {
   }
 
   bool may_exchange(std::size_t a, std::size_t b) const {
-    const std::size_t ra = rank_of_[a];
-    const std::size_t rb = rank_of_[b];
-    return ra != rb && !holds(ra, at(expert_of_[b])) && !holds(rb, at(expert_of_[a]));
+    return rank_of_[a] != rank_of_[b] && expert_of_[a] != expert_of_[b];
   }
 
   void put(std::size_t slot, std::size_t expert) {
@@ -129,19 +126,6 @@ class Board {
     put(a, at(expert_of_[b]));
     put(b, ea);
     ++changes_;
-  }
-
-  // Replicas of one expert on one rank would be one: apart, where any exchange allows it.
-  void spread_replicas() {
-    for (std::size_t s = 0; s < expert_of_.size(); ++s) {
-      if (held(rank_of_[s], at(expert_of_[s])) < 2) continue;
-      std::size_t best = expert_of_.size();
-      const auto unlike = [&](std::size_t t) { return std::abs(load_of(t) - load_of(s)); };
-      for (std::size_t t = 0; t < expert_of_.size(); ++t)
-        if (may_exchange(s, t) && (best == expert_of_.size() || unlike(t) < unlike(best))) best = t;
-      if (best < expert_of_.size()) exchange(s, best);
-    }
-    sum();
   }
 
   bool swap_busiest() {
@@ -188,14 +172,17 @@ class Board {
     const double loser_each = loads_[loser] / static_cast<double>(replicas(loser) - 1);
     const double less = each(expert) - expert_each;
     const double more = loser_each - each(loser);
-    double larger = rank_load_[rank] - each(loser) + expert_each;
+    const auto load_after = [&](std::size_t r) {
+      const double loss = more * (held(r, loser) - (r == rank ? 1 : 0));
+      return rank_load_[r] + loss - less * held(r, expert);
+    };
+    double larger = load_after(rank) - each(loser) + expert_each;
     for (const std::size_t s : slots_of_[loser]) {
-      if (s == slot) continue;
-      const std::size_t r = rank_of_[s];
-      larger = std::max(larger, rank_load_[r] + more - (holds(r, expert) ? less : 0));
+      if (rank_of_[s] != rank) larger = std::max(larger, load_after(rank_of_[s]));
       if (larger >= limit) return larger;
     }
-    for (const std::size_t s : slots_of_[expert]) larger = std::max(larger, rank_load_[rank_of_[s]] - less);
+    for (const std::size_t s : slots_of_[expert])
+      if (rank_of_[s] != rank) larger = std::max(larger, load_after(rank_of_[s]));
     return larger;
   }
 
@@ -206,7 +193,7 @@ class Board {
     std::size_t best_slot = expert_of_.size();
     std::size_t best_expert = 0;
     const auto consider = [&](std::size_t slot, std::size_t expert) {
-      if (replicas(at(expert_of_[slot])) < 2 || holds(rank_of_[slot], expert)) return;
+      if (replicas(at(expert_of_[slot])) < 2 || at(expert_of_[slot]) == expert) return;
       const double larger = larger_after(slot, expert, best);
       if (larger >= best) return;
       best = larger;
@@ -297,7 +284,7 @@ ExpertPlacement placed_by_groups(std::span<const double> loads, Count slots, Cou
 double placement_bound(std::span<const double> loads, Count slots, Count ranks) {
   const double mean = std::accumulate(loads.begin(), loads.end(), 0.0) / static_cast<double>(ranks);
   if (mean <= 0) return 1;
-  const std::vector<Count> counts = replica_counts(loads, slots, ranks);
+  const std::vector<Count> counts = replica_counts(loads, slots, slots);
   double largest = 0;  // replica, at best
   for (std::size_t e = 0; e < loads.size(); ++e) largest = std::max(largest, loads[e] / static_cast<double>(counts[e]));
 
@@ -317,7 +304,7 @@ double placement_bound(std::span<const double> loads, Count slots, Count ranks) 
   // m is a whole part of some load; a larger one leaves more slots over.
   std::vector<double> parts;
   for (const double load : loads)
-    for (Count n = 1; n <= ranks && load / static_cast<double>(n) >= largest * (1 - kRounding); ++n)
+    for (Count n = 1; n <= slots && load / static_cast<double>(n) >= largest * (1 - kRounding); ++n)
       parts.push_back(load / static_cast<double>(n));
   std::sort(parts.begin(), parts.end());
   double least = std::numeric_limits<double>::infinity();

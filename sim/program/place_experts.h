@@ -12,6 +12,9 @@
 //           busiest rank, if all ranks it touches stay below the busiest
 //   kick    where nothing helps: a few random exchanges, all of the above again, kept if better
 //
+// Two replicas of one expert on one rank are one in effect and leave the rank a slot less for
+// others: allowed, as EPLB does. Never above EPLB, which is one of the starts.
+//
 // Ends at kSettled of the bound or after `kicks` kicks; no clock, so equal everywhere.
 //
 // Bound: no rank is below the mean. The largest replica, of load m, is no smaller than the greedy
