@@ -39,6 +39,7 @@ PlacementRule read_placement(const std::string& asked, const FitQuestion& q) {
   if (moe == nullptr) throw_usage("expert-placement", "it with " + q.model.id, "a model with experts");
   if (asked == "round-robin") return {.way = PlacementWay::RoundRobin, .layers = {}};
   if (asked == "eplb") return {.way = PlacementWay::Balanced, .layers = {}};
+  if (asked == "searched") return {.way = PlacementWay::Searched, .layers = {}};
   return parse_placement(read_text_file(asked, 64 * kMiB), asked, moe->experts, q.layout.ep);
 }
 

@@ -159,25 +159,45 @@ FlowFabric grid_fabric(const std::vector<Count>& sizes, bool wraps, double bandw
   return FlowFabric(shape);
 }
 
-FlowSet flows_over(const FlowFabric& fabric, const ByteMatrix& matrix) {
-  CHECK(matrix.ranks <= fabric.hosts());
+namespace {
+
+// A flow for each pair that `wanted` is true of.
+template <class Wanted>
+FlowSet flows_where(const FlowFabric& fabric, Count ranks, std::size_t flows, Wanted wanted) {
+  CHECK(ranks <= fabric.hosts());
   FlowSet set;
   set.hosts = fabric.hosts();
   set.links = fabric.links();
-  std::size_t flows = 0;
-  for (const double bytes : matrix.bytes) flows += bytes > 0 ? 1 : 0;
   set.flows.reserve(flows);
   set.route_first.reserve(flows + 1);
   set.hops.reserve(2 * flows);
   std::vector<FlowHop> route;
-  for (Count i = 0; i < matrix.ranks; ++i)
-    for (Count j = 0; j < matrix.ranks; ++j) {
-      if (i == j || matrix.at(i, j) == 0) continue;
+  for (Count i = 0; i < ranks; ++i)
+    for (Count j = 0; j < ranks; ++j) {
+      if (i == j || !wanted(i, j)) continue;
       route.clear();
       fabric.route(i, j, route);
-      set.add({.source = narrow(i), .destination = narrow(j), .bytes = matrix.at(i, j)}, route);
+      set.add({.source = narrow(i), .destination = narrow(j)}, route);
     }
   return set;
+}
+
+}  // namespace
+
+FlowSet flows_over(const FlowFabric& fabric, const ByteMatrix& matrix) {
+  std::size_t flows = 0;
+  for (const double bytes : matrix.bytes) flows += bytes > 0 ? 1 : 0;
+  FlowSet set = flows_where(fabric, matrix.ranks, flows, [&](Count i, Count j) { return matrix.at(i, j) > 0; });
+  set_bytes(set, matrix);
+  return set;
+}
+
+FlowSet flows_of_all_pairs(const FlowFabric& fabric, Count ranks) {
+  return flows_where(fabric, ranks, static_cast<std::size_t>(ranks * (ranks - 1)), [](Count, Count) { return true; });
+}
+
+void set_bytes(FlowSet& set, const ByteMatrix& matrix) {
+  for (Flow& flow : set.flows) flow.bytes = matrix.at(flow.source, flow.destination);
 }
 
 std::optional<FlowSet> uniform_classes(const FlowFabric& fabric, double bytes) {

@@ -115,6 +115,11 @@ FlowFabric grid_fabric(const std::vector<Count>& sizes, bool wraps, double bandw
 // A flow for each pair of hosts that exchange anything.
 FlowSet flows_over(const FlowFabric& fabric, const ByteMatrix& matrix);
 
+// The same for every pair of the first `ranks` hosts, nothing to send yet; and what they send:
+// a fabric is laid out once for many matrices.
+FlowSet flows_of_all_pairs(const FlowFabric& fabric, Count ranks);
+void set_bytes(FlowSet& set, const ByteMatrix& matrix);
+
 // `bytes` from each host to each other one, as classes; none where hosts differ. Its links are the kinds.
 std::optional<FlowSet> uniform_classes(const FlowFabric& fabric, double bytes);
 

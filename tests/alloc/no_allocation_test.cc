@@ -2,6 +2,7 @@
 // A verdict, its headroom and a lowering never touch the heap: counted, not believed.
 #include <gtest/gtest.h>
 
+#include "sim/engine/flow_network.h"
 #include "sim/program/routed_draw.h"
 #include "sim/study/fit.h"
 #include "validate/counting_allocator.h"
@@ -43,6 +44,26 @@ TEST(NoAllocation, ForATokenOfADraw) {
     return allocations.load() - before;
   };
   EXPECT_EQ(allocations_of(100), allocations_of(1));
+}
+
+TEST(AFlow, TakesNoMemoryOnceOthersHaveComeAndGone) {
+  const std::vector<FlowLink> links(16, {.bandwidth = 1e9, .latency = 1e-6});
+  FlowNetwork network(links);
+  const auto exchange = [&network] {
+    Count ended = 0;
+    for (std::uint32_t i = 0; i < 8; ++i)
+      for (std::uint32_t j = 0; j < 8; ++j) {
+        const FlowHop route[] = {{.link = i}, {.link = 8 + j}};
+        network.start(route, 1000 + 37 * i + 101 * j, network.now());
+      }
+    while (network.next_event() < 1e300) ended += static_cast<Count>(network.advance(network.next_event()).size());
+    return ended;
+  };
+  exchange();
+  exchange();  // ids and routes of the first are in use again
+  const long before = allocations.load();
+  EXPECT_EQ(exchange(), 64);
+  EXPECT_EQ(allocations.load() - before, 0);
 }
 
 TEST(TheCounter, CountsAnAllocation) {
