@@ -50,6 +50,8 @@ std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestio
   if (!asks_for_events(arguments)) return std::nullopt;
   EventAsk ask;
   ask.draws = arguments.count("draws", 1, 10000).value_or(0);
+  // Copies of busy experts are placed by a balancer, as the analytic engine takes it.
+  if (q.layout.redundant > 0 && routing.skew != Skew::Balanced) ask.placement.way = PlacementWay::Balanced;
   if (const std::optional<std::string> placement = arguments.text("expert-placement"))
     ask.placement = read_placement(*placement, q);
   if (arguments.choice("links", {"ports", "flows"}).value_or("ports") == "flows") ask.links = LinkModel::Flows;

@@ -53,6 +53,16 @@ std::vector<Count> tokens_of_ranks(const StepModel& model, const Step& step, con
   return tokens;
 }
 
+// Of the mean layer, as the analytic engine tells it.
+ExpertLoad mean_load(const DrawnLoads& loads) {
+  ExpertLoad load;
+  load.mean_rows = std::accumulate(loads.rows.begin(), loads.rows.end(), 0.0) /
+                   static_cast<double>(std::max<std::size_t>(1, loads.rows.size()));
+  load.rows = load.mean_rows * loads.busiest_rows;
+  load.distinct = load.mean_distinct = loads.distinct;
+  return load;
+}
+
 Count expert_layers(const ModelPlan& plan) {
   Count layers = 0;
   for (const LayerShape& layer : plan.layers)
@@ -162,6 +172,7 @@ EventRun run_events(const StepModel& model, const ModelPlan& plan, const Step& s
     std::sort(times.begin(), times.end());
     for (const auto& [time, number] : times) run.steps.sorted.push_back(time);
     run.shown = play_draw(times[(times.size() - 1) / 2].second);
+    run.shown.step.load = mean_load(run.loads);
   }
   std::sort(run.layers.sorted.begin(), run.layers.sorted.end());
   run.waited = waited_share(run.shown);
