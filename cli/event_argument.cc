@@ -33,17 +33,17 @@ const MoeFfn* experts_of(const ModelSpec& model) {
   return nullptr;
 }
 
-PlacementRule read_placement(const std::string& asked, const FitQuestion& q) {
+}  // namespace
+
+PlacementRule read_expert_placement(const std::string& asked, const ModelSpec& model, Count ranks) {
   if (asked == "contiguous") return {};
-  const MoeFfn* moe = experts_of(q.model);
-  if (moe == nullptr) throw_usage("expert-placement", "it with " + q.model.id, "a model with experts");
+  const MoeFfn* moe = experts_of(model);
+  if (moe == nullptr) throw_usage("expert-placement", "it with " + model.id, "a model with experts");
   if (asked == "round-robin") return {.way = PlacementWay::RoundRobin, .layers = {}};
   if (asked == "eplb") return {.way = PlacementWay::Balanced, .layers = {}};
   if (asked == "searched") return {.way = PlacementWay::Searched, .layers = {}};
-  return parse_placement(read_text_file(asked, 64 * kMiB), asked, moe->experts, q.layout.ep);
+  return parse_placement(read_text_file(asked, 64 * kMiB), asked, moe->experts, ranks);
 }
-
-}  // namespace
 
 std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestion& q, const Routing& routing,
                                     Count nodes) {
@@ -53,7 +53,7 @@ std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestio
   // Copies of busy experts are placed by a balancer, as the analytic engine takes it.
   if (q.layout.redundant > 0 && routing.skew != Skew::Balanced) ask.placement.way = PlacementWay::Balanced;
   if (const std::optional<std::string> placement = arguments.text("expert-placement"))
-    ask.placement = read_placement(*placement, q);
+    ask.placement = read_expert_placement(*placement, q.model, q.layout.ep);
   if (arguments.choice("links", {"ports", "flows"}).value_or("ports") == "flows") ask.links = LinkModel::Flows;
   ask.placements = arguments.has("placements");
   const bool drawn = routing.skew != Skew::Balanced || ask.placement.way != PlacementWay::Contiguous;

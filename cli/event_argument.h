@@ -26,6 +26,9 @@ inline constexpr std::array<Option, 8> kEventOptions = {{
 std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestion& deployment, const Routing& routing,
                                     Count nodes);
 
+// contiguous, round-robin, eplb, searched, or a file of experts by slot.
+PlacementRule read_expert_placement(const std::string& asked, const ModelSpec& model, Count ranks);
+
 // --rank-batches; empty without it. Throws InputError(Usage).
 std::vector<Count> read_rank_batches(const Arguments& arguments, const FitQuestion& deployment);
 

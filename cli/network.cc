@@ -4,25 +4,36 @@
 
 #include <array>
 
+#include "cli/event_argument.h"
 #include "cli/exit_status.h"
 #include "cli/hardware_file.h"
+#include "cli/model_argument.h"
+#include "cli/routing_argument.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/network.h"
+#include "sim/base/error.h"
 #include "sim/base/text.h"
 #include "sim/study/network_file.h"
 #include "sim/study/network_words.h"
 #include "sim/study/pricing.h"
+#include "sim/study/routed_matrix.h"
 
 namespace moeplan {
 namespace {
 
-constexpr std::array<Option, 6> kOptions = {{
+constexpr std::array<Option, 10> kOptions = {{
     {"flows", "FILE", "links and flows as numbers; the format is below"},
     {"topology", "SPEC",
      "star:n=,bw=,lat= ring: line: torus2d:x=,y=, two-level:groups=,per=,nvl=,nic=,gup=, or hardware"},
-    {"matrix", "SPEC", "uniform:SIZE, zipf:S,PER_SRC, random:MEAN, heavy:ALPHA,MEAN, incast:SIZE or csv:FILE"},
+    {"matrix", "SPEC",
+     "uniform:SIZE, zipf:S,PER_SRC, random:MEAN, heavy:ALPHA,MEAN, incast:SIZE, csv:FILE, or "
+     "routed:MODEL, returned:MODEL: an expert layer's dispatch or combine"},
     {"gpus", "N", "with hardware as --topology (default: those of its fast domain)"},
+    {"tokens", "N", "routed: of each rank (default: 128)"},
+    {"exchange", "KIND", "routed: whose copies; deep_ep_low_latency (default), deep_ep_normal, nvlink_one_sided"},
+    {"routing", "KIND", "routed: as in simulate (default: uniform)"},
+    {"expert-placement", "WHAT", "routed: contiguous (default), round-robin, eplb, searched, or a FILE"},
     {"mode", "exact|classes|port|quantised", "how to solve (default: exact; by classes where that is the same)"},
     {"seed", "N", "of drawn matrices (default: 1)"},
 }};
@@ -30,7 +41,8 @@ constexpr std::array<Option, 6> kOptions = {{
 constexpr std::array<std::string_view, 3> kExamples = {
     "moeplan network --topology star:n=72,bw=900e9,lat=1e-6 --matrix uniform:1MB",
     "moeplan network --topology two-level:groups=8,per=8,nvl=450e9,nic=50e9,gup=200e9 --matrix zipf:0.8,64MB",
-    "moeplan network --topology gb200-nvl72 --matrix random:1MB --mode quantised --json"};
+    "moeplan network --topology h200 --gpus 32 --matrix routed:deepseek-v3 --routing gini:0.3 --exchange "
+    "deep_ep_normal"};
 
 constexpr std::string_view kPlainRates = "as given";
 constexpr Count kMostSeed = 1'000'000'000;
@@ -43,7 +55,7 @@ NetworkMode mode_of(const Arguments& arguments) {
 }
 
 void refuse_with_flows(const Arguments& arguments) {
-  for (const char* option : {"topology", "matrix", "gpus", "seed"})
+  for (const char* option : {"topology", "matrix", "gpus", "seed", "tokens", "exchange", "routing", "expert-placement"})
     if (arguments.has(option)) throw_usage(option, "it with --flows", "one of them", "a flow file says it all");
 }
 
@@ -84,6 +96,46 @@ FlowFabric fabric_named(Session& session, const Arguments& arguments, NetworkRep
   return std::move(profile.fabric);
 }
 
+bool is_routed(const std::string& matrix) { return matrix.starts_with("routed:") || matrix.starts_with("returned:"); }
+
+ByteMatrix matrix_of_experts(Session& session, const Arguments& arguments, const std::string& words,
+                             const FlowFabric& fabric, std::uint64_t seed) {
+  const std::size_t colon = words.find(':');
+  const Catalog& catalog = session.catalog();
+  const ModelPlan plan = plan_model(load_model(catalog, words.substr(colon + 1)), catalog.formats(), "native");
+  RoutedTraffic traffic{.ranks = fabric.hosts(),
+                        .near = fabric.shape().domain == 0 ? fabric.hosts() : fabric.shape().domain,
+                        .combine = words.starts_with("returned:"),
+                        .routing = {}};
+  constexpr Count kMostTokens = 65536;
+  traffic.tokens = arguments.count("tokens", 1, kMostTokens).value_or(traffic.tokens);
+  if (arguments.has("routing")) {
+    traffic.routing = read_routing(arguments);
+  } else {
+    traffic.routing.skew = Skew::Uniform;
+    traffic.routing.seed = seed;
+  }
+  if (const std::optional<std::string> kind = arguments.text("exchange")) {
+    const std::optional<DispatchKind> named = dispatch_named(*kind);
+    if (!named || *named == DispatchKind::AllGather || *named == DispatchKind::DeepEp)
+      throw_usage("exchange", in_quotes(*kind),
+                  "deep_ep_low_latency, deep_ep_normal, nvlink_one_sided or nvlink_two_sided");
+    traffic.exchange = *named;
+  }
+  if (const std::optional<std::string> placement = arguments.text("expert-placement"))
+    traffic.placement = read_expert_placement(*placement, plan.model, traffic.ranks);
+  const RuntimeSpec runtime = catalog.runtime("generic");
+  std::vector<Problem> problems;
+  for (const std::string& sentence : violations(traffic, plan, runtime)) {
+    Problem problem;
+    problem.file = "--matrix " + words;
+    problem.path = sentence;
+    problems.push_back(problem);
+  }
+  if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
+  return routed_matrix(traffic, plan, runtime);
+}
+
 NetworkReport report_of_fabric(Session& session, const Arguments& arguments, NetworkMode mode) {
   if (!arguments.has("topology"))
     throw_usage("topology", "nothing", "a fabric", "e.g. --topology star:n=8,bw=450e9,lat=1e-6, or --flows FILE");
@@ -91,6 +143,9 @@ NetworkReport report_of_fabric(Session& session, const Arguments& arguments, Net
   NetworkReport report;
   const FlowFabric fabric = fabric_named(session, arguments, report);
   report.matrix = *arguments.text("matrix");
+  for (const char* option : {"tokens", "exchange", "routing", "expert-placement"})
+    if (arguments.has(option) && !is_routed(report.matrix))
+      throw_usage(option, "it with --matrix " + report.matrix, "--matrix routed:MODEL or returned:MODEL");
   const auto seed = static_cast<std::uint64_t>(arguments.count("seed", 0, kMostSeed).value_or(1));
   const bool by_class = fabric.is_symmetric() && (mode == NetworkMode::Exact || mode == NetworkMode::Classes);
   if (report.matrix.starts_with("uniform:") && by_class) {
@@ -100,7 +155,10 @@ NetworkReport report_of_fabric(Session& session, const Arguments& arguments, Net
   if (mode == NetworkMode::Classes)
     throw_usage("mode", "classes of " + in_quotes(report.matrix) + " on " + in_quotes(report.fabric),
                 "a uniform matrix on a fabric that all hosts see alike", "--mode exact solves any");
-  report.answer = answer_of_matrix(fabric, read_matrix(report.matrix, fabric.hosts(), seed), mode);
+  const ByteMatrix matrix = is_routed(report.matrix)
+                                ? matrix_of_experts(session, arguments, report.matrix, fabric, seed)
+                                : read_matrix(report.matrix, fabric.hosts(), seed);
+  report.answer = answer_of_matrix(fabric, matrix, mode);
   return report;
 }
 

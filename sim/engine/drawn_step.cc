@@ -31,7 +31,9 @@ double even_seconds(const ByteMatrix& matrix, Count near, const Topology& topolo
   return seconds_at_peak(bytes, topology);
 }
 
-CopyKind kind_of(DispatchKind exchange, bool several_domains) {
+}  // namespace
+
+CopyKind copy_kind_of(DispatchKind exchange, bool several_domains) {
   switch (exchange) {
     case DispatchKind::AllGather: return CopyKind::Gathered;
     case DispatchKind::DeepEpLowLatency:
@@ -42,8 +44,6 @@ CopyKind kind_of(DispatchKind exchange, bool several_domains) {
   }
   return CopyKind::PerRank;
 }
-
-}  // namespace
 
 StepDrawer::StepDrawer(const StepModel& model, const ModelPlan& plan, Kinds kinds, LinkModel links)
     : model_(model), plan_(plan), kinds_(std::move(kinds)), links_(links) {
@@ -93,7 +93,7 @@ Dispatch StepDrawer::dispatch_of(const StepModel::RankModel& model, const MoeOps
   if (ops.dispatch == nullptr || ops.combine == nullptr) return {.kind = CopyKind::Gathered};
   const Op& there = model.program.op_array[ops.dispatch->op];
   const Op& back = model.program.op_array[ops.combine->op];
-  return {.kind = kind_of(there.exchange, ops.dispatch->span.domains() > 1),
+  return {.kind = copy_kind_of(there.exchange, ops.dispatch->span.domains() > 1),
           .there_bytes = static_cast<double>(there.n),
           .back_bytes = static_cast<double>(back.n)};
 }

@@ -33,6 +33,9 @@ struct DrawnLoads {
   Count steps = 0;
 };
 
+// How a library's kernels copy tokens; between domains normal ones take two hops.
+CopyKind copy_kind_of(DispatchKind exchange, bool several_domains);
+
 // How the contention of an exchange is found: from its busiest ports (port_times.h), or from every
 // flow over every link (flow_network.h).
 enum class LinkModel : std::uint8_t { Ports, Flows };

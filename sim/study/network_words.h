@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fabrics and byte matrices as words of a command line.
 //
+// Fabrics
 //   star:n=72,bw=900e9,lat=1e-6
-//   two-level:groups=8,per=8,nvl=450e9,nvlat=1e-6,nic=50e9,niclat=5e-6,gup=200e9   without gup: no narrower than the
-//   adapters ring:n=8,bw=50e9,lat=1e-6   line:n=8,...   torus2d:x=4,y=4,bw=50e9,lat=1e-6 uniform:SIZE              from
-//   each rank to each other one zipf:S,PER_SRC            PER_SRC bytes from each rank, dealt as rank^-S over the
-//   others in an
-//                             order all ranks share, drawn from the seed
-//   random:MEAN               each pair 0 to 2 MEAN, equally likely
-//   heavy:ALPHA,MEAN          each pair Pareto with exponent ALPHA > 1 (cut at 1,000 times the least)
-//   incast:SIZE               every rank to rank 0
-//   csv:FILE                  rows src,dst,bytes; pairs that come twice add up
+//   two-level:groups=8,per=8,nvl=450e9,nvlat=1e-6,nic=50e9,niclat=5e-6,gup=200e9
+//     (without gup: no narrower than the adapters)
+//   ring:n=8,bw=50e9,lat=1e-6
+//   line:n=8,bw=50e9,lat=1e-6
+//   torus2d:x=4,y=4,bw=50e9,lat=1e-6
+//
+// Matrices
+//   uniform:SIZE        from each rank to each other one
+//   zipf:S,PER_SRC      PER_SRC bytes from each rank, dealt as rank^-S over the others in an order
+//                       all ranks share, drawn from the seed
+//   random:MEAN         each pair 0 to 2 MEAN, equally likely
+//   heavy:ALPHA,MEAN    each pair Pareto with exponent ALPHA > 1 (cut at 1,000 times the least)
+//   incast:SIZE         every rank to rank 0
+//   csv:FILE            rows src,dst,bytes; pairs that come twice add up
 //
 // Rates are bytes per second or carry a unit ("900 GB/s"), times seconds or a unit, sizes as
 // everywhere. What is wrong is an InputError that names the option, or the file and line.
