@@ -84,16 +84,20 @@ class Trace {
     out_ += "}}";
   }
 
+  // An expert layer is one fused kernel here, planned under its first product.
+  static std::string_view name_of(const Piece& piece, const std::vector<OpLabel>& labels) {
+    if (piece.op == kNone) return "engine";
+    return labels[piece.op].share == StepShare::Experts ? "experts" : word_of(labels[piece.op].name);
+  }
+
   void add_task(std::size_t t) {
     const Task& task = tasks()[t];
     const Span& span = run_.shown.timeline.spans[t];
     const std::vector<OpLabel>& labels = run_.labels[plan().actors[task.actor].model];
     for_each_piece(plan().schedule, task, span.end - span.begin,
                    [&](const Piece& piece, Picoseconds begin, Picoseconds time) {
-                     const bool engine = piece.op == kNone;
-                     add_slice(engine ? "engine" : word_of(labels[piece.op].name),
-                               engine ? "engine" : key_of(labels[piece.op].share), task,
-                               static_cast<std::size_t>(task.lane), span.begin + begin, time);
+                     add_slice(name_of(piece, labels), piece.op == kNone ? "engine" : key_of(labels[piece.op].share),
+                               task, static_cast<std::size_t>(task.lane), span.begin + begin, time);
                    });
     // Bytes are on the port at the end of the messages' time: what comes before is latency.
     if (const Picoseconds time = std::min(task.on_links, span.end - span.begin); time.count() > 0)
