@@ -77,8 +77,11 @@ std::vector<Count> read_rank_batches(const Arguments& arguments, const FitQuesti
   if (!asked) return {};
   const std::string expected = fmt::format("sequences of each of the {} attention-DP ranks, as 40,32", q.layout.dp);
   if (arguments.has("batch")) throw_usage("rank-batches", "it beside --batch", "one of them");
-  if (arguments.text("phase").value_or("decode") != "decode" || q.layout.pp > 1 || arguments.has("overlap"))
-    throw_usage("rank-batches", "it with --phase prefill, --pp or --overlap", "a decode step of one stage");
+  if (arguments.text("phase").value_or("decode") != "decode")
+    throw_usage("rank-batches", "it with --phase prefill", "a decode step");
+  if (q.layout.pp > 1) throw_usage("rank-batches", "it with --pp", "a layout of one stage");
+  if (arguments.text("overlap").value_or("off") != "off")
+    throw_usage("rank-batches", "it with --overlap", "a step in one batch");
   std::vector<Count> batches;
   for (std::size_t begin = 0; begin <= asked->size();) {
     const std::size_t end = std::min(asked->find(',', begin), asked->size());

@@ -12,7 +12,7 @@ namespace moeplan {
 
 inline constexpr std::array<Option, 8> kEventOptions = {{
     {"engine", "analytic|event", "a sum of operators (default), or every layer and rank played event by event"},
-    {"draws", "N", "event engine: steps whose routing is drawn (default: as many as a second allows, 3 to 64)"},
+    {"draws", "N", "event engine: steps whose routing is drawn (default: as many as a second allows, 1 to 64)"},
     {"expert-placement", "WHAT", "event engine: contiguous (default), round-robin, eplb, searched, or a FILE"},
     {"links", "ports|flows", "event engine: contention from busiest ports (default), or of every flow, exactly"},
     {"placements", "", "event engine: what EPLB and a searched placement of the experts would win"},
@@ -21,8 +21,8 @@ inline constexpr std::array<Option, 8> kEventOptions = {{
     {"trace", "FILE", "event engine: the step as JSON for ui.perfetto.dev or chrome://tracing"},
 }};
 
-// None: the analytic engine. --draws, --expert-placement and --trace ask for events by
-// themselves. Throws InputError(Usage, InvalidInput).
+// None: the analytic engine. Options of the event engine alone ask for it by themselves. Throws InputError(Usage,
+// InvalidInput).
 std::optional<EventAsk> read_events(const Arguments& arguments, const FitQuestion& deployment, const Routing& routing,
                                     Count nodes);
 

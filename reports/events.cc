@@ -42,7 +42,9 @@ std::vector<LaneUse> lanes_of(const EventRun& run) {
 // Seconds that each actor's busiest port moves bytes at its peak.
 std::vector<double> ports_of(const EventRun& run) {
   std::vector<double> ports(run.shown.schedule.actors.size());
-  for (const Task& task : run.shown.schedule.schedule.tasks) ports[task.actor] += task.on_links.seconds().base();
+  const std::vector<Task>& tasks = run.shown.schedule.schedule.tasks;
+  for (std::size_t t = 0; t < tasks.size(); ++t)
+    ports[tasks[t].actor] += on_links(tasks[t], run.shown.timeline.spans[t]).seconds().base();
   return ports;
 }
 
@@ -64,6 +66,9 @@ double played_seconds(const EventRun& run) { return run.shown.timeline.end.secon
 
 Table lane_table(const EventRun& run) {
   Table table;
+  if (run.shown.micro_batches > 1)
+    table.caption = fmt::format("lanes over {} micro-batches that follow each other through the stages, {} in all",
+                                run.shown.micro_batches, duration(played_seconds(run)));
   table.columns = {{"lane", "lane", true, 0},
                    {"mean_ms", "ms, mean rank", false, 0},
                    {"busiest_ms", "busiest rank", false, 0},
@@ -161,7 +166,7 @@ void add_events(Document& document, const EventRun& run) {
 
 void write_events(JsonWriter& out, const EventRun& run) {
   out.key("events").begin_object().member("drawn", run.drawn).member("draws", run.draws);
-  out.member("played_s", played_seconds(run));
+  out.member("micro_batches_played", run.shown.micro_batches).member("played_s", played_seconds(run));
   write_spread(out, "step_s", run.steps);
   write_spread(out, "moe_layer_s", run.layers);
   out.member("waiting_share", run.waited);

@@ -428,12 +428,13 @@ const std::string_view kSimulateDefinitions = R"(    "positive": {"type": "numbe
     "events": {
       "type": "object",
       "description": "with --engine event: the step as it was played",
-      "required": ["drawn", "draws", "played_s", "step_s", "moe_layer_s", "waiting_share", "serial_s", "lanes", "events"],
+      "required": ["drawn", "draws", "micro_batches_played", "played_s", "step_s", "moe_layer_s", "waiting_share", "serial_s", "lanes", "events"],
       "additionalProperties": false,
       "properties": {
         "drawn": {"type": "boolean", "description": "every rank by itself, its tokens drawn"},
         "draws": {"$ref": "#/definitions/positive"},
-        "played_s": {"$ref": "#/definitions/positive", "description": "of the step shown; of a pipeline several rounds"},
+        "micro_batches_played": {"$ref": "#/definitions/positive", "description": "in a pipeline several rounds of all"},
+        "played_s": {"$ref": "#/definitions/positive", "description": "of all micro-batches played; lanes are over this time"},
         "step_s": {"$ref": "#/definitions/times"},
         "moe_layer_s": {"$ref": "#/definitions/times"},
         "waiting_share": {"$ref": "#/definitions/positive", "description": "of the time, at collectives for the last rank to come"},

@@ -100,7 +100,7 @@ class Trace {
                                task, static_cast<std::size_t>(task.lane), span.begin + begin, time);
                    });
     // Bytes are on the port at the end of the messages' time: what comes before is latency.
-    if (const Picoseconds time = std::min(task.on_links, span.end - span.begin); time.count() > 0)
+    if (const Picoseconds time = on_links(task, span); time.count() > 0)
       add_slice("bytes at peak", "link", task, kLinkThread, span.end - time, time);
   }
 

@@ -86,6 +86,7 @@ EventStep in_pipeline(EventStep result, const StepModel& model, const ModelPlan&
       if (round > 0) after = passes[passes.size() - static_cast<std::size_t>(options.waves)];
       passes.push_back(scheduler.add_pass(step, halves, after, options.drawn));
     }
+  result.micro_batches = static_cast<Count>(passes.size());
   result.schedule = scheduler.result();
   result.timeline = play(result.schedule.schedule);
   const std::size_t last = passes.back();
@@ -112,6 +113,7 @@ EventStep event_step(const StepModel& model, const ModelPlan& plan, const Step& 
   EventStep result{.step = one.step,
                    .interval = one.step.time,
                    .serial = one.serial,
+                   .layers = layer_times(one.schedule, one.timeline),
                    .schedule = std::move(one.schedule),
                    .timeline = std::move(one.timeline)};
   if (model.stages() == 1) return result;

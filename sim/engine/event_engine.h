@@ -13,10 +13,12 @@
 namespace moeplan {
 
 struct EventStep {
-  StepResult step;       // of one micro-batch; `shares` along the critical path, so they add up to its time
-  Picoseconds interval;  // from the end of a sequence's step to the end of its next
-  Picoseconds serial;    // the operators one after the other, every rank like its class
+  StepResult step;                  // of one micro-batch; `shares` along the critical path, so they add up to its time
+  Picoseconds interval;             // from the end of a sequence's step to the end of its next
+  Picoseconds serial;               // the operators one after the other, every rank like its class
+  std::vector<Picoseconds> layers;  // of one micro-batch: layer_times()
   // As it was played: one micro-batch, or in a pipeline several rounds of all.
+  Count micro_batches = 1;
   StepSchedule schedule;
   Timeline timeline;
 };
@@ -37,13 +39,14 @@ struct RepeatedStep {
   Step step;
   Count times = 1;
 };
-// Time until the last of them is through. Of a long run of one kind so many are played that
+// Time until the last of them is through, each as long as it is (the analytic engine reckons with their
+// mean: within 1 % of this for chunks of prompts). Of a long run of one kind so many are played that
 // every stage is busy; from there on each takes as long as the one before.
 Picoseconds time_through_stages(const StepModel& model, const ModelPlan& plan, const std::vector<RepeatedStep>& steps,
                                 const EventOptions& options);
 
-// Time of each decoder layer of the model, from its first task to the first of the next layer of
-// its stage (the stage's last: to its end).
+// Of a schedule that holds one micro-batch: time of each decoder layer of the model, from its first task to the first
+// of the next layer of its stage (the stage's last: to its end).
 std::vector<Picoseconds> layer_times(const StepSchedule& schedule, const Timeline& timeline);
 
 }  // namespace moeplan

@@ -49,7 +49,7 @@ class Player {
         version_(schedule.tasks.size()),
         lanes_(schedule.actors * kLanes),
         held_(schedule.actors),
-        meetings_(schedule.meetings) {
+        arrived_(schedule.meetings) {
     timeline_.spans.resize(schedule.tasks.size());
     for (std::size_t t = 0; t < schedule.tasks.size(); ++t) {
       for (const std::uint32_t before : schedule.befores_of(schedule.tasks[t])) CHECK(before < t);
@@ -82,10 +82,6 @@ class Player {
     Picoseconds updated;                 // of the running task
     double left = 0;                     // then: picoseconds at full pace
   };
-  struct Meeting {
-    std::uint32_t arrived = 0;
-    std::uint32_t last = kNoTask;  // whose end brought the last member
-  };
 
   const Task& task(std::uint32_t t) const { return schedule_.tasks[t]; }
   LaneState& lane_of(const Task& task) { return lanes_[task.actor * kLanes + static_cast<std::size_t>(task.lane)]; }
@@ -94,14 +90,12 @@ class Player {
     timeline_.spans[t].ready = now_;
     const Task& own = task(t);
     if (own.meeting != kNoMeeting) {
-      Meeting& meeting = meetings_[own.meeting];
-      meeting.last = cause;
-      if (++meeting.arrived == members_.of(own.meeting).size() && !try_meeting(own.meeting, cause))
+      if (++arrived_[own.meeting] == members_.of(own.meeting).size() && !try_meeting(own.meeting, cause))
         pending_.push_back(own.meeting);
       return;
     }
     LaneState& lane = lane_of(own);
-    if (lane.running == kNoTask) return begin(t, cause);
+    if (lane.running == kNoTask && lane.waiting.empty()) return begin(t, cause);
     lane.waiting.push_back(t);
   }
 
@@ -163,17 +157,17 @@ class Player {
     if (own.units > 0) hold(own.actor, -own.units);
     for (const std::uint32_t follower : followers_.of(t))
       if (--waits_for_[follower] == 0) become_ready(follower, t);
-    if (lane.running == kNoTask && !lane.waiting.empty()) {
-      const std::uint32_t next = lane.waiting.front();
-      lane.waiting.erase(lane.waiting.begin());
-      begin(next, t);
-    }
     for (std::size_t i = 0; i < pending_.size();) {
       if (try_meeting(pending_[i], t)) {
         pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
       } else {
         ++i;
       }
+    }
+    if (lane.running == kNoTask && !lane.waiting.empty()) {
+      const std::uint32_t next = lane.waiting.front();
+      lane.waiting.erase(lane.waiting.begin());
+      begin(next, t);
     }
   }
 
@@ -183,8 +177,8 @@ class Player {
   std::vector<std::uint32_t> waits_for_;
   std::vector<std::uint32_t> version_;
   std::vector<LaneState> lanes_;
-  std::vector<double> held_;  // share of each actor's units
-  std::vector<Meeting> meetings_;
+  std::vector<double> held_;            // share of each actor's units
+  std::vector<std::uint32_t> arrived_;  // members of each meeting
   std::vector<std::uint32_t> pending_;  // meetings that wait for a lane
   EventQueue queue_;
   Picoseconds now_;

@@ -8,6 +8,9 @@
 //   the tasks it comes after have ended, its lane is free, and
 //   of a meeting (a collective): this holds for every member.
 //
+// Of meetings that wait for a lane the first complete one goes first; a meeting takes no lane
+// before all of its are free.
+//
 // Members of a meeting begin together and end each after its own time. While they last they
 // may hold a share of their actor's units (SMs): its compute lane goes on at 1 - share.
 //
@@ -16,6 +19,7 @@
 // of all tasks of an actor that meets nobody (tests/books/event_test.cc).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -115,6 +119,11 @@ void for_each_piece(const Schedule& schedule, const Task& task, Picoseconds take
     f(piece, Picoseconds(given), Picoseconds(until - given));
     given = until;
   }
+}
+
+// Of what a task took, the time its actor's busiest port moves bytes at its peak.
+inline Picoseconds on_links(const Task& task, const Span& span) {
+  return std::min(task.on_links, span.end - span.begin);
 }
 
 // Busy time of each actor's lanes.

@@ -33,9 +33,8 @@ void add_layers(TimeSpread& layers, const EventStep& event, const StepModel& mod
       if (piece.op != kNone && own.program.op_array[own.ops.ops[piece.op].op].kind == OpKind::Moe)
         has_experts[task.layer] = true;
   }
-  const std::vector<Picoseconds> times = layer_times(event.schedule, event.timeline);
-  for (std::size_t l = 0; l < times.size(); ++l)
-    if (has_experts[l]) layers.sorted.push_back(times[l]);
+  for (std::size_t l = 0; l < event.layers.size(); ++l)
+    if (has_experts[l]) layers.sorted.push_back(event.layers[l]);
 }
 
 // Tokens that each expert-parallel rank sends, where data-parallel ranks differ: those of its

@@ -133,6 +133,24 @@ TEST(EventBooks, MicroBatchesInAPipelineTakeTheClosedForm) {
   EXPECT_GT(cases, 20u);
 }
 
+// A stage passes on what it made: no layer takes longer than the step.
+TEST(EventBooks, LayersOfAPipelineAreThoseOfOneMicroBatch) {
+  const ModelPlan plan = plan_model(catalog().model("deepseek-v3"), catalog().formats(), "native");
+  const RuntimeSpec runtime = catalog().runtime("sglang");
+  LowerOptions options = options_for(plan, runtime, {.tp = 8, .dp = 1, .moe_tp = 8, .ep = 1, .pp = 2, .replicas = 1});
+  options.for_steps = true;
+  const StepModel model(plan, runtime, options, kernels_for("sglang"), Phase::Decode);
+  const EventStep event = event_step(model, plan, decoding(options.layout), {.waves = 2});
+  ASSERT_EQ(event.layers.size(), 61u);
+  Picoseconds sum;
+  for (const Picoseconds layer : event.layers) {
+    EXPECT_GT(layer.count(), 0);
+    sum += layer;
+  }
+  EXPECT_LT(sum, event.step.time);  // beside embedding, head and what the engine adds
+  EXPECT_GT(sum.seconds().base(), 0.8 * event.step.time.seconds().base());
+}
+
 Layout experts_over(Count n) { return {.tp = 1, .dp = n, .moe_tp = 1, .ep = n, .pp = 1, .replicas = 1}; }
 
 // One deployment whose tokens are drawn.

@@ -103,6 +103,16 @@ TEST(Timeline, TwoMeetingsOnOneLaneGoOneAfterTheOther) {
   EXPECT_EQ(play(p.schedule).end.count(), 14);
 }
 
+TEST(Timeline, WhatWaitsForALaneGoesBeforeTheFollowerOfWhatEnds) {
+  Plan p;
+  const std::uint32_t a = p.add(0, Lane::Compute, 10);
+  const std::uint32_t next = p.add(0, Lane::Compute, 10, {a});
+  const std::uint32_t b = p.add(0, Lane::Compute, 10);
+  const Timeline t = play(p.schedule);
+  EXPECT_EQ(t.spans[b].begin.count(), 10);
+  EXPECT_EQ(t.spans[next].begin.count(), 20);
+}
+
 TEST(Timeline, TasksWithoutTimeStillKeepTheirOrder) {
   Plan p;
   const std::uint32_t a = p.add(0, Lane::Compute, 0);
