@@ -119,10 +119,10 @@ struct Op {
   Part part = Part::Attention;
   CollectiveKind collective = CollectiveKind::AllReduce;
   bool causal : 1 = true;
-  bool cross : 1 = false;          // keys are the encoder's, not the context
-  std::uint8_t block = kNoBlock;   // of the model's blocks (ModelSpec::blocks); none: once a step, or a draft
-  std::uint16_t repeat = 1;  // layers that run it in this step
-  std::uint16_t layers = 1;  // layers its weights belong to (more than repeat: an encoder in decode)
+  bool cross : 1 = false;         // keys are the encoder's, not the context
+  std::uint8_t block = kNoBlock;  // of the model's blocks (ModelSpec::blocks); none: once a step, or a draft
+  std::uint16_t repeat = 1;       // layers that run it in this step
+  std::uint16_t layers = 1;       // layers its weights belong to (more than repeat: an encoder in decode)
   std::uint16_t after[2] = {kNone, kNone};
   std::uint16_t weights_first = 0;  // tensors [first, first + count) are read
   std::uint16_t weights_count = 0;
