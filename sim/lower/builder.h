@@ -186,7 +186,7 @@ class Builder {
   Program& program_;
   DispatchKind exchange_;
   std::array<Count, kPartWords.size()> sharers_;  // ranks_of each part
-  WeightShard shard_{};  // asked for last, where none are kept
+  WeightShard shard_{};                           // asked for last, where none are kept
   const BlockPlan* block_ = nullptr;
   std::span<const MatrixRole> roles_;  // of its matrices
   std::uint64_t added_ = 0;
