@@ -253,9 +253,13 @@ std::size_t StepScheduler::add_pass(const Step& step, bool halves, std::optional
   Tasks arrivals = after ? passes_[*after] : Tasks{};
   for (Stage& stage : stages_) {
     Tasks ends;
-    for (std::uint8_t batch = 0; batch < (halves ? 2 : 1); ++batch) {
-      const Part part{
-          .step = step, .batch = batch, .half = halves, .before = arrivals, .earlier = stage.ends, .drawn = drawn};
+    for (int batch = 0; batch < (halves ? 2 : 1); ++batch) {
+      const Part part{.step = step,
+                      .batch = static_cast<std::uint8_t>(batch),
+                      .half = halves,
+                      .before = arrivals,
+                      .earlier = stage.ends,
+                      .drawn = drawn};
       const Tasks own = add_part(stage, part);
       ends.insert(ends.end(), own.begin(), own.end());
     }

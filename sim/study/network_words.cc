@@ -267,7 +267,7 @@ ByteMatrix read_matrix(std::string_view words, Count ranks, std::uint64_t seed) 
     return matrix_by(ranks, [bytes](Count, Count j) { return j == 0 ? bytes : 0; });
   }
   if (kind == "csv") return read_matrix_file(std::string(text), ranks);
-  refuse_kind(kMatrix, kind, kMatrices, "e.g. uniform:1MB");
+  refuse_kind(kMatrix, kind, kMatrices, "e.g. uniform:1MB, or routed:MODEL");
 }
 
 }  // namespace moeplan
