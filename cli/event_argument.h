@@ -12,8 +12,9 @@ namespace moeplan {
 
 inline constexpr std::array<Option, 8> kEventOptions = {{
     {"engine", "analytic|event", "a sum of operators (default), or every layer and rank played event by event"},
-    {"draws", "N", "event engine: steps whose routing is drawn (default: as many as a second allows, 1 to 64)"},
-    {"expert-placement", "WHAT", "event engine: contiguous (default), round-robin, eplb, searched, or a FILE"},
+    {"draws", "N", "event engine: steps whose routing is drawn (default: 1 to 64, fewer the more tokens they take)"},
+    {"expert-placement", "WHAT",
+     "event engine: contiguous (default), round-robin, eplb (default with copies), searched, or a FILE"},
     {"links", "ports|flows", "event engine: contention from busiest ports (default), or of every flow, exactly"},
     {"placements", "", "event engine: what EPLB and a searched placement of the experts would win"},
     {"prefetch", "P", "event engine, --offload stream: share of a layer's missing experts copied ahead (0 to 1)"},

@@ -35,10 +35,6 @@ Price priced(const FormTime& form, double floor) {
   return price;
 }
 
-}  // namespace
-
-namespace {
-
 // What experts off the device ask of the host in one execution.
 struct OffDevice {
   HostPoint point;

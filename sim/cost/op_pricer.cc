@@ -139,8 +139,17 @@ Price price_exchange(const PlannedOp& planned, const Program& p, const Kernels& 
                      PriceDetail detail) {
   CHECK(planned.family == Family::Ep);
   EpPoint point = exchange_point(planned, p.op_array[planned.op], p, b);
+  point.busiest = 1;
+  Price price = exchange_price(planned, point, k, detail);
+  if (busiest == 1) return price;
+  // Curves were measured with even traffic: the form says how it grows from there.
+  const double even = time_of(kernel_at(planned, point, k), point, k.machine).seconds;
   point.busiest = busiest;
-  return exchange_price(planned, point, k, detail);
+  const double growth = time_of(kernel_at(planned, point, k), point, k.machine).seconds / even;
+  for (Picoseconds* time : {&price.time, &price.low, &price.high})
+    *time = picoseconds_of(time->seconds().base() * growth);
+  price.joules *= growth;
+  return price;
 }
 
 Price price_op(const PlannedOp& planned, const Program& p, const Kernels& k, const Binding& b, PriceDetail detail) {

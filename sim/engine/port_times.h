@@ -6,8 +6,8 @@
 //   done(j) = max( in(j), max over i that send to j of out(i) ) / rate,  the slower level counts
 //
 // This is the max-min fluid time where flows start together and no port ends its flows long
-// before another (uniform matrices: exactly). Never above 2x below the exact time; how far it is
-// off on drawn matrices is measured (bench/event_bench.cc) and `--network exact` does without.
+// before another (uniform matrices: exactly); elsewhere it is too short. Every run says by how much on
+// its first exchange (DrawnLoads::port_error); `--links flows` does without.
 #pragma once
 
 #include <vector>

@@ -272,11 +272,9 @@ TEST(EventBooks, FetchingExpertsAheadHidesCopiesBehindTheDevice) {
   options.for_steps = true;
   options.host_expert_layers = 32;
   const Step step{{.sequences = 1, .new_tokens = 1, .context = 2000}};
-  double bytes = 0;
   const auto time = [&](double share) {
     kernels.host.fetched_ahead = share;
     const StepModel model(plan, runtime, options, kernels, Phase::Decode);
-    bytes = model.step(step).work.weight_bytes;
     return event_step(model, plan, step, {}).step.time.seconds().base();
   };
   const double none = time(0);
