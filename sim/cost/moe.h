@@ -88,6 +88,21 @@ inline constexpr double kReferenceUnit = 7.5e12;  // FLOP/s of one SM: bf16 on H
 
 FormTime moe_time(const MoePoint& point, const Machine& machine, std::span<const double> constants);
 
+// What of a balanced layer's time one dense feed-forward with the same arithmetic does not
+// have. Each taken away is never slower, whatever else is gone.
+struct MoeWithout {
+  bool bookkeeping = false;  // growth of the floor with local experts: as if there were one
+  bool copies = false;       // a token's hidden state goes to memory once, not k times; no buffers of other ranks
+  bool padding = false;      // all rows in one product instead of one for each expert
+  bool spread = false;       // weights of `active` experts are read, not those of all that are touched
+  bool launches = false;     // the floor
+};
+
+// `active`: experts' worth of weights of the rank that its tokens would use were they all to use
+// the same ones: k x local experts / experts.
+FormTime moe_time_without(const MoePoint& point, const Machine& machine, std::span<const double> constants,
+                          const MoeWithout& without, double active);
+
 // The longer of the touched weights through the level that holds them and the useful
 // arithmetic at the highest clock. Seconds.
 double moe_floor(const MoePoint& point, const Machine& machine);
