@@ -9,21 +9,6 @@
 namespace moeplan {
 namespace {
 
-RowTable::Cost operator+(RowTable::Cost a, RowTable::Cost b) { return {a.seconds + b.seconds, a.joules + b.joules}; }
-
-RowTable::Cost cost_of(const StepModel::RankModel& rank, const PlannedOp& planned, const Kernels& kernels,
-                       const Binding& binding) {
-  const Op& op = rank.program.op_array[planned.op];
-  const Price price = price_of_runs(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
-  const double seconds = price.time.seconds().base();
-  const double engine = (kernel_factor(kernels.engine, rank.program.phase, op) - 1) * seconds;
-  return {seconds + engine, price.joules + engine * kernels.power.floor};
-}
-
-}  // namespace
-
-namespace {
-
 constexpr Count kTile = 64;
 
 // Tiles [first, until) have knots at their first row and at every `step` rows.
@@ -72,12 +57,12 @@ std::size_t RowTable::knot_below(Count rows) {
   return static_cast<std::size_t>(before + std::min(knot, region.knots() - 2));
 }
 
-RowTable::Cost RowTable::at(double rows) const {
+OpCost RowTable::at(double rows) const {
   CHECK(!rows_.empty() && rows <= rows_.back());
   const std::size_t below = knot_below(static_cast<Count>(rows));
   const double part = (rows - rows_[below]) / (rows_[below + 1] - rows_[below]);
-  const Cost& a = costs_[below];
-  const Cost& b = costs_[below + 1];
+  const OpCost& a = costs_[below];
+  const OpCost& b = costs_[below + 1];
   return {a.seconds + part * (b.seconds - a.seconds), a.joules + part * (b.joules - a.joules)};
 }
 
@@ -102,9 +87,9 @@ PreparedModel::PreparedModel(const StepModel& model, Count most_tokens, Count ch
         binding.cp = rank.program.cp;
         binding.tp = rank.program.tp;
         binding.tokens = binding.group_tokens = binding.sequences = binding.group_sequences = rows;
-        RowTable::Cost sum;
+        OpCost sum;
         for (const PlannedOp* planned : by[static_cast<std::size_t>(depends)])
-          sum = sum + cost_of(rank, *planned, *rank.kernels, binding);
+          sum += cost_of_runs(rank, *planned, binding);
         return sum;
       });
     };
@@ -121,11 +106,11 @@ StepCost PreparedModel::rank_step(std::size_t index, const Step& step) const {
   const Rank& prepared = ranks_[index];
   const StepModel::RankModel& rank = model_->rank_models()[index];
   const Binding binding = model_->bind_step(rank, step);
-  RowTable::Cost sum = prepared.by_tokens.at(static_cast<double>(binding.tokens)) +
-                       prepared.by_group_tokens.at(static_cast<double>(binding.group_tokens)) +
-                       prepared.by_sequences.at(static_cast<double>(binding.sequences)) +
-                       prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
-  for (const std::uint16_t i : prepared.asked) sum = sum + cost_of(rank, rank.ops.ops[i], *rank.kernels, binding);
+  OpCost sum = prepared.by_tokens.at(static_cast<double>(binding.tokens));
+  sum += prepared.by_group_tokens.at(static_cast<double>(binding.group_tokens));
+  sum += prepared.by_sequences.at(static_cast<double>(binding.sequences));
+  sum += prepared.by_group_sequences.at(static_cast<double>(binding.group_sequences));
+  for (const std::uint16_t i : prepared.asked) sum += cost_of_runs(rank, rank.ops.ops[i], binding);
   const double engine = host_and_gaps(rank.kernels->engine, rank.engine, binding.sequences, drafts_of(rank, binding));
   const double seconds = sum.seconds + engine;
   return {.seconds = seconds, .slowest_stage = seconds, .joules = sum.joules + engine * rank.kernels->power.floor};

@@ -18,11 +18,6 @@ namespace moeplan {
 
 class RowTable {
  public:
-  struct Cost {
-    double seconds = 0;
-    double joules = 0;
-  };
-
   RowTable() = default;
   // cost(rows) is asked at every knot up to `most`.
   template <class F>
@@ -32,13 +27,13 @@ class RowTable {
       costs_.push_back(cost(rows));
     }
   }
-  Cost at(double rows) const;
+  OpCost at(double rows) const;
 
  private:
   static std::vector<Count> knots_up_to(Count most);
   static std::size_t knot_below(Count rows);
   std::vector<double> rows_;
-  std::vector<Cost> costs_;
+  std::vector<OpCost> costs_;
 };
 
 class PreparedModel {

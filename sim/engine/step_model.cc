@@ -159,6 +159,15 @@ Price price_of_runs(const PlannedOp& planned, const Program& program, const Kern
   return price_of_runs(one, planned, program, kernels, binding, detail);
 }
 
+OpCost cost_of_runs(const StepModel::RankModel& rank, const PlannedOp& planned, const Binding& binding) {
+  const Op& op = rank.program.op_array[planned.op];
+  const Kernels& kernels = *rank.kernels;
+  const Price price = price_of_runs(planned, rank.program, kernels, binding, PriceDetail::TimeOnly);
+  const double seconds = price.time.seconds().base();
+  const double engine = (kernel_factor(kernels.engine, rank.program.phase, op) - 1) * seconds;
+  return {seconds + engine, price.joules + engine * kernels.power.floor};
+}
+
 StepModel::StepModel(const ModelPlan& plan, const RuntimeSpec& runtime, const LowerOptions& options,
                      const Kernels& kernels, Phase phase, const LoadTables* loads)
     : kernels_(&kernels),

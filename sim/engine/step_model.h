@@ -102,6 +102,18 @@ Price price_of_runs(const Price& one, const PlannedOp& planned, const Program& p
 Price price_of_runs(const PlannedOp& planned, const Program& program, const Kernels& kernels, const Binding& binding,
                     PriceDetail detail);
 
+// What it costs in all its runs, with what the engine adds to its kernels.
+struct OpCost {
+  double seconds = 0;
+  double joules = 0;
+  OpCost& operator+=(const OpCost& other) {
+    seconds += other.seconds;
+    joules += other.joules;
+    return *this;
+  }
+};
+OpCost cost_of_runs(const StepModel::RankModel& rank, const PlannedOp& planned, const Binding& binding);
+
 // Times a step runs the module that drafts.
 Count drafts_of(const StepModel::RankModel& model, const Binding& binding);
 

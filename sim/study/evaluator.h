@@ -20,8 +20,16 @@ struct PointLoad {
   Count sequences = 1;  // that decode
 };
 
+// Of the rank with the least room.
+struct PointMemory {
+  Bytes total;
+  Bytes budget;
+  bool fits() const { return total <= budget; }
+};
+
 struct PointResult {
   bool fits = false;
+  PointMemory memory;
   double prefill_s = 0;
   double decode_s = 0;  // from token to token
   double tokens_per_s = 0;
@@ -36,7 +44,16 @@ struct PointFrame {
   Count stages = 1;
   Count gpus = 1;
   Count replicas = 1;
+  double idle = 0;  // watts of a board
 };
+PointFrame frame_of(const SimulateQuestion& question, const Kernels& kernels);
+
+PointMemory memory_at(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame, Count context, Count sequences);
+// Seconds to read one prompt alone, operator by operator.
+double prompt_seconds(const StepModel& prefill, const PointFrame& frame, Count prompt);
+// A micro-batch of a decoding load, and what the load is when such a step costs this.
+Step decode_step_of(const PointFrame& frame, Count sequences, Count context);
+void set_decode(PointResult& result, const PointFrame& frame, const Rates& rates, Count sequences, const StepCost& cost);
 
 class Evaluator {
  public:
@@ -58,7 +75,6 @@ class Evaluator {
   PreparedModel decode_;
   std::vector<BudgetedLedger> rooms_;
   Rates rates_;
-  double idle_ = 0;  // watts of a board
   PointFrame frame_;
 };
 
