@@ -23,8 +23,8 @@ struct SweepColumn {
   std::string name;  // as in results.csv, the unit in it: "step_time_s"
   bool is_text = false;
   bool is_axis = false;
-  std::vector<double> numbers;     // by row; NaN = none. Text: the place in words
-  std::vector<std::string> words;  // each once, in the order they were met
+  std::vector<double> numbers{};     // by row; NaN = none. Text: the place in words
+  std::vector<std::string> words{};  // each once, in the order they were met
 };
 
 struct SweepTable {
