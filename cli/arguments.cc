@@ -20,8 +20,9 @@ std::string canonical_name(std::span<const Option> options, const std::string& n
   return name;
 }
 
-bool adds_up(std::span<const Option> options, const std::string& name) {
-  return std::any_of(options.begin(), options.end(), [&name](const Option& o) { return o.name == name && o.adds_up; });
+const Option* find_option(std::span<const Option> options, const std::string& name) {
+  const auto found = std::find_if(options.begin(), options.end(), [&name](const Option& o) { return o.name == name; });
+  return found == options.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -45,18 +46,38 @@ std::optional<Count> parse_count(std::string_view text) {
 Arguments::Arguments(std::span<const Option> options, const std::vector<std::string>& words) {
   ParsedWords parsed = parse_words(options, words);
   positionals_ = std::move(parsed.positionals);
-  for (ParsedOption& option : parsed.options) {
-    const std::string name = canonical_name(options, option.name);
-    if (values_.contains(name) && adds_up(options, name)) {
-      values_[name] += "," + option.value;
-      continue;
-    }
-    if (values_.contains(name)) {
-      const std::string other = name == option.name ? "" : " (--" + option.name + " is another name for it)";
-      throw_usage(name, "the option twice" + other, "it once");
-    }
-    values_.emplace(name, std::move(option.value));
+  for (const ParsedOption& option : parsed.options) set(options, option.name, option.value);
+}
+
+Arguments::Arguments(std::span<const Option> options, std::string positional,
+                     const std::vector<std::pair<std::string, std::string>>& values) {
+  positionals_.push_back(std::move(positional));
+  for (const auto& [name, value] : values) set(options, name, value);
+}
+
+void Arguments::set(std::span<const Option> options, const std::string& given, const std::string& value) {
+  const std::string name = canonical_name(options, given);
+  const Option* option = find_option(options, name);
+  if (values_.contains(name) && option != nullptr && option->adds_up) {
+    values_[name] += option->joint + value;
+    return;
   }
+  if (values_.contains(name)) {
+    const std::string other = name == given ? "" : " (--" + given + " is another name for it)";
+    throw_usage(name, "the option twice" + other, "it once");
+  }
+  values_[name] = value;
+}
+
+std::vector<std::string> Arguments::texts(const Option& option) const {
+  std::vector<std::string> texts;
+  std::string rest = text(option.name).value_or("");
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(option.joint), rest.size());
+    texts.push_back(rest.substr(0, end));
+    rest.erase(0, end + 1);
+  }
+  return texts;
 }
 
 Arguments Arguments::overridden(std::span<const Option> options, const std::vector<std::string>& words) const {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/base/units.h"
@@ -20,7 +21,8 @@ struct Option {
   std::string_view help;
   std::string_view same_as = "";  // another name of this option
   char letter = 0;                // "-o"
-  bool adds_up = false;           // given twice, values are joined by commas
+  bool adds_up = false;           // given twice, values are joined
+  char joint = ',';               // by this
 };
 
 class Arguments {
@@ -29,12 +31,18 @@ class Arguments {
   // option given twice, under one name or two.
   Arguments(std::span<const Option> options, const std::vector<std::string>& words);
 
+  // Names of `options` and their values ("" of a flag), one positional.
+  Arguments(std::span<const Option> options, std::string positional,
+            const std::vector<std::pair<std::string, std::string>>& values);
+
   // The same command line with what `words` say in place of its own options.
   Arguments overridden(std::span<const Option> options, const std::vector<std::string>& words) const;
 
   const std::vector<std::string>& positionals() const { return positionals_; }
   bool has(std::string_view option) const;
   std::optional<std::string> text(std::string_view option) const;
+  // What was given of an option that adds up, each by itself.
+  std::vector<std::string> texts(const Option& option) const;
 
   // Each throws InputError(Usage) that names the option, what was found and what is accepted.
   std::optional<Count> count(std::string_view option, Count min, Count max) const;
@@ -43,6 +51,7 @@ class Arguments {
   std::optional<std::string> choice(std::string_view option, const std::vector<std::string>& words) const;
 
  private:
+  void set(std::span<const Option> options, const std::string& name, const std::string& value);
   std::map<std::string, std::string, std::less<>> values_;
   std::vector<std::string> positionals_;
 };

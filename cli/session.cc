@@ -75,10 +75,23 @@ Session::Session(const Arguments& arguments)
 }
 
 void Session::say(std::string_view text) const {
+  if (warnings_) return;
   if (!quiet_) std::fprintf(stderr, "%s\n", printable(text).c_str());
 }
 
+Session::Session(const Session& other, std::function<void(std::string_view)> warnings)
+    : format_(other.format_),
+      style_(other.style_),
+      quiet_(other.quiet_),
+      verbose_(other.verbose_),
+      explain_(other.explain_),
+      catalog_(other.catalog_),
+      warnings_(std::move(warnings)) {}
+
+Session Session::with_warnings(std::function<void(std::string_view)> use) const { return {*this, std::move(use)}; }
+
 void Session::warn(std::string_view text) const {
+  if (warnings_) return warnings_(text);
   if (!quiet_) std::fprintf(stderr, "warning: %s\n", printable(text).c_str());
 }
 

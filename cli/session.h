@@ -28,9 +28,13 @@ class Session {
   explicit Session(const Arguments& arguments);
 
   Catalog& catalog() { return catalog_; }
+  const Catalog& catalog() const { return catalog_; }
   OutputFormat format() const { return format_; }
   bool verbose() const { return verbose_; }
   bool explain() const { return explain_; }
+
+  // The same session, its warnings given to `use` in place of being written; it writes no answer.
+  Session with_warnings(std::function<void(std::string_view)> use) const;
 
   // To stderr, unless --quiet: a remark, and one that is marked as a warning.
   void say(std::string_view text) const;
@@ -54,6 +58,9 @@ class Session {
   bool verbose_ = false;
   bool explain_ = false;
   Catalog catalog_;
+  std::function<void(std::string_view)> warnings_;  // in place of stderr
+
+  Session(const Session& other, std::function<void(std::string_view)> warnings);
 };
 
 }  // namespace moeplan

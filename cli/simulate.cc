@@ -266,6 +266,25 @@ SimulateReport simulated(Session& session, const Arguments& arguments, std::opti
 
 }  // namespace
 
+// What asks for another kind of answer than a prompt and a decode step of one deployment.
+constexpr std::array<std::string_view, 13> kOfAnAnswer = {
+    "phase", "prefix", "mixed",   "prefill",      "frontier",      "study", "at",
+    "claim", "axis",   "compare", "expert-cache", "cache-experts", "repeat"};
+
+const std::vector<Option>& deployment_options() {
+  static const std::vector<Option> kAll = [] {
+    std::vector<Option> all;
+    for (const Option& option : options()) {
+      const auto is = [&option](std::string_view name) { return option.name == name; };
+      const bool event = std::any_of(kEventOptions.begin(), kEventOptions.end(),
+                                     [&option](const Option& e) { return e.name == option.name; });
+      if (!event && std::none_of(kOfAnAnswer.begin(), kOfAnAnswer.end(), is)) all.push_back(option);
+    }
+    return all;
+  }();
+  return kAll;
+}
+
 std::vector<std::string> split_words(const std::string& text) {
   std::vector<std::string> words;
   std::string word;
@@ -306,9 +325,9 @@ Arguments with_model(const Arguments& arguments, const std::string& model) {
   return arguments.overridden(with_common_options(options()), {model});
 }
 
-void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load) {
+void read_unit(Unit& unit, Session& session, const Arguments& arguments, const std::optional<SteadyLoad>& load) {
   unit.asked = ask_deployment(session, arguments, resident_load(load));
-  const FitQuestion& q = unit.asked.question;
+  FitQuestion& q = unit.asked.question;
   refuse_untimed(q, arguments);
   const Routing routing = read_routing(arguments);
   check_routing(routing, q);
@@ -317,6 +336,7 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const S
   warn_of_assumptions(session, q, unit.pricing);
   set_engine(arguments, q.model.id, unit.pricing);
   apply_costs(arguments, session.catalog(), cluster, unit.pricing);
+  q.device.fast_domain = static_cast<Count>(unit.pricing.kernels.machine.link.domain);
   unit.pricing.kernels.host = host_of_answers(session, read_offload(arguments, q), cluster, q);
   price_stages(unit.pricing, session.catalog(), unit.asked.hardware, q);
   unit.question = {.question = {.deployment = q, .load = read_load(arguments, q), .routing = routing},

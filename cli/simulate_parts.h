@@ -21,8 +21,11 @@ struct Unit {
   DisaggregatedUnit question;
 };
 
-// Throws InputError.
-void read_unit(Unit& unit, Session& session, const Arguments& arguments, const SteadyLoad& load);
+// load: what it serves; none = the step of --batch and --context. Throws InputError.
+void read_unit(Unit& unit, Session& session, const Arguments& arguments, const std::optional<SteadyLoad>& load);
+
+// Options that say what a deployment is and carries, of those of `simulate`.
+const std::vector<Option>& deployment_options();
 
 // What --compare or --prefill says in its own words, over what the command line says.
 Arguments other_deployment(const Arguments& arguments, std::string_view option, const std::string& what);

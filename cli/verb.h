@@ -29,6 +29,8 @@ Verb hardware_verb();
 Verb runtimes_verb();
 Verb simulate_verb();
 Verb network_verb();
+Verb sweep_verb();
+Verb merge_verb();
 Verb calibrate_verb();
 Verb validate_verb();
 Verb schema_verb();

@@ -73,8 +73,9 @@ bool is_any_of(const std::string& word, std::initializer_list<std::string_view> 
 }  // namespace
 
 std::vector<Verb> all_verbs() {
-  return {fit_verb(),       simulate_verb(), network_verb(), models_verb(),     hardware_verb(), runtimes_verb(),
-          calibrate_verb(), validate_verb(), schema_verb(),  completion_verb(), version_verb()};
+  return {fit_verb(),    simulate_verb(),   sweep_verb(),    merge_verb(),     network_verb(),
+          models_verb(), hardware_verb(),   runtimes_verb(), calibrate_verb(), validate_verb(),
+          schema_verb(), completion_verb(), version_verb()};
 }
 
 std::string help_of(const Verb& verb) {
