@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "reports/render.h"
 
 namespace moeplan {
@@ -46,13 +48,51 @@ void write_table(std::string& out, const Table& table) {
   }
 }
 
+std::string raw(double value) { return std::isnan(value) ? std::string() : fmt::format("{}", value); }
+
+void write_data(std::string& out, const DataTable& data) {
+  if (!out.empty()) out += "\r\n";
+  for (std::size_t c = 0; c < data.columns.size(); ++c) out += (c > 0 ? "," : "") + field(data.columns[c].key);
+  out += "\r\n";
+  for (std::size_t r = 0; r < data.rows(); ++r) {
+    for (std::size_t c = 0; c < data.columns.size(); ++c) {
+      const DataColumn& column = data.columns[c];
+      out += (c > 0 ? "," : "") + (column.is_text ? field(column.texts[r]) : raw(column.numbers[r]));
+    }
+    out += "\r\n";
+  }
+}
+
+// One line per pair, so that a spreadsheet can pivot it as it likes.
+void write_map(std::string& out, const HeatMap& map) {
+  if (!out.empty()) out += "\r\n";
+  out += fmt::format("{},{},{}\r\n", field(map.row_axis), field(map.column_axis), field(map.value));
+  for (std::size_t i = 0; i < map.values.size(); ++i)
+    out += fmt::format("{},{},{}\r\n", field(map.rows[i / map.columns.size()]),
+                       field(map.columns[i % map.columns.size()]), raw(map.values[i]));
+}
+
+// Sentences and charts have no rows; a chart's numbers are those of a table beside it.
+struct CsvWriter {
+  void operator()(const Heading&) {}
+  void operator()(const KeyValues&) {}
+  void operator()(const Table& table) { write_table(out, table); }
+  void operator()(const Note&) {}
+  void operator()(const ItemList&) {}
+  void operator()(const Banner&) {}
+  void operator()(const Chart&) {}
+  void operator()(const HeatMap& map) { write_map(out, map); }
+  void operator()(const DataTable& data) { write_data(out, data); }
+  void operator()(const Command&) {}
+  std::string out;
+};
+
 }  // namespace
 
 std::string render_csv(const Document& document) {
-  std::string out;
-  for (const Section& section : document.sections)
-    if (const Table* table = std::get_if<Table>(&section)) write_table(out, *table);
-  return out;
+  CsvWriter writer;
+  for (const Section& section : document.sections) std::visit(writer, section);
+  return std::move(writer.out);
 }
 
 }  // namespace moeplan

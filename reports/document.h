@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A report as typed blocks of raw quantities. A study's result becomes a Document
-// once; the renderers (text, Markdown, CSV) turn its numbers into digits. Bytes stay
-// bytes until then, so no two formats can disagree.
+// once; the renderers (text, Markdown, CSV, HTML) turn its numbers into digits. Bytes
+// stay bytes until then, so no two formats can disagree.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "reports/chart.h"
 #include "sim/base/units.h"
 
 namespace moeplan {
@@ -86,10 +87,22 @@ struct ItemList {
   std::vector<Phrase> items;
 };
 
-using Section = std::variant<Heading, KeyValues, Table, Note, ItemList>;
+// The answer in a sentence: "YES: fits with 3.2 GiB to spare".
+struct Banner {
+  Phrase text;
+  Tone tone = Tone::Plain;
+};
+
+// The command line that makes the report again.
+struct Command {
+  std::string line;
+};
+
+using Section = std::variant<Heading, KeyValues, Table, Note, ItemList, Banner, Chart, HeatMap, DataTable, Command>;
 
 struct Document {
   std::vector<Section> sections;
+  std::string title{};  // of a page: "mixtral-8x7b on 1 x rtx-4090"; other formats do not show it
   void add(Section section) { sections.push_back(std::move(section)); }
 };
 

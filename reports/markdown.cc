@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+
+#include "reports/chart_tables.h"
 #include "reports/render.h"
 
 namespace moeplan {
 namespace {
+
+constexpr std::size_t kMostRows = 50;  // of what a page shows in full
 
 // User text stays text: no markup, no HTML, no table borders.
 std::string escaped(const std::string& text) {
@@ -23,6 +29,13 @@ std::string escaped(const std::string& text) {
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(' ');
   return first == std::string::npos ? "" : text.substr(first);
+}
+
+// Indented code: no markup is read there, and a line ends it.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::replace(text.begin(), text.end(), '\r', ' ');
+  return text;
 }
 
 class MarkdownWriter {
@@ -66,9 +79,27 @@ class MarkdownWriter {
     out_ += '\n';
   }
 
+  void operator()(const Banner& banner) {
+    out_ += fmt::format("**{}**\n\n", escaped(phrase_text(banner.text, unit_, Setting::Sentence)));
+  }
+
+  void operator()(const Chart& chart) {
+    if (chart.in_text) write_part(table_of(chart, kMostRows), point_count(chart));
+  }
+
+  void operator()(const HeatMap& map) { (*this)(table_of(map)); }
+  void operator()(const DataTable& data) { write_part(table_of(data, kMostRows), data.rows()); }
+  void operator()(const Command& command) { out_ += fmt::format("    {}\n\n", one_line(command.line)); }
+
   std::string take() { return std::move(out_); }
 
  private:
+  void write_part(const Table& table, std::size_t rows) {
+    (*this)(table);
+    const std::string more = left_out_text(rows, kMostRows);
+    if (!more.empty()) out_ += more + "\n\n";
+  }
+
   std::string unit_of(const Table& table, std::size_t column) const {
     for (const Row& row : table.rows)
       if (!table.columns[column].is_text && column < row.cells.size() && holds_bytes(row.cells[column]))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "reports/chart_tables.h"
 #include "reports/render.h"
 
 namespace moeplan {
@@ -12,6 +13,7 @@ namespace {
 constexpr std::size_t kGap = 2;             // spaces between columns
 constexpr std::size_t kNarrowestText = 24;  // a text column narrower than this is not worth reading
 constexpr std::size_t kLeast = 20;          // no line is broken shorter
+constexpr std::size_t kMostRows = 20;       // of what a page shows in full
 
 // Characters, not bytes: continuation bytes of UTF-8 take no room.
 std::size_t width_of(std::string_view text) {
@@ -95,9 +97,28 @@ class TextWriter {
 
   void operator()(const Table& table);
 
+  void operator()(const Banner& banner) {
+    begin_section();
+    write_lines("", phrase_text(banner.text, style_.unit, Setting::Sentence), banner.tone);
+  }
+
+  void operator()(const Chart& chart) {
+    if (chart.in_text) write_part(table_of(chart, kMostRows), point_count(chart));
+  }
+
+  void operator()(const HeatMap& map) { (*this)(table_of(map)); }
+  void operator()(const DataTable& data) { write_part(table_of(data, kMostRows), data.rows()); }
+  void operator()(const Command&) {}  // the reader has just typed it
+
   std::string take() { return std::move(out_); }
 
  private:
+  void write_part(const Table& table, std::size_t rows) {
+    (*this)(table);
+    const std::string more = left_out_text(rows, kMostRows);
+    if (!more.empty()) write_lines("  ", fmt::format("({}; --format csv shows all)", more), Tone::Plain);
+  }
+
   void begin_section() {
     if (!out_.empty()) out_ += '\n';
   }
