@@ -353,19 +353,40 @@ int run_merge(const Arguments& arguments) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kAbout =
+    "Evaluates every combination of the axes' values: one row per point with its fit verdict, the time\n"
+    "of a prompt and of a decode step, dollars and joules; then the best points, the Pareto front and\n"
+    "a report. STUDY is a file or one that is built in; any option of simulate is its base or an axis,\n"
+    "and so is any field of a model, device or engine by its path. A point that does not fit or is\n"
+    "impossible is a row with its reason.";
+
+// The studies that are built in, and the metrics.
+std::string lists_of_sweep() {
+  std::string text = "studies:\n";
+  const Catalog catalog = Catalog::embedded();
+  for (const std::string& id : catalog.study_ids()) {
+    const DataFile file = catalog.study(id);
+    const JsonDocument document = parse_json(std::string(file.text), file.path);
+    if (is_sweep_study(document)) text += fmt::format("  {:<26} {}\n", id, read_sweep_study(document).question);
+  }
+  text += "\nmetrics:\n";
+  for (const SweepMetric& metric : sweep_metrics()) text += fmt::format("  {:<26} {}\n", metric.name, metric.help);
+  return text;
+}
+
+}  // namespace
+
 Verb sweep_verb() {
   return {.name = "sweep",
           .question = "what changes over experts, top-k, widths, hardware, layout, load?",
           .usage = "sweep [STUDY] --axis NAME=VALUES [--axis ...] [OPTIONS]\nsweep STUDY [--out DIR] [OPTIONS]",
-          .about =
-              "Evaluates every combination of the axes' values: one row per point with its fit verdict, the time\n"
-              "of a prompt and of a decode step, dollars and joules; then the best points, the Pareto front and\n"
-              "a report. STUDY is a file or one that is built in; any option of simulate is its base or an axis,\n"
-              "and so is any field of a model, device or engine by its path. A point that does not fit or is\n"
-              "impossible is a row with its reason.",
+          .about = kAbout,
           .options = options(),
           .examples = kExamples,
-          .run = run};
+          .run = run,
+          .lists = lists_of_sweep};
 }
 
 Verb merge_verb() {

@@ -20,6 +20,7 @@ struct Verb {
   std::span<const Option> options;             // besides the common ones
   std::span<const std::string_view> examples;  // complete command lines
   int (*run)(const Arguments& arguments) = nullptr;
+  std::string (*lists)() = nullptr;  // what its options may name, for help
 };
 
 // One per command file.

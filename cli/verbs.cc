@@ -87,6 +87,7 @@ std::string help_of(const Verb& verb) {
   }
   text += fmt::format("\n{}\n", verb.about);
   if (!verb.options.empty()) text += "\noptions:\n" + option_lines(verb.options);
+  if (verb.lists != nullptr) text += "\n" + verb.lists();
   text += "\nevery command:\n" + option_lines(common_options());
   text += "\nexamples:\n";
   for (const std::string_view example : verb.examples) text += fmt::format("  {}\n", example);

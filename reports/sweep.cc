@@ -199,6 +199,7 @@ std::string json_of_sweep(const SweepReport& report) {
   for (const SweepMetric* metric : report.front) out.value(metric->name);
   out.end_array().key("front");
   write_rows(out, report.front_rows);
+  if (report.result.front_left_out > 0) out.member("front_left_out", report.result.front_left_out);
   out.key("best").begin_object();
   for (std::size_t i = 0; i < report.front.size(); ++i) {
     out.key(report.front[i]->name);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reports/schema_texts.h"
+
+namespace moeplan {
+
+const std::string_view kSweepSchema = R"(  "type": "object",
+  "required": ["schema", "study", "points", "front_metrics", "front", "best", "sampled_every", "rows", "files"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.sweep/1"},
+    "study": {"$ref": "#/definitions/study"},
+    "points": {"$ref": "#/definitions/points"},
+    "front_metrics": {"$ref": "#/definitions/names"},
+    "front": {"type": "array", "items": {"$ref": "#/definitions/row"}, "description": "points no other beats in all front_metrics"},
+    "front_left_out": {"type": "integer", "minimum": 1, "description": "points of the front beyond those kept"},
+    "best": {"type": "object", "additionalProperties": {"type": "array", "items": {"$ref": "#/definitions/row"}},
+             "description": "by each of front_metrics, best first"},
+    "analysis": {"type": "object"},
+    "sampled_every": {"type": "integer", "minimum": 1, "description": "rows holds every such row of a long sweep"},
+    "rows": {"type": "array", "items": {"$ref": "#/definitions/row"}, "description": "none where only the best were kept"},
+    "files": {"$ref": "#/definitions/names"}
+  },
+)";
+
+const std::string_view kSweepPlanSchema = R"(  "type": "object",
+  "required": ["schema", "study", "points", "points_before_constraints", "deployments", "layouts", "loads"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.sweep.plan/1"},
+    "study": {"$ref": "#/definitions/study"},
+    "points": {"$ref": "#/definitions/count"},
+    "points_before_constraints": {"$ref": "#/definitions/count"},
+    "deployments": {"$ref": "#/definitions/count"},
+    "layouts": {"type": "integer", "minimum": 1, "description": "of each deployment"},
+    "loads": {"type": "integer", "minimum": 1, "description": "of each layout"}
+  },
+)";
+
+const std::string_view kSweepManifestSchema = R"(  "type": "object",
+  "required": ["schema", "fingerprint", "study", "points", "columns", "metrics", "files"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.sweep.manifest/1"},
+    "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{16}$",
+                    "description": "of the study, its options, the files it names and the program"},
+    "study": {"$ref": "#/definitions/study"},
+    "points": {"$ref": "#/definitions/points"},
+    "columns": {"$ref": "#/definitions/names"},
+    "metrics": {"type": "array", "items": {
+      "type": "object", "required": ["name", "help"], "additionalProperties": false,
+      "properties": {"name": {"$ref": "#/definitions/text"}, "help": {"$ref": "#/definitions/text"}}
+    }},
+    "files": {"$ref": "#/definitions/names"}
+  },
+)";
+
+const std::string_view kSweepDefinitions = R"(    "study": {
+      "type": "object",
+      "required": ["id", "question", "source", "as_of", "base", "axes", "where"],
+      "additionalProperties": false,
+      "properties": {
+        "id": {"$ref": "#/definitions/text"},
+        "question": {"type": "string"},
+        "source": {"type": "string"},
+        "as_of": {"type": "string"},
+        "base": {"type": "object", "additionalProperties": {"type": "string"}, "description": "options of simulate; a switch is empty"},
+        "axes": {"type": "array", "items": {
+          "type": "object", "required": ["path", "keep", "values"], "additionalProperties": false,
+          "properties": {
+            "path": {"$ref": "#/definitions/text"},
+            "keep": {"enum": ["", "active", "total", "both"]},
+            "values": {"type": "integer", "minimum": 1, "description": "how many"}
+          }
+        }},
+        "where": {"$ref": "#/definitions/names"}
+      }
+    },
+    "points": {
+      "type": "object",
+      "required": ["total", "ok", "no_fit", "invalid", "error", "left_out", "complete"],
+      "additionalProperties": false,
+      "properties": {
+        "total": {"$ref": "#/definitions/count"},
+        "ok": {"$ref": "#/definitions/count"},
+        "no_fit": {"$ref": "#/definitions/count"},
+        "invalid": {"$ref": "#/definitions/count"},
+        "error": {"$ref": "#/definitions/count"},
+        "left_out": {"type": "integer", "minimum": 0, "description": "by constraints"},
+        "complete": {"type": "boolean"}
+      }
+    },
+    "row": {
+      "type": "object",
+      "required": ["status"],
+      "properties": {
+        "status": {"enum": ["ok", "no_fit", "invalid", "error"]},
+        "reason": {"$ref": "#/definitions/text"}
+      },
+      "additionalProperties": {"type": ["number", "string"]}
+    })";
+
+}  // namespace moeplan
