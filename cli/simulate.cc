@@ -285,6 +285,10 @@ const std::vector<Option>& deployment_options() {
   return kAll;
 }
 
+int run_study(Session& session, const std::string& name) {
+  return run_study(session, Arguments(with_common_options(options()), {"--study", name}), name);
+}
+
 std::vector<std::string> split_words(const std::string& text) {
   std::vector<std::string> words;
   std::string word;

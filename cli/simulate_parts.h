@@ -35,6 +35,8 @@ std::vector<Layout> layouts_to_try(const Arguments& arguments, const FitQuestion
 
 // `simulate --study NAME`.
 int run_study(Session& session, const Arguments& arguments, const std::string& name);
+// The same, as its file says.
+int run_study(Session& session, const std::string& name);
 
 // The same command line about this model.
 Arguments with_model(const Arguments& arguments, const std::string& model);

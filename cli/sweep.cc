@@ -144,16 +144,18 @@ double read_number(const Arguments& arguments, std::string_view option, double u
 }
 
 void check_size(const SweepGrid& grid, const Arguments& arguments) {
-  const double most = read_number(arguments, "max-points", kUsualMostPoints, 1, SweepGrid::kMostPoints);
+  const double asked = read_number(arguments, "max-points", kUsualMostPoints, 1, SweepGrid::kMostPoints);
+  const double most = arguments.has("dry-run") ? SweepGrid::kMostPoints : asked;
   if (grid.size() <= most) return;
   constexpr double kPointsPerSecond = 1e6;
+  constexpr double kSecondsPerHour = 3600;
   throw_usage("axis", fmt::format("{:.4g} points", grid.size()), fmt::format("at most {:.4g}", most),
-              fmt::format("--max-points {:.0f} allows it ({:.2g} hours on one core at the best); --best keeps no rows",
-                          grid.size(), grid.size() / kPointsPerSecond / 3600));
+              fmt::format("--max-points {:.0f} allows it ({:.3g} hours on one core at the best); --best keeps no rows",
+                          grid.size(), grid.size() / kPointsPerSecond / kSecondsPerHour));
 }
 
 std::vector<const SweepMetric*> front_metrics(const SweepStudy& study, const std::vector<const SweepMetric*>& metrics) {
-  if (!study.front.empty()) return metrics_of(study.front, "front");
+  if (!study.front.empty()) return metrics_of(study.front, "--front");
   std::vector<const SweepMetric*> front;
   for (const char* name : {"tokens_per_s_per_gpu", "tpot_s", "usd_per_million_tokens"})
     if (std::find(metrics.begin(), metrics.end(), find_metric(name)) != metrics.end())
@@ -164,16 +166,32 @@ std::vector<const SweepMetric*> front_metrics(const SweepStudy& study, const std
   return front;
 }
 
+// What no point can do without.
+void check_complete(const SweepStudy& study) {
+  const auto says = [&study](const char* name) {
+    const auto is = [name](const auto& word) { return word.name == name; };
+    return std::any_of(study.base.begin(), study.base.end(), is) ||
+           std::any_of(study.axes.begin(), study.axes.end(), [&is](const SweepAxis& axis) {
+             return std::any_of(axis.variables.begin(), axis.variables.end(), is);
+           });
+  };
+  if (study.axes.empty())
+    throw_usage("axis", "none", "an axis, e.g. --axis batch=1:256:*2, or a study",
+                "moeplan help sweep lists the studies");
+  for (const char* name : {"model", "hardware"})
+    if (!says(name)) throw_usage(name, "none", fmt::format("--{} NAME, or --axis {}=NAME,...", name, name));
+}
+
 // A study with everything decided, and what answers its points.
 struct Prepared {
   Prepared(Session& session, const Arguments& arguments, SweepStudy asked)
       : study(std::move(asked)), reader(sweep_reader(session, warnings)) {
     drop_shadowed_words(study);
-    const std::string where = arguments.positionals().empty() ? "the command line" : arguments.positionals().front();
-    check_option_names(study, where);
+    check_complete(study);
+    check_option_names(study);
     check_names(study, session.catalog());
     expand_layouts(study, reader);
-    metrics = study.metrics.empty() ? usual_metrics() : metrics_of(study.metrics, "metrics");
+    metrics = study.metrics.empty() ? usual_metrics() : metrics_of(study.metrics, "--metrics");
     front = front_metrics(study, metrics);
     for (const SweepMetric* metric : front) {
       if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) metrics.push_back(metric);
@@ -193,8 +211,10 @@ struct Prepared {
   std::unique_ptr<SweepPoints> points;
 };
 
+// Of more points than can be looked at in seconds, all.
 Count allowed_points(const SweepGrid& grid) {
-  if (!grid.has_constraints()) return grid.points();
+  constexpr Count kMostLookedAt = 50'000'000;
+  if (!grid.has_constraints() || grid.points() > kMostLookedAt) return grid.points();
   Count allowed = 0;
   for (Count point = 0; point < grid.points(); ++point) allowed += grid.allows(point) ? 1 : 0;
   return allowed;
@@ -284,6 +304,15 @@ int finish(Session& session, const Prepared& sweep, const SweepAsk& ask, SweepRe
   return count(PointStatus::Error) > 0 || count(PointStatus::Ok) == 0 ? kExitNo : kExitYes;
 }
 
+// A study of deployments over all speeds for a user: nothing of it is an axis.
+int run_fronts(Session& session, const Arguments& arguments, const JsonDocument& document) {
+  for (const Option& option : options())
+    if (arguments.has(option.name))
+      throw_usage(option.name, "it with " + document.file, "nothing: its file says what is compared",
+                  "moeplan simulate --study takes options");
+  return run_study(session, arguments.positionals().front());
+}
+
 int run(const Arguments& arguments) {
   expect_positionals(arguments, "sweep [STUDY] [--axis NAME=VALUES]... [OPTIONS]", 0, 1);
   Session session(arguments);
@@ -291,9 +320,7 @@ int run(const Arguments& arguments) {
   study.id = "sweep";
   if (!arguments.positionals().empty()) {
     const JsonDocument document = load_study(session, arguments.positionals().front());
-    if (!is_sweep_study(document))
-      throw_usage("", "a study of fronts, " + document.file, "a study with axes",
-                  "moeplan simulate --study " + arguments.positionals().front());
+    if (!is_sweep_study(document)) return run_fronts(session, arguments, document);
     study = read_sweep_study(document);
   }
   override_study(study, arguments);

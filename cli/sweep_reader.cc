@@ -119,31 +119,47 @@ SweepReader sweep_reader(const Session& session, WarningsOnce& warnings) {
                    const std::vector<OptionWord>& words) { return layout_of(deployment, base, words); }};
 }
 
-void check_option_names(const SweepStudy& study, const std::string& where) {
+void check_option_names(const SweepStudy& study) {
   const std::vector<std::string> known = known_names();
   std::vector<Problem> problems;
   const auto check = [&](const std::string& name, const char* what) {
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     Problem problem;
-    problem.file = where;
-    problem.path = fmt::format("{} {}", what, name);
-    problem.found = "no such option of a deployment";
-    problem.expected = "an option of `moeplan simulate`, or a path such as model.moe.experts";
+    problem.file = what;
+    problem.found = in_quotes(name);
+    problem.expected = "an option of `moeplan simulate` that a deployment has, or a path such as model.moe.experts";
     const std::string nearest = nearest_name(name, known);
     if (!nearest.empty()) problem.hint = "did you mean " + nearest + "?";
     problems.push_back(problem);
   };
-  for (const OptionWord& word : study.base) check(word.name, "base");
+  for (const OptionWord& word : study.base) check(word.name, "base of the study");
   for (const SweepAxis& axis : study.axes)
     for (const SweepVariable& variable : axis.variables)
-      if (variable.is_option()) check(variable.name, "axis");
+      if (variable.is_option()) check(variable.name, "--axis");
   if (!problems.empty()) throw InputError(ErrorKind::Usage, problems);
 }
+
+namespace {
+
+void check_weights(const Catalog& catalog, const std::string& name) {
+  const std::vector<std::string> labels = mixture_labels();
+  const std::string lower = lower_case(name);
+  if (lower == "native" || catalog.formats().find(name) != nullptr) return;
+  if (std::find(labels.begin(), labels.end(), lower) != labels.end()) return;
+  std::vector<std::string> known = labels;
+  for (const QuantFormat& format : catalog.formats().formats) known.push_back(format.id);
+  throw_unknown_name("weight format", name, known, "moeplan help formats");
+}
+
+}  // namespace
 
 void check_names(const SweepStudy& study, const Catalog& catalog) {
   const auto check = [&catalog](const std::string& name, const std::string& value) {
     if (name == kModel) static_cast<void>(load_model(catalog, value));
     if (name == "runtime") static_cast<void>(catalog.runtime(value));
+    if (name == "hardware")
+      static_cast<void>(choose_hardware(catalog, Arguments(deployment_options(), "", {{"hardware", value}})));
+    if (name == "weights") check_weights(catalog, value);
   };
   for (const OptionWord& word : study.base) check(word.name, word.value);
   for (const SweepAxis& axis : study.axes)

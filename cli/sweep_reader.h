@@ -26,11 +26,10 @@ class WarningsOnce {
 // Neither the session nor the warnings may end before the reader.
 SweepReader sweep_reader(const Session& session, WarningsOnce& warnings);
 
-// Throws InputError for names that no option of a deployment has, with the nearest; `where` is
-// the file or option they are from.
-void check_option_names(const SweepStudy& study, const std::string& where);
+// Throws InputError for names that no option of a deployment has, with the nearest.
+void check_option_names(const SweepStudy& study);
 
-// Every value of the axes that name models, hardware and runtimes is known, else InputError
+// Every value that names a model, hardware, an engine or a format is known, else InputError
 // (UnknownName): a typing error is not a million invalid rows.
 void check_names(const SweepStudy& study, const Catalog& catalog);
 

@@ -448,7 +448,7 @@ RuntimeSpec Catalog::runtime(std::string_view name) const {
 
 DataFile Catalog::study(std::string_view name) const {
   const DataFile* file = find_file(kStudies, name, files_);
-  if (file == nullptr) throw_unknown_name("study", name, names_in({kStudies}, files_), "moeplan help simulate");
+  if (file == nullptr) throw_unknown_name("study", name, names_in({kStudies}, files_), "moeplan help sweep");
   return *file;
 }
 

@@ -37,7 +37,7 @@ SweepGrid::SweepGrid(const SweepStudy& study) {
     constraints_.emplace_back(text, names, found);
     if (!found) continue;
     Problem problem;
-    problem.file = "constraint";
+    problem.file = "--where";
     problem.found = found->found;
     problem.expected = found->expected;
     problem.hint = found->hint;
