@@ -56,11 +56,12 @@ const std::string_view kSweepManifestSchema = R"(  "type": "object",
 
 const std::string_view kSweepDefinitions = R"(    "study": {
       "type": "object",
-      "required": ["id", "question", "source", "as_of", "base", "axes", "where"],
+      "required": ["id", "question", "finding", "source", "as_of", "base", "axes", "where"],
       "additionalProperties": false,
       "properties": {
         "id": {"$ref": "#/definitions/text"},
         "question": {"type": "string"},
+        "finding": {"type": "string", "description": "of a study that is built in: what its rows show"},
         "source": {"type": "string"},
         "as_of": {"type": "string"},
         "base": {"type": "object", "additionalProperties": {"type": "string"}, "description": "options of simulate; a switch is empty"},

@@ -42,6 +42,7 @@ KeyValues what_was_asked(const SweepReport& report) {
   const SweepStudy& study = report.study;
   about.entries.push_back({"sweep", {study.id}});
   if (!study.question.empty()) about.entries.push_back({"question", {study.question}});
+  if (!study.finding.empty()) about.entries.push_back({"finding", {study.finding}, Tone::Strong});
   about.entries.push_back({"base", {base_text(study)}});
   for (const SweepAxis& axis : study.axes)
     about.entries.push_back({&axis == &study.axes.front() ? "axes" : "", {axis_text(axis)}});
@@ -174,7 +175,7 @@ void write_counts(JsonWriter& out, const SweepResult& result) {
 }
 
 void write_study(JsonWriter& out, const SweepStudy& study) {
-  out.key("study").begin_object().member("id", study.id).member("question", study.question);
+  out.key("study").begin_object().member("id", study.id).member("question", study.question).member("finding", study.finding);
   out.member("source", study.source).member("as_of", study.as_of).key("base").begin_object();
   for (const OptionWord& word : study.base) out.member(word.name, word.value);
   out.end_object().key("axes").begin_array();

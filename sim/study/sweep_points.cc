@@ -182,10 +182,12 @@ std::shared_ptr<const SweepPoints::LaidOut> SweepPoints::lay_out(Count point) co
       made->question = deployment.question;
       std::vector<OptionWord> words;
       for (const SweepGrid::Column column : grid_->columns()) {
+        const bool own = grid_->axes()[column.axis].tier() == SweepTier::Layout;
         const SweepVariable& variable = grid_->variable(column);
-        if (variable.tier() == SweepTier::Layout) words.push_back({variable.name, grid_->word(point, column)});
+        if (own && variable.tier() == SweepTier::Layout) words.push_back({variable.name, grid_->word(point, column)});
       }
-      if (!words.empty()) made->question.deployment.layout = reader_.layout(deployment, study_->base, words);
+      if (!words.empty())
+        made->question.deployment.layout = reader_.layout(deployment, deployment_words(*study_, *grid_, point), words);
       made->label = describe(made->question.deployment.layout);
       if (!is_plain(deployment)) return;
       // Values of an outer axis are the same all over this layout.

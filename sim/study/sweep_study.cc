@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <set>
+#include <unordered_set>
 
 #include "sim/base/error.h"
 #include "sim/base/text.h"
@@ -65,6 +66,19 @@ SweepVariable variable_of(std::string_view path, std::optional<SweepTextProblem>
   return variable;
 }
 
+// Values of an axis, taken together, are there once.
+std::optional<SweepTextProblem> repeated(const SweepAxis& axis) {
+  std::unordered_set<std::string> seen;
+  for (std::size_t i = 0; i < axis.size(); ++i) {
+    std::string values;
+    for (const SweepVariable& v : axis.variables) values += (values.empty() ? "" : ", ") + v.values[i];
+    if (!seen.insert(values).second)
+      return SweepTextProblem{
+          .found = in_quotes(values) + " twice", .expected = "each value of an axis once", .hint = ""};
+  }
+  return std::nullopt;
+}
+
 std::optional<SweepTextProblem> uneven(const SweepAxis& axis) {
   for (const SweepVariable& v : axis.variables)
     if (v.values.size() != axis.size())
@@ -72,7 +86,7 @@ std::optional<SweepTextProblem> uneven(const SweepAxis& axis) {
                                                    axis.variables.front().name, v.values.size(), v.name),
                               .expected = "as many of each: they move together",
                               .hint = ""};
-  return std::nullopt;
+  return repeated(axis);
 }
 
 std::string word_in_json(const JsonNode& node) {
@@ -98,9 +112,8 @@ std::vector<std::string> read_values(ObjectReader& reader) {
   }
   if (node->kind != JsonKind::Array || node->items.empty()) return complain();
   std::vector<std::string> values;
-  std::set<std::string> seen;
   for (const JsonNode& item : node->items) {
-    if (!is_word(item) || item.text.empty() || !seen.insert(item.text).second) return complain();
+    if (!is_word(item) || item.text.empty() || item.text != printable(item.text)) return complain();
     values.push_back(item.text);
   }
   return values;
@@ -121,6 +134,8 @@ SweepAxis read_axis(const JsonNode& node, const std::string& path, Complaints& c
   SweepAxis axis;
   if (!reader.has("zip")) {
     axis.variables.push_back(read_variable(reader));
+    if (const std::optional<SweepTextProblem> problem = repeated(axis))
+      reader.complain("values", problem->expected, "found " + problem->found);
     return axis;
   }
   const JsonNode* zip = reader.node("zip");
@@ -200,6 +215,7 @@ SweepStudy read_sweep_study(const JsonDocument& document) {
   SweepStudy study;
   study.id = reader.text("id");
   study.question = reader.text_or("question", "");
+  study.finding = reader.text_or("finding", "");
   study.source = reader.text_or("source", "");
   study.as_of = reader.text_or("as_of", "");
   read_base(study, reader);
@@ -285,7 +301,11 @@ std::string write_sweep_study(const SweepStudy& study) {
     for (const std::string& text : list) out.value(text);
     out.end_array().compact(false);
   };
-  out.begin_object().member("id", study.id).member("question", study.question).member("source", study.source);
+  out.begin_object()
+      .member("id", study.id)
+      .member("question", study.question)
+      .member("finding", study.finding)
+      .member("source", study.source);
   out.member("as_of", study.as_of).key("base").begin_object();
   for (const OptionWord& word : study.base)
     word.value.empty() ? out.member(word.name, true) : out.member(word.name, word.value);

@@ -4,7 +4,7 @@
 // path into a spec ("model.moe.experts", "hardware.bandwidth"); "@active", "@total" or "@both"
 // behind the path of a size says which parameter counts stay as they are while it changes.
 //
-//   {"id": "...", "question": "...", "base": {"model": "mixtral-8x7b", "hardware": "h200"},
+//   {"id": "...", "question": "...", "finding": "...", "base": {"model": "mixtral-8x7b", "hardware": "h200"},
 //    "axes": [{"path": "batch", "values": "1:256:*2"},
 //             {"zip": [{"path": "hardware", "values": ["h200", "b200"]}, {"path": "gpus", "values": [8, 4]}]}],
 //    "where": ["batch * context <= 1e6"], "metrics": ["tpot_s"], "front": ["tpot_s", "tokens_per_s_per_gpu"]}
@@ -53,6 +53,7 @@ struct SweepView {
 struct SweepStudy {
   std::string id;
   std::string question;
+  std::string finding;  // what its rows show, asserted by a test
   std::string source;
   std::string as_of;
   std::vector<OptionWord> base;

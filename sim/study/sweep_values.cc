@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <unordered_set>
 
 #include "sim/base/text.h"
 
@@ -121,10 +120,6 @@ std::vector<std::string> expand_values(std::string_view text, std::optional<Swee
       append(values, *range, count);
     }
   }
-  std::unordered_set<std::string_view> seen;
-  for (const std::string& value : values)
-    if (!problem && !seen.insert(value).second)
-      problem = {.found = in_quotes(value) + " twice", .expected = "each value of an axis once", .hint = ""};
   if (problem) values.clear();
   return values;
 }

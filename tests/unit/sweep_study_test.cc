@@ -66,6 +66,9 @@ TEST(SweepStudy, AxesOfTheCommandLine) {
               ElementsAre("rtx-4090+rtx-3090", "h200"));
   EXPECT_THAT(axis_refused("batch"), HasSubstr("NAME=VALUES"));
   EXPECT_THAT(axis_refused("=1,2"), HasSubstr("no name"));
+  EXPECT_THAT(axis_refused("batch=1,2,1:3"), HasSubstr("\"1\" twice"));
+  EXPECT_THAT(axis_refused("batch=1,1+context=1,1"), HasSubstr("\"1, 1\" twice"));
+  EXPECT_EQ(parse_axis("batch=1,1+context=1,2").size(), 2U);  // each pair once
   EXPECT_THAT(axis_refused("batch=1,2+context=1"), HasSubstr("2 values of batch and 1 of context"));
   EXPECT_THAT(axis_refused("model.moe.experts@most=1"), HasSubstr("active, total or both"));
 }

@@ -51,8 +51,6 @@ TEST(SweepValues, WhatNeverEndsIsRefused) {
     EXPECT_THAT(refused(text), HasSubstr("reaches its end")) << text;
 }
 
-TEST(SweepValues, AValueTwiceIsRefused) { EXPECT_THAT(refused("1,2,1:3"), HasSubstr("\"1\" twice")); }
-
 TEST(SweepValues, EmptyValuesAreRefused) {
   for (const char* text : {"", ",", "1,,2", "1,"}) EXPECT_THAT(refused(text), HasSubstr("between its commas")) << text;
 }
