@@ -43,7 +43,8 @@ std::optional<Count> parse_count(std::string_view text) {
   return value;
 }
 
-Arguments::Arguments(std::span<const Option> options, const std::vector<std::string>& words) {
+Arguments::Arguments(std::span<const Option> options, const std::vector<std::string>& words, std::string_view verb)
+    : verb_(verb), words_(words) {
   ParsedWords parsed = parse_words(options, words);
   positionals_ = std::move(parsed.positionals);
   for (const ParsedOption& option : parsed.options) set(options, option.name, option.value);

@@ -29,7 +29,7 @@ class Arguments {
  public:
   // Throws InputError(Usage): unknown options (with the nearest), missing values, an
   // option given twice, under one name or two.
-  Arguments(std::span<const Option> options, const std::vector<std::string>& words);
+  Arguments(std::span<const Option> options, const std::vector<std::string>& words, std::string_view verb = "");
 
   // Names of `options` and their values ("" of a flag), one positional.
   Arguments(std::span<const Option> options, std::string positional,
@@ -39,6 +39,8 @@ class Arguments {
   Arguments overridden(std::span<const Option> options, const std::vector<std::string>& words) const;
 
   const std::vector<std::string>& positionals() const { return positionals_; }
+  const std::string& verb() const { return verb_; }                 // "" of words within an option
+  const std::vector<std::string>& words() const { return words_; }  // as given, after the verb
   bool has(std::string_view option) const;
   std::optional<std::string> text(std::string_view option) const;
   // What was given of an option that adds up, each by itself.
@@ -54,6 +56,8 @@ class Arguments {
   void set(std::span<const Option> options, const std::string& name, const std::string& value);
   std::map<std::string, std::string, std::less<>> values_;
   std::vector<std::string> positionals_;
+  std::string verb_;
+  std::vector<std::string> words_;
 };
 
 // A whole decimal number, nothing else; none when it is not or does not fit.

@@ -148,7 +148,7 @@ std::vector<std::string> words_of(WordList list, const Catalog& catalog) {
       for (const QuantFormat& format : catalog.formats().formats)
         if (format.for_kv) words.push_back(format.id);
       break;
-    case WordList::OutputFormats: return {"table", "json", "csv", "md"};
+    case WordList::OutputFormats: return {"table", "json", "csv", "md", "html"};
     case WordList::Units: return {"GiB", "MiB", "TiB", "GB", "MB", "TB"};
     case WordList::ColorChoices: return {"auto", "always", "never"};
     case WordList::Schemas:

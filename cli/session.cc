@@ -4,13 +4,14 @@
 #include <array>
 #include <cstdio>
 
+#include "cli/command_line.h"
 #include "sim/base/text.h"
 
 namespace moeplan {
 namespace {
 
 constexpr std::array<Option, 10> kCommonOptions = {{
-    {"format", "FORMAT", "table (default), json, csv or md"},
+    {"format", "FORMAT", "table (default), json, csv, md or html (one file with charts)"},
     {"json", "", "the same as --format json"},
     {"output", "FILE", "write the answer to FILE, complete or not at all", "", 'o'},
     {"units", "UNIT", "of sizes in tables: GiB (default), MiB, TiB, GB, MB, TB"},
@@ -28,13 +29,12 @@ OutputTarget open_output(const Arguments& arguments) {
 }
 
 OutputFormat read_format(const Arguments& arguments) {
-  const std::optional<std::string> word = arguments.text("format");
-  if (word == "html") throw_usage("format", "\"html\"", "table, json, csv or md", "HTML reports are not there yet");
-  const std::optional<std::string> known = arguments.choice("format", {"table", "json", "csv", "md"});
+  const std::optional<std::string> known = arguments.choice("format", {"table", "json", "csv", "md", "html"});
   if (arguments.has("json") && known && known != "json")
     throw_usage("json", "--format " + *known + " too", "one of the two");
   if (arguments.has("json") || known == "json") return OutputFormat::Json;
   if (known == "md") return OutputFormat::Markdown;
+  if (known == "html") return OutputFormat::Html;
   return known == "csv" ? OutputFormat::Csv : OutputFormat::Table;
 }
 
@@ -72,6 +72,11 @@ Session::Session(const Arguments& arguments)
   style_.width = terminal_width();
   const std::string unit = arguments.text("units").value_or("GiB");
   if (!find_byte_unit(unit, style_.unit)) throw_usage("units", in_quotes(unit), "one of GiB, MiB, TiB, GB, MB, TB");
+  page_ = {
+      .unit = style_.unit,
+      .verb = arguments.verb(),
+      .command = command_line_of(arguments.verb(), arguments.words(), environment("MOEPLAN_DATA_DIR").value_or("")),
+      .version = MOEPLAN_VERSION};
 }
 
 void Session::say(std::string_view text) const {
@@ -101,6 +106,7 @@ void Session::write(const Answer& answer) {
     case OutputFormat::Markdown: return output_.write(render_markdown(answer.document(), style_.unit));
     case OutputFormat::Csv: return output_.write(render_csv(answer.rows()));
     case OutputFormat::Json: return output_.write(answer.json());
+    case OutputFormat::Html: return output_.write(render_html(answer.page ? answer.page() : answer.document(), page_));
   }
 }
 

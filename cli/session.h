@@ -9,12 +9,13 @@
 
 #include "cli/arguments.h"
 #include "cli/output.h"
+#include "reports/html.h"
 #include "reports/render.h"
 #include "sim/spec/catalog.h"
 
 namespace moeplan {
 
-enum class OutputFormat { Table, Json, Csv, Markdown };
+enum class OutputFormat { Table, Json, Csv, Markdown, Html };
 
 // Options every command has.
 std::span<const Option> common_options();
@@ -30,6 +31,9 @@ class Session {
   Catalog& catalog() { return catalog_; }
   const Catalog& catalog() const { return catalog_; }
   OutputFormat format() const { return format_; }
+  const ByteUnit& unit() const { return style_.unit; }
+  // What a page says of itself besides its document: also for files a command writes by itself.
+  const PageStyle& page_style() const { return page_; }
   bool verbose() const { return verbose_; }
   bool explain() const { return explain_; }
 
@@ -41,11 +45,13 @@ class Session {
   void warn(std::string_view text) const;
 
   // The answer in the asked-for format. A document for people, one for
-  // spreadsheets, and JSON: only the wanted one is made.
+  // spreadsheets, JSON, and a page where it shows more than the document (charts):
+  // only the wanted one is made.
   struct Answer {
     std::function<Document()> document;
     std::function<Document()> rows;
     std::function<std::string()> json;
+    std::function<Document()> page = nullptr;
   };
   void write(const Answer& answer);
   void write_text(std::string_view text) { output_.write(text); }
@@ -54,6 +60,7 @@ class Session {
   OutputTarget output_;
   OutputFormat format_ = OutputFormat::Table;
   TextStyle style_;
+  PageStyle page_;
   bool quiet_ = false;
   bool verbose_ = false;
   bool explain_ = false;

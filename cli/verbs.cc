@@ -143,7 +143,7 @@ int run_command(const std::vector<std::string>& words) {
   if (verb == nullptr) throw_unknown_verb(verbs, name);
   if (std::any_of(rest.begin(), rest.end(), [](const std::string& w) { return is_any_of(w, {"--help", "-h"}); }))
     return print_help(verbs, {name});
-  return verb->run(Arguments(with_common_options(verb->options), rest));
+  return verb->run(Arguments(with_common_options(verb->options), rest, verb->name));
 }
 
 }  // namespace moeplan

@@ -53,6 +53,7 @@ struct KeyValue {
   std::string key;
   Phrase value;
   Tone tone = Tone::Plain;
+  std::string origin{};  // where an input came from: "default of rtx-4090"; on pages only
 };
 
 struct KeyValues {
