@@ -109,8 +109,18 @@ std::string reason_of(const std::vector<std::string>& sentences) {
   return fmt::format("{} (and {} more)", sentences.front(), sentences.size() - 1);
 }
 
-Count without_embeddings(const ParameterCounts& counts) {
-  return counts.total - (counts.active - counts.active_no_embedding_head);
+// What laws count: no embeddings, no head; nor routers, which grow with the experts and are none of
+// the dense model beside which a law puts them.
+struct LawParameters {
+  double active = 0;
+  double total = 0;
+};
+
+LawParameters law_parameters(const ParameterCounts& counts) {
+  const Count router = counts.by_part[static_cast<std::size_t>(Part::Router)];
+  const Count tables = counts.active - counts.active_no_embedding_head;
+  return {.active = static_cast<double>(counts.active_no_embedding_head - router),
+          .total = static_cast<double>(counts.total - tables - router)};
 }
 
 LawAnswer law_of(const ExpertCountAsk& ask, const ExpertSizes& held, const ExpertSizes& sizes,
@@ -119,14 +129,14 @@ LawAnswer law_of(const ExpertCountAsk& ask, const ExpertSizes& held, const Exper
   const double expansion = static_cast<double>(sizes.experts) / static_cast<double>(sizes.top_k);
   if (ask.growth == ExpertGrowth::BothHeld) {
     const double granularity = static_cast<double>(held.width * held.top_k) / static_cast<double>(sizes.width);
-    const double parameters = static_cast<double>(without_embeddings(counts));
+    const double parameters = law_parameters(counts).total;
     const GranularityLaw& law = granularity_law();
     answer.effective_parameters = parameters * law.effective_factor(granularity);
     answer.loss = law.loss(parameters, ask.training_tokens, granularity);
     answer.outside = outside(kGranularityRanges, std::array{parameters, ask.training_tokens, granularity, expansion});
     return answer;
   }
-  const double parameters = static_cast<double>(counts.active_no_embedding_head);
+  const double parameters = law_parameters(counts).active;
   const RoutedLaw& law = routed_law(ask.router);
   answer.effective_parameters = law.effective_parameters(parameters, expansion);
   answer.loss = law.loss(parameters, expansion);
@@ -137,7 +147,7 @@ LawAnswer law_of(const ExpertCountAsk& ask, const ExpertSizes& held, const Exper
 SimulateQuestion question_of(const Setting& setting, const ExpertCountAsk& ask, const ModelSpec& model,
                              const Layout& layout) {
   SimulateQuestion q{.deployment = setting.deployment, .load = {}, .routing = {}};
-  q.routing.skew = ask.skew;
+  if (ask.gpus > 1) q.routing.skew = ask.skew;
   q.deployment.model = model;
   q.deployment.layout = layout;
   q.load.phase = ask.phase;
@@ -146,7 +156,7 @@ SimulateQuestion question_of(const Setting& setting, const ExpertCountAsk& ask, 
   return q;
 }
 
-ExpertCountRow row_of(const Setting& setting, const ExpertCountAsk& ask, Count experts) {
+ExpertCountRow row_of(const Setting& setting, const ExpertCountAsk& ask, Count experts, LoadTables& drawn) {
   ExpertCountRow row;
   row.sizes = setting.held;
   row.sizes.experts = experts;
@@ -176,7 +186,10 @@ ExpertCountRow row_of(const Setting& setting, const ExpertCountAsk& ask, Count e
   row.active_parameters = counts.active;
   const Kernels& kernels = setting.pricing.kernels;
   const ModelPlan plan = plan_model(model, q.deployment.formats, q.deployment.weights);
-  const LoadTables loads = load_tables(model, q.routing, row.layout, domains_of(row.layout, kernels));
+  const LoadTables loads = load_tables(model, q.routing, row.layout, domains_of(row.layout, kernels), &drawn);
+  if (const LoadTable* table = loads.find(experts, row.sizes.top_k);
+      table != nullptr && drawn.find(experts, row.sizes.top_k) == nullptr)
+    drawn.add(*table);
   const StepModel steps = step_model_of(q, plan, kernels, loads, ask.phase);
   const Step step = first_step_of(q, steps);
   row.split = expert_split(steps, step);
@@ -273,8 +286,8 @@ std::string_view word_of(ExpertGrowth growth) {
 
 double ExpertCountRow::worth() const { return law ? law->effective_parameters / gpu_seconds_per_token : 0; }
 
-ExpertCountCurve expert_count_curve(const Catalog& catalog, const ExpertCountAsk& ask) {
-  const Setting setting = setting_of(catalog, ask);
+ExpertCountCurve ExpertCountStudy::curve(const ExpertCountAsk& ask) {
+  const Setting setting = setting_of(*catalog_, ask);
   ExpertCountCurve curve;
   curve.ask = ask;
   curve.hardware = ask.hardware;
@@ -287,7 +300,7 @@ ExpertCountCurve expert_count_curve(const Catalog& catalog, const ExpertCountAsk
   std::vector<Count> experts = ask.experts;
   if (experts.empty())
     for (Count e = kFirstExperts; e <= kLastExperts; e *= 2) experts.push_back(e);
-  for (const Count e : experts) curve.rows.push_back(row_of(setting, ask, e));
+  for (const Count e : experts) curve.rows.push_back(row_of(setting, ask, e, drawn_[ask.gpus]));
   set_turns(curve);
   return curve;
 }
@@ -301,8 +314,8 @@ std::vector<ExpertCountAsk> expert_count_asks(bool with_law) {
     std::vector<Count> batches;
   };
   const std::vector<Site> sites = {{"h200-x8", 8, "sglang", "native", {1, 32, 256}},
-                                     {"gb200-nvl72", 64, "sglang", "native", {1, 32, 256}},
-                                     {"laptop-16gb", 1, "llama.cpp", "q4_k_m", {1, 8}}};
+                                   {"gb200-nvl72", 64, "sglang", "native", {1, 32, 256}},
+                                   {"laptop-16gb", 1, "llama.cpp", "q4_k_m", {1, 8}}};
   // 64 times the parameters of the feed-forward layer of the active ones, as the law of
   // granularity was fitted with: one expert of 64 at granularity 1, 8 of 512 as wide as OLMoE's.
   constexpr Count kExpanded = 512;

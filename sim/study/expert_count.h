@@ -8,6 +8,7 @@
 // the row differ by what they do, not by whether somebody measured them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +44,9 @@ struct ExpertCountAsk {
   Count gpus = 8;
   std::string runtime = "sglang";  // "" = the device's default
   std::string weights = "native";
-  Skew skew = Skew::Uniform;  // experts equally liked, tokens drawn: the straggler of chance
+  // Of several devices: experts equally liked, tokens drawn, so that one is busier by chance. On one
+  // device nobody waits for another.
+  Skew skew = Skew::Uniform;
   Phase phase = Phase::Decode;
   Count batch = 32;      // sequences that decode, or prompts, on each device
   Count context = 2048;  // cached tokens of each, or length of the prompts
@@ -102,8 +105,17 @@ struct ExpertCountCurve {
   std::vector<std::size_t> priced;  // rows that are not invalid
 };
 
-// Throws InputError for a model, machine or runtime that is not known, or a model without experts.
-ExpertCountCurve expert_count_curve(const Catalog& catalog, const ExpertCountAsk& ask);
+// Draws tokens once for all curves on as many devices.
+class ExpertCountStudy {
+ public:
+  explicit ExpertCountStudy(const Catalog& catalog) : catalog_(&catalog) {}
+  // Throws InputError for a model, machine or runtime that is not known, or a model without experts.
+  ExpertCountCurve curve(const ExpertCountAsk& ask);
+
+ private:
+  const Catalog* catalog_;
+  std::map<Count, LoadTables> drawn_;  // by devices
+};
 
 // The question in full: every growth on 8 H200, 64 GPUs of a GB200 NVL72 and a laptop, decoding at
 // small and large batches and reading prompts; with_law: with what sizes are worth.
