@@ -266,6 +266,7 @@ SweepReport report_of(const Prepared& sweep, const SweepAsk& ask, SweepResult re
     report.files.push_back("results.csv");
     if (ask.with_jsonl) report.files.push_back("results.jsonl");
   }
+  report.files.push_back("report.html");
   report.files.push_back("manifest.json");
   return report;
 }
@@ -281,7 +282,17 @@ void write_answer(Session& session, const Prepared& sweep, const SweepReport& re
   }
   session.write({.document = [&report] { return describe_sweep(report); },
                  .rows = [&report] { return tabulate_sweep(report); },
-                 .json = [&report] { return json_of_sweep(report); }});
+                 .json = [&report] { return json_of_sweep(report); },
+                 .page = [&report] { return page_of_sweep(report); }});
+}
+
+// The same whoever did the work: in one process, resumed, or merged.
+void write_files(const Session& session, const SweepReport& report, const SweepAsk& ask) {
+  PageStyle style = session.page_style();
+  style.verb = "sweep";
+  style.command = "moeplan sweep study.json";
+  write_whole_file(ask.directory + "/report.html", render_html(page_of_sweep(report), style));
+  write_whole_file(ask.directory + "/manifest.json", manifest_of_sweep(report, ask.fingerprint));
 }
 
 int finish(Session& session, const Prepared& sweep, const SweepAsk& ask, SweepResult result) {
@@ -297,8 +308,7 @@ int finish(Session& session, const Prepared& sweep, const SweepAsk& ask, SweepRe
     return kExitYes;
   }
   const SweepReport report = report_of(sweep, ask, std::move(result));
-  if (!ask.directory.empty())
-    write_whole_file(ask.directory + "/manifest.json", manifest_of_sweep(report, ask.fingerprint));
+  if (!ask.directory.empty()) write_files(session, report, ask);
   write_answer(session, sweep, report);
   const auto count = [&report](PointStatus s) { return report.result.counts[static_cast<std::size_t>(s)]; };
   return count(PointStatus::Error) > 0 || count(PointStatus::Ok) == 0 ? kExitNo : kExitYes;

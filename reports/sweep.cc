@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reports/sweep_charts.h"
 #include "reports/sweep_columns.h"
 #include "sim/base/json.h"
 
@@ -35,6 +36,13 @@ std::string base_text(const SweepStudy& study) {
   for (const OptionWord& word : study.base)
     text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", word.name, word.value.empty() ? "" : " ", word.value);
   return text.empty() ? "nothing" : text;
+}
+
+std::string axes_text(const SweepStudy& study) {
+  std::string text;
+  for (const SweepAxis& axis : study.axes)
+    for (const SweepVariable& v : axis.variables) text += (text.empty() ? "" : ", ") + v.name;
+  return text;
 }
 
 KeyValues what_was_asked(const SweepReport& report) {
@@ -139,6 +147,28 @@ Document describe_sweep(const SweepReport& report) {
   return document;
 }
 
+Document page_of_sweep(const SweepReport& report) {
+  Document document;
+  document.title = report.study.question.empty() ? "sweep over " + axes_text(report.study) : report.study.question;
+  const Count ok = report.result.counts[static_cast<std::size_t>(PointStatus::Ok)];
+  document.add(Banner{{report.study.finding.empty() ? counts_text(report.result) : report.study.finding},
+                      ok > 0 ? Tone::Good : Tone::Bad});
+  KeyValues about = what_was_asked(report);
+  about.entries.push_back({"points", {counts_text(report.result)}, Tone::Strong});
+  document.add(about);
+  add_charts(report, document);
+  add_best(report, document);
+  add_front(report, document);
+  add_reasons(report, document);
+  document.add(Heading{"rows"});
+  document.add(data_of_rows(report));
+  if (report.result.sampled_every > 1)
+    document.add(Note{fmt::format("tables and charts over all points show every {}th; results.csv has all",
+                                  report.result.sampled_every)});
+  for (const std::string& warning : report.warnings) document.add(Note{warning});
+  return document;
+}
+
 Document tabulate_sweep(const SweepReport& report) {
   Document document;
   document.add(table_of_rows(report.rows, report.rows.rows()));
@@ -175,7 +205,11 @@ void write_counts(JsonWriter& out, const SweepResult& result) {
 }
 
 void write_study(JsonWriter& out, const SweepStudy& study) {
-  out.key("study").begin_object().member("id", study.id).member("question", study.question).member("finding", study.finding);
+  out.key("study")
+      .begin_object()
+      .member("id", study.id)
+      .member("question", study.question)
+      .member("finding", study.finding);
   out.member("source", study.source).member("as_of", study.as_of).key("base").begin_object();
   for (const OptionWord& word : study.base) out.member(word.name, word.value);
   out.end_object().key("axes").begin_array();

@@ -22,13 +22,14 @@ struct SweepReport {
   std::vector<SweepTable> best_rows;  // of each front metric
   std::vector<std::string> files;     // that were written, with their directory
   std::vector<std::string> warnings;
-  std::string command;  // that makes it again
 };
 
 // The table of its counts alone: what --dry-run answers.
 Document describe_plan(const SweepReport& report, Count allowed);
 std::string json_of_plan(const SweepReport& report, Count allowed);
 Document describe_sweep(const SweepReport& report);
+// The same with charts, and every kept row.
+Document page_of_sweep(const SweepReport& report);
 // Every kept row: for spreadsheets.
 Document tabulate_sweep(const SweepReport& report);
 std::string json_of_sweep(const SweepReport& report);
