@@ -103,6 +103,7 @@ class Catalog {
 
 // Readers and writers of our own documents. `file` names the source in messages.
 // Throw InputError(InvalidInput) with every problem. Writing then reading gives an equal spec.
+ModelSpec read_model(const JsonDocument& document);
 ModelSpec read_model(std::string text, const std::string& file);
 std::string write_model(const ModelSpec& model);
 DeviceSpec read_device(const JsonDocument& document);
@@ -123,6 +124,7 @@ SiteSpec read_site(const JsonDocument& document);
 std::string write_site(const SiteSpec& site);
 PriceSpec read_price(const JsonDocument& document);
 std::string write_price(const PriceSpec& price);
+RuntimeSpec read_runtime(const JsonDocument& document);
 RuntimeSpec read_runtime(std::string text, const std::string& file);
 std::string write_runtime(const RuntimeSpec& runtime);
 FormatTable read_formats(std::string text, const std::string& file);

@@ -455,7 +455,10 @@ void write_published(JsonWriter& out, const ModelSpec& model) {
 }  // namespace
 
 ModelSpec read_model(std::string text, const std::string& file) {
-  const JsonDocument document = parse_json(std::move(text), file);
+  return read_model(parse_json(std::move(text), file));
+}
+
+ModelSpec read_model(const JsonDocument& document) {
   Complaints complaints(document);
   ObjectReader reader(document.root, "", complaints);
   ModelSpec model;

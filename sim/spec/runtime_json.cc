@@ -378,7 +378,10 @@ void write_rules(JsonWriter& out, const RuntimeSpec& runtime) {
 }  // namespace
 
 RuntimeSpec read_runtime(std::string text, const std::string& file) {
-  const JsonDocument document = parse_json(std::move(text), file);
+  return read_runtime(parse_json(std::move(text), file));
+}
+
+RuntimeSpec read_runtime(const JsonDocument& document) {
   Complaints complaints(document);
   ObjectReader reader(document.root, "", complaints);
   RuntimeSpec runtime;
