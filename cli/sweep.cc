@@ -9,6 +9,7 @@
 
 #include "cli/build_id.h"
 #include "cli/exit_status.h"
+#include "cli/expert_count.h"
 #include "cli/launcher.h"
 #include "cli/simulate_parts.h"
 #include "cli/sweep_inputs.h"
@@ -30,7 +31,7 @@ constexpr Count kMostThreads = 1024;
 constexpr Count kMostBest = 10'000;
 constexpr double kUsualLease = 60;
 
-constexpr std::array<Option, 16> kSweepOptions = {{
+constexpr std::array<Option, 17> kSweepOptions = {{
     {"axis", "NAME=VALUES",
      "what changes: an option of simulate or a path, e.g. batch=1:256:*2, weights=native,fp8, "
      "model.moe.experts@active=8:1024:*2, layout=all; joined by + they move together",
@@ -42,6 +43,7 @@ constexpr std::array<Option, 16> kSweepOptions = {{
     {"metrics", "NAME,...", "columns of the rows: `moeplan help sweep` lists them"},
     {"front", "NAME,...", "metrics of the Pareto front and of the best points"},
     {"best", "N", "keep the best N points of each front metric and the front, no rows: for spaces of any size"},
+    {"law", "", "with the study expert-count: what a size is worth by published laws of training loss"},
     {"out", "DIR", "write results.csv, results.jsonl, report.html and manifest.json there, row by row"},
     {"rows", "csv|both", "which of the row files are written (default: both)"},
     {"resume", "", "go on with the sweep in --out where it was stopped"},
@@ -330,6 +332,7 @@ int run(const Arguments& arguments) {
   study.id = "sweep";
   if (!arguments.positionals().empty()) {
     const JsonDocument document = load_study(session, arguments.positionals().front());
+    if (is_expert_count_study(document)) return run_expert_count(session, arguments, options(), finding_of(document));
     if (!is_sweep_study(document)) return run_fronts(session, arguments, document);
     study = read_sweep_study(document);
   }
@@ -406,7 +409,8 @@ std::string lists_of_sweep() {
   for (const std::string& id : catalog.study_ids()) {
     const DataFile file = catalog.study(id);
     const JsonDocument document = parse_json(std::string(file.text), file.path);
-    if (is_sweep_study(document)) text += fmt::format("  {:<26} {}\n", id, read_sweep_study(document).question);
+    const JsonNode* question = document.root.find("question");
+    if (question != nullptr) text += fmt::format("  {:<26} {}\n", id, question->text);
   }
   text += "\nmetrics:\n";
   for (const SweepMetric& metric : sweep_metrics()) text += fmt::format("  {:<26} {}\n", metric.name, metric.help);

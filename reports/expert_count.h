@@ -3,6 +3,7 @@
 // sentences, and all curves as a summary with one line each.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "reports/document.h"
@@ -17,6 +18,9 @@ Document describe_expert_counts(const std::vector<ExpertCountCurve>& curves);
 // The sentence of one curve: "routing is half of the feed-forward beyond 512 experts; most of it is
 // distinct experts".
 std::string turn_text(const ExpertCountCurve& curve);
+std::string json_of_expert_counts(const std::vector<ExpertCountCurve>& curves);
+// The report with a chart to each curve.
+Document page_of_expert_counts(const std::vector<ExpertCountCurve>& curves, const std::string& finding);
 // A row for each size of each curve, for spreadsheets.
 Document expert_count_rows(const std::vector<ExpertCountCurve>& curves);
 

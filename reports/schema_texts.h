@@ -37,6 +37,7 @@ extern const std::string_view kSweepSchema;
 extern const std::string_view kSweepPlanSchema;
 extern const std::string_view kSweepManifestSchema;
 extern const std::string_view kSweepDefinitions;
+extern const std::string_view kSweepExpertsSchema;
 extern const std::string_view kPlacementGainMember;  // of a document that shows it, with kSpreadDefinition
 extern const std::string_view kSpreadDefinition;
 extern const std::string_view kRuntimeSchema;

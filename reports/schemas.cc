@@ -77,6 +77,7 @@ std::vector<Schema> all_schemas() {
           make("sweep", "sweep [STUDY]", kSweepSchema, kSweepDefinitions),
           make("sweep.plan", "sweep [STUDY] --dry-run", kSweepPlanSchema, kSweepDefinitions),
           make("sweep.manifest", "sweep [STUDY] --out DIR", kSweepManifestSchema, kSweepDefinitions),
+          make("sweep.experts", "sweep expert-count", kSweepExpertsSchema, ""),
           make("network", "network --topology SPEC --matrix SPEC", kNetworkSchema, ""),
           make("validate", "validate --against FILE", kValidateSchema, kValidateDefinitions),
           make("validate.runs", "validate --against RUNS", kValidateE2eSchema, ""),

@@ -54,6 +54,55 @@ const std::string_view kSweepManifestSchema = R"(  "type": "object",
   },
 )";
 
+const std::string_view kSweepExpertsSchema = R"(  "type": "object",
+  "required": ["schema", "curves"],
+  "additionalProperties": false,
+  "properties": {
+    "schema": {"const": "moeplan.sweep.experts/1"},
+    "curves": {"type": "array", "minItems": 1, "items": {
+      "type": "object",
+      "required": ["model", "hardware", "gpus", "runtime", "held", "phase", "batch_per_gpu", "context_tokens", "law",
+                   "half", "best_inside_law", "best_extrapolated", "rows"],
+      "additionalProperties": false,
+      "properties": {
+        "model": {"$ref": "#/definitions/text"},
+        "hardware": {"$ref": "#/definitions/text"},
+        "gpus": {"type": "integer", "minimum": 1},
+        "runtime": {"$ref": "#/definitions/text"},
+        "held": {"$ref": "#/definitions/text"},
+        "phase": {"enum": ["decode", "prefill"]},
+        "batch_per_gpu": {"type": "integer", "minimum": 1},
+        "context_tokens": {"$ref": "#/definitions/count"},
+        "law": {"type": "string"},
+        "half": {"type": ["object", "null"], "description": "the last size where routing is less than half of the feed-forward time"},
+        "best_inside_law": {"type": ["object", "null"]},
+        "best_extrapolated": {"type": ["object", "null"]},
+        "rows": {"type": "array", "items": {
+          "type": "object",
+          "required": ["experts", "top_k", "width", "status"],
+          "additionalProperties": false,
+          "properties": {
+            "experts": {"$ref": "#/definitions/count"},
+            "top_k": {"$ref": "#/definitions/count"},
+            "width": {"$ref": "#/definitions/count"},
+            "status": {"enum": ["ok", "no_fit", "invalid", "error"]},
+            "reason": {"$ref": "#/definitions/text"},
+            "total_parameters": {"$ref": "#/definitions/count"},
+            "active_parameters": {"$ref": "#/definitions/count"},
+            "rank_bytes": {"$ref": "#/definitions/bytes"},
+            "budget_bytes": {"$ref": "#/definitions/bytes"},
+            "gpu_s_per_token": {"type": "number", "minimum": 0},
+            "parts_s": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+            "step_time_s": {"type": "number", "minimum": 0},
+            "distinct_experts_per_rank": {"type": "number", "minimum": 0},
+            "law": {"type": "object", "required": ["effective_parameters", "loss", "inside"]}
+          }
+        }}
+      }
+    }}
+  },
+)";
+
 const std::string_view kSweepDefinitions = R"(    "study": {
       "type": "object",
       "required": ["id", "question", "finding", "source", "as_of", "base", "axes", "where"],

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "reports/sweep_analysis.h"
 #include "reports/sweep_charts.h"
 #include "reports/sweep_columns.h"
 #include "sim/base/json.h"
@@ -133,6 +134,24 @@ Document describe_plan(const SweepReport& report, Count allowed) {
   return document;
 }
 
+namespace {
+
+// Which axis matters and how the first metric answers to it.
+void add_analysis(const SweepReport& report, Document& document) {
+  const SweepView view = view_of(report);
+  if (report.rows.rows() < 3 || view.y.empty()) return;
+  const std::string& metric = view.y.front();
+  const SweepMetric* known = find_metric(metric);
+  if (known == nullptr || report.rows.find(metric) == nullptr) return;
+  add_axis_effects(document, report.rows, metric);
+  add_elasticities(document, report.rows, metric);
+  if (!view.by.empty() && known->sense != MetricSense::None)
+    add_best_per_group(document, report.rows, view.by,
+                       {metric, known->sense == MetricSense::More ? Sense::More : Sense::Less});
+}
+
+}  // namespace
+
 Document describe_sweep(const SweepReport& report) {
   Document document;
   KeyValues about = what_was_asked(report);
@@ -141,6 +160,7 @@ Document describe_sweep(const SweepReport& report) {
   document.add(about);
   add_best(report, document);
   add_front(report, document);
+  add_analysis(report, document);
   add_reasons(report, document);
   if (report.result.sampled_every > 1)
     document.add(Note{fmt::format("tables and charts over all points show every {}th", report.result.sampled_every)});
@@ -154,11 +174,14 @@ Document page_of_sweep(const SweepReport& report) {
   document.add(Banner{{report.study.finding.empty() ? counts_text(report.result) : report.study.finding},
                       ok > 0 ? Tone::Good : Tone::Bad});
   KeyValues about = what_was_asked(report);
+  // Its title and its banner.
+  std::erase_if(about.entries, [](const KeyValue& e) { return e.key == "question" || e.key == "finding"; });
   about.entries.push_back({"points", {counts_text(report.result)}, Tone::Strong});
   document.add(about);
   add_charts(report, document);
   add_best(report, document);
   add_front(report, document);
+  add_analysis(report, document);
   add_reasons(report, document);
   document.add(Heading{"rows"});
   document.add(data_of_rows(report));
@@ -225,6 +248,52 @@ void write_study(JsonWriter& out, const SweepStudy& study) {
 
 }  // namespace
 
+namespace {
+
+void write_elasticity(JsonWriter& out, const AxisElasticity& elasticity) {
+  out.begin_object().member("axis", elasticity.axis).key("steps").begin_array();
+  for (const ElasticityStep& step : elasticity.steps) {
+    out.compact(true).begin_object().member("from", step.from).member("to", step.to).member("median", step.median);
+    out.member("low", step.low).member("high", step.high).end_object().compact(false);
+  }
+  out.end_array().key("knee");
+  if (elasticity.knee)
+    out.compact(true)
+        .begin_object()
+        .member("at", elasticity.knee_at)
+        .member("slope_before", elasticity.knee->slope_before)
+        .member("slope_after", elasticity.knee->slope_after)
+        .end_object()
+        .compact(false);
+  else
+    out.null();
+  out.end_object();
+}
+
+// For each metric that is drawn: the share of its spread each axis explains, and elasticities.
+void write_analysis(JsonWriter& out, const SweepReport& report) {
+  out.key("analysis").begin_object();
+  for (const std::string& metric : view_of(report).y) {
+    if (report.rows.find(metric) == nullptr) continue;
+    const AxisEffects effects = axis_effects(report.rows, metric);
+    out.key(metric).begin_object().key("axes").begin_array();
+    for (const AxisEffect& effect : effects.effects) {
+      out.compact(true).begin_object().member("axis", effect.axis).member("share", effect.share);
+      out.member("factor", effect.factor).end_object().compact(false);
+    }
+    out.end_array().member("interactions", effects.interactions).member("full_grid", effects.full_grid);
+    out.key("elasticities").begin_array();
+    for (const SweepColumn& column : report.rows.columns)
+      if (column.is_axis && !column.is_text)
+        if (const std::optional<AxisElasticity> along = elasticity_along(report.rows, column.name, metric))
+          write_elasticity(out, *along);
+    out.end_array().end_object();
+  }
+  out.end_object();
+}
+
+}  // namespace
+
 std::string json_of_sweep(const SweepReport& report) {
   JsonWriter out;
   out.begin_object().member("schema", "moeplan.sweep/1");
@@ -240,7 +309,9 @@ std::string json_of_sweep(const SweepReport& report) {
     out.key(report.front[i]->name);
     write_rows(out, report.best_rows[i]);
   }
-  out.end_object().member("sampled_every", report.result.sampled_every).key("rows");
+  out.end_object();
+  write_analysis(out, report);
+  out.member("sampled_every", report.result.sampled_every).key("rows");
   write_rows(out, report.rows);
   out.key("files").begin_array();
   for (const std::string& file : report.files) out.value(file);

@@ -118,8 +118,9 @@ std::vector<Series> lines_of(const SweepTable& rows, const SweepColumn& x, const
 std::string ends_of(const Series& line, const Measure& y) {
   if (line.points.empty()) return "";
   const auto text = [&y](double value) {
-    return y.unit.bytes ? fmt::format("{:.3g} GB", value / 1e9)
-                        : fmt::format("{:.3g}{}{}", value * y.unit.scale, y.unit.name.empty() ? "" : " ", y.unit.name);
+    return y.unit.bytes
+               ? fmt::format("{} GB", digits_text(value / 1e9))
+               : fmt::format("{}{}{}", digits_text(value * y.unit.scale), y.unit.name.empty() ? "" : " ", y.unit.name);
   };
   return fmt::format("{}{}{} to {}", line.name, line.name.empty() ? "" : ": ", text(line.points.front().y),
                      text(line.points.back().y));

@@ -16,22 +16,13 @@ double largest_of(const SweepColumn& column) {
   return largest;
 }
 
-// Three digits at least, no exponent.
-std::string digits(double value) {
-  const double size = std::fabs(value);
-  if (size >= 1000) return with_commas(static_cast<Count>(std::llround(value)));
-  return size >= 100  ? fmt::format("{:.0f}", value)
-         : size >= 10 ? fmt::format("{:.1f}", value)
-                      : fmt::format("{:.3g}", value);
-}
-
 Phrase cell_of(const SweepColumn& column, std::size_t row, const ColumnScale& scale) {
   const double number = column.numbers[row];
   if (std::isnan(number)) return {};
   if (column.is_text) return {column.words[static_cast<std::size_t>(number)]};
   if (scale.bytes) return {Bytes(static_cast<Count>(number))};
   if (column.is_axis) return {cell_text(column, row)};
-  return {digits(number * scale.factor)};
+  return {digits_text(number * scale.factor)};
 }
 
 bool says_one_thing(const SweepColumn& column) {
@@ -46,6 +37,14 @@ std::string with_commas(Count count) {
   std::string text = std::to_string(count);
   for (std::size_t at = text.size(); at > (count < 0 ? 4U : 3U);) text.insert(at -= 3, ",");
   return text;
+}
+
+std::string digits_text(double value) {
+  const double size = std::fabs(value);
+  if (size >= 1000) return with_commas(static_cast<Count>(std::llround(value)));
+  return size >= 100  ? fmt::format("{:.0f}", value)
+         : size >= 10 ? fmt::format("{:.1f}", value)
+                      : fmt::format("{:.3g}", value);
 }
 
 ColumnScale scale_of(MetricUnit unit, double largest) {

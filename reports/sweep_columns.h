@@ -12,6 +12,8 @@ namespace moeplan {
 
 // "1,234,567"
 std::string with_commas(Count count);
+// Three digits at least, no exponent: "12.3", "1,234".
+std::string digits_text(double value);
 
 // How the numbers of a column are written.
 struct ColumnScale {

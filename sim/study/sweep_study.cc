@@ -209,6 +209,16 @@ SweepTier SweepAxis::tier() const {
 
 bool is_sweep_study(const JsonDocument& document) { return document.root.find("sides") == nullptr; }
 
+bool is_expert_count_study(const JsonDocument& document) {
+  const JsonNode* kind = document.root.find("kind");
+  return kind != nullptr && kind->text == "expert-count";
+}
+
+std::string finding_of(const JsonDocument& document) {
+  const JsonNode* finding = document.root.find("finding");
+  return finding == nullptr ? "" : finding->text;
+}
+
 SweepStudy read_sweep_study(const JsonDocument& document) {
   Complaints complaints(document);
   ObjectReader reader(document.root, "", complaints);

@@ -66,6 +66,9 @@ struct SweepStudy {
 
 // A file of reports/studies is this kind of study (and not one of fronts, front_study.h).
 bool is_sweep_study(const JsonDocument& document);
+// "kind": "expert-count" (expert_count.h), and what such a file says it shows.
+bool is_expert_count_study(const JsonDocument& document);
+std::string finding_of(const JsonDocument& document);
 
 // Throws InputError(InvalidInput) with every problem.
 SweepStudy read_sweep_study(const JsonDocument& document);
