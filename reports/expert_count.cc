@@ -128,6 +128,7 @@ std::string knee_text(const ExpertCountCurve& curve) {
 
 std::string turn_text(const ExpertCountCurve& curve) {
   if (curve.best_inside) return best_text(curve, *curve.best_inside, "inside the law's range");
+  if (curve.best) return best_text(curve, *curve.best, "the law extrapolated");
   return half_text(curve);
 }
 
@@ -138,8 +139,7 @@ void add_expert_count(Document& document, const ExpertCountCurve& curve) {
   if (const std::string knee = knee_text(curve); !knee.empty()) document.add(Note{knee});
   if (!curve.ask.law) return;
   if (curve.best_inside) document.add(Note{best_text(curve, *curve.best_inside, "inside the law's range")});
-  if (curve.best && curve.best->outside_law)
-    document.add(Note{best_text(curve, *curve.best, "where the law is extrapolated")});
+  if (curve.best && curve.best->outside_law) document.add(Note{best_text(curve, *curve.best, "the law extrapolated")});
   if (!curve.best_inside)
     document.add(Note{"No size lies inside the range the law was fitted in: what sizes are worth is extrapolated."});
   if (std::vector<Phrase> items = outside_of(curve); !items.empty())
