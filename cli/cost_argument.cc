@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "cli/hardware_argument.h"
 #include "sim/base/text.h"
 
 namespace moeplan {
@@ -47,7 +48,8 @@ void limit_power(const Arguments& arguments, PowerModel& power) {
 }
 
 void read_site(const Arguments& arguments, const Catalog& catalog, SiteRates& site) {
-  if (const std::optional<std::string> name = arguments.text("site")) site = site_rates(catalog.site(*name));
+  if (const std::optional<std::string> name = arguments.text("site"))
+    site = site_rates(with_overrides(catalog.site(*name), read_overrides(arguments)));
   const auto replace = [&](std::string_view option, Range range, double& value, std::string_view what) {
     const std::optional<double> given = number(arguments, option, range);
     if (!given) return;

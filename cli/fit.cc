@@ -32,7 +32,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 47> kOptions = {{
+constexpr std::array<Option, 48> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -83,6 +83,10 @@ constexpr std::array<Option, 47> kOptions = {{
     {"dispatch-tokens", "N", "tokens per rank the expert exchange of --attention-dp is sized for"},
     {"engine-flags", "COMMAND",
      "a command line of llama-server, vllm serve, sglang or trtllm-serve, from which layout, load and memory come"},
+    {"set", "PATH=VALUE",
+     "any field of any spec by its path: model.moe.experts=64, hardware.bandwidth=8TB/s, node., scaleup., scaleout., "
+     "runtime., site., prices.; several times",
+     "", 0, true},
     {"imbalance", "F", "routed rows of the busiest rank over the mean, e.g. 1.5 (default: 1, balanced)"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
     {"top", "N", "without MODEL: show the first N models (default: 20)"},
@@ -452,7 +456,7 @@ void set_machine(Asked& asked, const Catalog& catalog, const Arguments& argument
   FitQuestion& q = asked.question;
   q.formats = catalog.formats();
   q.weights = arguments.text("weights").value_or("native");
-  q.runtime = choose_runtime(catalog, arguments, hardware, q, asked.origins);
+  q.runtime = with_overrides(choose_runtime(catalog, arguments, hardware, q, asked.origins), hardware.overrides);
   if (const std::optional<std::string> command = arguments.text("engine-flags")) {
     asked.engine = read_engine_flags(*command, q.runtime.command_line, q.model, q.formats);
     apply(asked.engine, q);
@@ -482,7 +486,8 @@ Asked ask_deployment(Session& session, const Arguments& arguments, const std::op
   Asked asked;
   FitQuestion& q = asked.question;
   const HardwareChoice hardware = choose_hardware(catalog, arguments);
-  q.model = load_model(catalog, arguments.positionals().front());
+  q.model = with_overrides(load_model(catalog, arguments.positionals().front()), hardware.overrides);
+  for (const SpecOverride& o : hardware.overrides) asked.origins.set.push_back({o.path, o.value});
   set_machine(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
   q.adapter = adapter_from(arguments, asked.engine, q);
@@ -516,11 +521,27 @@ Asked ask_deployment(Session& session, const Arguments& arguments, const std::op
 
 namespace {
 
+// Memory has no price, and only a machine that was named has a host and a fabric.
+void refuse_unread_overrides(const HardwareChoice& hardware, bool has_model) {
+  for (const SpecOverride& o : hardware.overrides) {
+    const SpecRoot root = root_of(o.path);
+    const bool read = root == SpecRoot::Model     ? has_model
+                      : root == SpecRoot::Node    ? hardware.node.has_value()
+                      : root == SpecRoot::Scaleup ? hardware.scaleup.has_value()
+                                                  : root == SpecRoot::Hardware || root == SpecRoot::Runtime;
+    if (!read)
+      throw_usage("set", in_quotes(o.path), "a field that this answer depends on",
+                  root == SpecRoot::Model ? "name a model" : "memory is asked for here, of " + hardware.name);
+  }
+}
+
 // Without a model: what runs on this machine?
 int run_list(Session& session, const Arguments& arguments) {
   refuse_options_of_a_model(arguments);
   const HardwareChoice hardware = choose_hardware(session.catalog(), arguments);
+  refuse_unread_overrides(hardware, false);
   Asked asked;
+  for (const SpecOverride& o : hardware.overrides) asked.origins.set.push_back({o.path, o.value});
   set_machine(asked, session.catalog(), arguments, hardware);
   set_load(asked, arguments, session, std::nullopt);
   const Count gpus = arguments.count("gpus", 1, kMostGpus).value_or(hardware.default_gpus());
@@ -541,6 +562,7 @@ int run(const Arguments& arguments) {
   if (arguments.positionals().empty()) return run_list(session, arguments);
   refuse_options_of_a_list(arguments);
   const Asked asked = ask_deployment(session, arguments);
+  refuse_unread_overrides(asked.hardware, true);
   FitReport report{evaluate(asked.question), {}, asked.origins, {}, {}};
   report.decode = decode_floor(report.result, asked.question.rates);
   if (arguments.has("budget-gpus")) report.budget = within_budget(asked.question, asked.question.layout.gpus());

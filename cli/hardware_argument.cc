@@ -148,6 +148,13 @@ void use_smallest(HardwareChoice& choice, std::optional<Bytes> memory) {
                 fmt::format("like ones are --hardware {} --gpus {}", choice.mixed.front().id, choice.mixed.size()));
 }
 
+// The device and the fabric as --set has them; of a machine of unlike devices, every one.
+void set_device_fields(HardwareChoice& choice) {
+  if (choice.device) choice.device = with_overrides(*choice.device, choice.overrides);
+  for (DeviceSpec& device : choice.mixed) device = with_overrides(device, choice.overrides);
+  if (choice.scaleup) choice.scaleup = with_overrides(*choice.scaleup, choice.overrides);
+}
+
 }  // namespace
 
 bool HardwareChoice::is_shared() const {
@@ -166,8 +173,14 @@ Count HardwareChoice::node_devices(Count gpus) const {
   return !mixed.empty() ? static_cast<Count>(mixed.size()) : node ? node->devices() : gpus;
 }
 
+std::vector<SpecOverride> read_overrides(const Arguments& arguments) {
+  const std::optional<std::string> text = arguments.text("set");
+  return text ? parse_overrides(*text) : std::vector<SpecOverride>{};
+}
+
 HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments) {
   HardwareChoice choice;
+  choice.overrides = read_overrides(arguments);
   const std::optional<Bytes> memory = arguments.bytes("memory", kLeastMemory);
   const std::optional<std::string> name = arguments.text("hardware");
   if (!name && !memory)
@@ -176,7 +189,7 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
   if (name) {
     if (*name == kThisMachine || is_hardware_file(*name)) {
       const LoadedHardware loaded = load_hardware(catalog, *name);
-      if (is_machine(loaded.cluster)) choice.node = loaded.cluster.node;
+      if (is_machine(loaded.cluster)) choice.node = with_overrides(loaded.cluster.node, choice.overrides);
       choice.scaleup = loaded.cluster.scaleup;
       choice.device = loaded.cluster.devices.front();
       choice.warnings = loaded.warnings;
@@ -186,12 +199,13 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
     } else if (!catalog.knows_node(*name) && name->find('+') != std::string::npos) {
       read_mixed(choice, catalog, *name);
     } else {
-      if (catalog.knows_node(*name)) choice.node = catalog.node(*name);
+      if (catalog.knows_node(*name)) choice.node = with_overrides(catalog.node(*name), choice.overrides);
       if (choice.node && !choice.node->scaleup.empty()) choice.scaleup = catalog.scaleup(choice.node->scaleup);
       choice.device = catalog.device(choice.node ? choice.node->groups.front().device : *name);
       if (choice.node && choice.node->is_mixed())
         for (const NodeGroup& group : choice.node->groups) add_mixed(choice, catalog.device(group.device), group.count);
     }
+    set_device_fields(choice);
     if (choice.name.empty()) choice.name = choice.node ? choice.node->id : choice.device->id;
     if (!choice.mixed.empty()) use_smallest(choice, memory);
     use_device(choice, memory);
@@ -202,6 +216,8 @@ HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& argument
     warn_if_marketed(catalog, *memory, choice.warnings);
     use_gpu_limit(choice, arguments);
   }
+  if (!choice.device && touches(choice.overrides, SpecRoot::Hardware))
+    throw_usage("set", "a field of hardware with a bare --memory", "--hardware NAME");
   use_host(choice, arguments);
   return choice;
 }

@@ -8,6 +8,7 @@
 
 #include "cli/arguments.h"
 #include "sim/spec/catalog.h"
+#include "sim/study/spec_path.h"
 
 namespace moeplan {
 
@@ -24,6 +25,7 @@ struct HardwareChoice {
   std::optional<Bytes> host_per_node;
   bool host_is_device = false;
   std::vector<std::string> warnings;
+  std::vector<SpecOverride> overrides;  // --set, those of the node and around it not yet applied where it is not named
 
   // Metal keeps part of the RAM from the GPU unless told otherwise.
   bool has_working_sets() const { return device && !device->working_sets.empty(); }
@@ -34,6 +36,9 @@ struct HardwareChoice {
   Count default_gpus() const;
   Count node_devices(Count gpus) const;  // devices that share a host
 };
+
+// What --set says; empty without it. Throws InputError(Usage).
+std::vector<SpecOverride> read_overrides(const Arguments& arguments);
 
 // Throws InputError: Usage when neither option is given, UnknownName.
 HardwareChoice choose_hardware(const Catalog& catalog, const Arguments& arguments);

@@ -91,7 +91,8 @@ const std::vector<Option>& options() {
 // What one device of a machine of unlike ones stands in. Nobody rents out such a machine.
 ClusterSpec cluster_around(const Catalog& catalog, const HardwareChoice& hardware, const DeviceSpec& device) {
   ClusterSpec cluster;
-  if (hardware.node) cluster = catalog.cluster_of(*hardware.node, hardware.mixed);
+  if (hardware.node)
+    cluster = with_overrides(catalog, catalog.cluster_of(*hardware.node, hardware.mixed), hardware.overrides);
   cluster.devices = {device};
   cluster.prices.clear();
   return cluster;
@@ -104,15 +105,13 @@ ClusterSpec cluster_of(const Catalog& catalog, const HardwareChoice& hardware, c
     throw_usage("hardware", "unlike devices, " + hardware.name, "devices of one kind",
                 q.runtime.id + " gives every device the same share; --runtime llama.cpp deals layers");
   if (!hardware.mixed.empty()) return cluster_around(catalog, hardware, hardware.mixed.front());
-  if (hardware.node) return catalog.cluster_of(*hardware.node, {*hardware.device});
-  if (catalog.knows_device(hardware.device->id)) {
-    ClusterSpec cluster = usual_cluster(catalog, hardware.device->id);
-    cluster.devices.front() = *hardware.device;  // a file may say other figures under a known name
-    return cluster;
-  }
-  ClusterSpec alone;
-  alone.devices.push_back(*hardware.device);
-  return alone;
+  ClusterSpec cluster;
+  if (hardware.node)
+    cluster = catalog.cluster_of(*hardware.node, {*hardware.device});
+  else if (catalog.knows_device(hardware.device->id))
+    cluster = usual_cluster(catalog, hardware.device->id);
+  cluster.devices = {*hardware.device};  // a file or --set may say other figures under a known name
+  return with_overrides(catalog, cluster, hardware.overrides);
 }
 
 // One line per operator: sizes, time, what bounds it, which constants.

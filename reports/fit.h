@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "reports/document.h"
+#include "reports/set_fields.h"
 #include "sim/study/budget.h"
 
 namespace moeplan {
@@ -30,6 +31,7 @@ struct FitOrigins {
   bool chosen_placement = false;   // nobody said which layers lie where
   bool ssd_rate_assumed = false;   // a drive of 7 GB/s
   bool host_rate_assumed = false;  // bandwidth of host memory: a desktop's
+  std::vector<SetField> set;
 };
 
 struct FitReport {

@@ -85,6 +85,7 @@ KeyValues header_of(const FitReport& report) {
   block.entries.push_back({"hardware", hardware_phrase(report)});
   block.entries.push_back({"runtime", {fmt::format("{} {} ({})", q.runtime.id, q.runtime.version, o.runtime_reason)}});
   block.entries.push_back({"layout", layout_phrase(report)});
+  if (!o.set.empty()) block.entries.push_back({"set", {set_text(o.set)}});
   std::string formats = q.weights;
   if (q.weights == "native")
     formats = fmt::format("{}{}{}", q.model.stored != nullptr ? "" : "as published: ", describe_native(q.model),

@@ -234,6 +234,7 @@ std::string json_of_fit(const FitReport& report, bool terms) {
   write_hardware(out, report);
   write_layout(out, q.layout);
   out.member("runtime", q.runtime.id).member("runtime_version", q.runtime.version);
+  write_set(out, report.origins.set);
   out.member("weights", q.weights).member("kv", q.formats[f.kv_format].id);
   out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
   out.member("imbalance", q.imbalance);

@@ -122,6 +122,7 @@ void write_body(JsonWriter& out, const SimulateReport& report) {
   const FitQuestion& d = s.question.deployment;
   out.member("model", d.model.id).member("hardware", report.hardware).member("device", d.device.device);
   out.member("gpus", s.gpus).member("runtime", d.runtime.id).member("runtime_version", d.runtime.version);
+  write_set(out, report.origins.set);
   out.member("weights", d.weights).member("kv", d.formats[s.memory.kv_format].id);
   write_layout(out, d.layout);
   if (report.steady)

@@ -41,6 +41,7 @@ KeyValues header_of(const RunnableReport& report) {
   block.entries.push_back({"hardware", machine_phrase(report)});
   block.entries.push_back(
       {"runtime", {fmt::format("{} {} ({})", q.runtime.id, q.runtime.version, report.origins.runtime_reason)}});
+  if (!report.origins.set.empty()) block.entries.push_back({"set", {set_text(report.origins.set)}});
   std::string load = fmt::format("{} tokens of context{}, {} sequence{} at once", grouped(q.workload.context),
                                  report.question.given_context ? "" : " or the model's maximum (default)",
                                  grouped(q.workload.sequences), q.workload.sequences == 1 ? "" : "s");
@@ -189,6 +190,7 @@ std::string json_of_runnable(const RunnableReport& report) {
   else
     out.null();
   out.member("runtime", q.runtime.id).member("runtime_version", q.runtime.version);
+  write_set(out, report.origins.set);
   out.member("context_tokens", q.workload.context).member("sequences", q.workload.sequences);
   out.member("models_known", report.models_known).member("models_running", models_found(report));
   out.member("rule", kRule).key("rows").begin_array();

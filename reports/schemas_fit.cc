@@ -53,6 +53,10 @@ const std::string_view kFitSchema = R"(  "type": "object",
     "layout": {"$ref": "#/definitions/layout"},
     "runtime": {"$ref": "#/definitions/text"},
     "runtime_version": {"type": "string"},
+    "set": {"type": "array", "minItems": 1, "description": "fields that --set replaced", "items": {
+      "type": "object", "required": ["path", "value"], "additionalProperties": false,
+      "properties": {"path": {"type": "string"}, "value": {"type": "string"}}
+    }},
     "weights": {"$ref": "#/definitions/text"},
     "kv": {"$ref": "#/definitions/text"},
     "context_tokens": {"type": "integer", "minimum": 1},
@@ -110,6 +114,10 @@ const std::string_view kFitListSchema = R"(  "type": "object",
     "host_bytes": {"type": ["integer", "null"], "minimum": 0},
     "runtime": {"$ref": "#/definitions/text"},
     "runtime_version": {"type": "string"},
+    "set": {"type": "array", "minItems": 1, "description": "fields that --set replaced", "items": {
+      "type": "object", "required": ["path", "value"], "additionalProperties": false,
+      "properties": {"path": {"type": "string"}, "value": {"type": "string"}}
+    }},
     "context_tokens": {"type": "integer", "minimum": 1, "description": "of each sequence, or the model's maximum where that is smaller and none was asked for"},
     "sequences": {"type": "integer", "minimum": 1},
     "models_known": {"$ref": "#/definitions/count"},

@@ -15,6 +15,10 @@ const std::string_view kSimulateSchema = R"(  "type": "object",
     "gpus": {"type": "integer", "minimum": 1},
     "runtime": {"$ref": "#/definitions/text"},
     "runtime_version": {"type": "string"},
+    "set": {"type": "array", "minItems": 1, "description": "fields that --set replaced", "items": {
+      "type": "object", "required": ["path", "value"], "additionalProperties": false,
+      "properties": {"path": {"type": "string"}, "value": {"type": "string"}}
+    }},
     "weights": {"$ref": "#/definitions/text"},
     "kv": {"$ref": "#/definitions/text"},
     "layout": {"type": "object"},

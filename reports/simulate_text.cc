@@ -75,6 +75,7 @@ KeyValues asked(const SimulateReport& report) {
       {"hardware", {d.mixed.empty() ? fmt::format("{} x {}", d.layout.gpus(), d.device.device) : report.hardware}});
   block.entries.push_back({"layout", {describe(d.layout) + exchange_text(d, s.question.load.phase)}});
   block.entries.push_back({"runtime", {d.runtime.id + " " + d.runtime.version}});
+  if (!report.origins.set.empty()) block.entries.push_back({"set", {set_text(report.origins.set)}});
   block.entries.push_back({"load",
                            {(report.steady ? steady_text(*report.steady) : load_text(s.question)) +
                             (has_experts(d.model) ? ", " + routing_text(s.question.routing) : "")}});

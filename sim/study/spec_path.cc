@@ -322,6 +322,7 @@ PriceSpec with_overrides(const PriceSpec& prices, std::span<const SpecOverride> 
 ClusterSpec with_overrides(const Catalog& catalog, const ClusterSpec& cluster,
                            std::span<const SpecOverride> overrides) {
   ClusterSpec result = cluster;
+  if (overrides.empty()) return result;
   if (touches(overrides, SpecRoot::Node))
     result = catalog.cluster_of(with_overrides(cluster.node, overrides), cluster.devices);
   change_part(result.scaleup, SpecRoot::Scaleup, "a fast fabric", overrides);
@@ -329,7 +330,7 @@ ClusterSpec with_overrides(const Catalog& catalog, const ClusterSpec& cluster,
   change_part(result.site, SpecRoot::Site, "a site", overrides);
   if (result.prices.empty() && touches(overrides, SpecRoot::Prices)) result.prices.resize(1);
   for (std::optional<PriceSpec>& price : result.prices) change_part(price, SpecRoot::Prices, "known prices", overrides);
-  if (const std::vector<std::string> broken = violations(result); !overrides.empty() && !broken.empty())
+  if (const std::vector<std::string> broken = violations(result); !broken.empty())
     refuse("", broken.front(), "parts that go together");
   return result;
 }
