@@ -15,6 +15,7 @@
 #include "cli/layout_argument.h"
 #include "cli/model_argument.h"
 #include "cli/placement_argument.h"
+#include "cli/resize_argument.h"
 #include "cli/session.h"
 #include "cli/verb.h"
 #include "reports/fit.h"
@@ -32,7 +33,7 @@ constexpr Count kMostGpus = 65536;
 constexpr Count kMostCachedTokens = Count{1} << 40;  // at 4 MB a token their bytes still fit 64 bits
 constexpr Count kMostDispatchTokens = Count{1} << 24;
 
-constexpr std::array<Option, 48> kOptions = {{
+constexpr std::array<Option, 49> kOptions = {{
     {"hardware", "NAME", "a device or machine of \"moeplan hardware list\""},
     {"memory", "SIZE", "memory of one device as its driver reports it, e.g. 24GiB (replaces that of --hardware)"},
     {"gpu-limit", "SIZE", "of the RAM of a Mac what its GPU may use (iogpu.wired_limit_mb), e.g. 56GiB"},
@@ -87,6 +88,7 @@ constexpr std::array<Option, 48> kOptions = {{
      "any field of any spec by its path: model.moe.experts=64, hardware.bandwidth=8TB/s, node., scaleup., scaleout., "
      "runtime., site., prices.; several times",
      "", 0, true},
+    kResizeOption,
     {"imbalance", "F", "routed rows of the busiest rank over the mean, e.g. 1.5 (default: 1, balanced)"},
     {"strict-margin", "", "exit with 6 when the verdict is tight"},
     {"top", "N", "without MODEL: show the first N models (default: 20)"},
@@ -487,7 +489,9 @@ Asked ask_deployment(Session& session, const Arguments& arguments, const std::op
   FitQuestion& q = asked.question;
   const HardwareChoice hardware = choose_hardware(catalog, arguments);
   q.model = with_overrides(load_model(catalog, arguments.positionals().front()), hardware.overrides);
-  for (const SpecOverride& o : hardware.overrides) asked.origins.set.push_back({o.path, o.value});
+  std::vector<SpecOverride> changed = hardware.overrides;
+  q.model = with_resizes(std::move(q.model), arguments, changed);
+  for (const SpecOverride& o : changed) asked.origins.set.push_back({o.path, o.value});
   set_machine(asked, catalog, arguments, hardware);
   set_mtp(q, arguments);
   q.adapter = adapter_from(arguments, asked.engine, q);
