@@ -574,7 +574,8 @@ int run(const Arguments& arguments) {
   const Detail detail = session.explain() ? Detail::Explain : session.verbose() ? Detail::Verbose : Detail::Normal;
   session.write({.document = [&report, detail] { return describe_fit(report, detail); },
                  .rows = [&report] { return tabulate_fit(report); },
-                 .json = [&report, &session] { return json_of_fit(report, session.explain()); }});
+                 .json = [&report, &session] { return json_of_fit(report, session.explain()); },
+                 .page = [&report, detail] { return page_of_fit(report, detail); }});
   if (report.result.verdict == Verdict::No) return kExitNo;
   return report.result.verdict == Verdict::Tight && arguments.has("strict-margin") ? kExitBelowMargin : kExitYes;
 }

@@ -430,7 +430,8 @@ int run(const Arguments& arguments) {
     const std::vector<SimulateReport> reports = compared(session, arguments, *what);
     session.write({.document = [&reports] { return compare_simulations(reports); },
                    .rows = [&reports] { return compare_simulations(reports); },
-                   .json = [&reports] { return json_of_comparison(reports); }});
+                   .json = [&reports] { return json_of_comparison(reports); },
+                   .page = [&reports] { return page_of_comparison(reports); }});
     return std::all_of(reports.begin(), reports.end(), [](const SimulateReport& r) { return r.simulation.fits; })
                ? kExitYes
                : kExitNo;
@@ -440,7 +441,8 @@ int run(const Arguments& arguments) {
     const std::vector<SimulateReport> reports = curve(session, arguments, loads);
     session.write({.document = [&reports] { return describe_curve(reports); },
                    .rows = [&reports] { return tabulate_curve(reports); },
-                   .json = [&reports] { return json_of_comparison(reports); }});
+                   .json = [&reports] { return json_of_comparison(reports); },
+                   .page = [&reports] { return page_of_curve(reports); }});
     return std::all_of(reports.begin(), reports.end(), [](const SimulateReport& r) { return r.simulation.fits; })
                ? kExitYes
                : kExitNo;
@@ -451,7 +453,8 @@ int run(const Arguments& arguments) {
   if (trace && report.simulation.fits) trace->write(trace_of(*report.simulation.events, title_of(report.simulation)));
   session.write({.document = [&report] { return describe_simulation(report); },
                  .rows = [&report] { return tabulate_simulation(report); },
-                 .json = [&report] { return json_of_simulation(report); }});
+                 .json = [&report] { return json_of_simulation(report); },
+                 .page = [&report] { return page_of_simulation(report); }});
   return report.simulation.fits ? kExitYes : kExitNo;
 }
 

@@ -88,7 +88,8 @@ int run_frontier(Session& session, const Arguments& arguments) {
   if (other) report.sides.push_back(side_of(session, other_deployment(arguments, "compare", *other), *load));
   session.write({.document = [&report] { return describe_frontier(report); },
                  .rows = [&report] { return tabulate_frontier(report); },
-                 .json = [&report] { return json_of_frontier(report); }});
+                 .json = [&report] { return json_of_frontier(report); },
+                 .page = [&report] { return page_of_frontier(report); }});
   const bool empty = std::any_of(report.sides.begin(), report.sides.end(),
                                  [](const FrontierSide& side) { return side.front.empty(); });
   if (empty) return kExitNo;

@@ -130,7 +130,8 @@ int run_e2e(const Arguments& arguments, std::vector<CsvTable> tables) {
   const E2eAccuracy accuracy = accuracy_of(std::move(files), how_of_runs(arguments));
   session.write({.document = [&accuracy] { return describe_e2e(accuracy); },
                  .rows = [&accuracy] { return e2e_rows(accuracy); },
-                 .json = [&accuracy] { return json_of_e2e(accuracy); }});
+                 .json = [&accuracy] { return json_of_e2e(accuracy); },
+                 .page = [&accuracy] { return page_of_e2e(accuracy); }});
   return kExitYes;
 }
 
@@ -153,7 +154,7 @@ int run(const Arguments& arguments) {
   if (rows_path) rows_out.emplace(*rows_path);
   Session session(arguments);
 
-  Scorer scorer(how_of(arguments));
+  Scorer scorer(how_of(arguments), session.format() == OutputFormat::Html);
   for (const std::string& file : files) {
     OperatorTable table = read_measurements(session.catalog(), file, arguments.text("gpu"));
     if (const std::optional<std::string> column = arguments.text("by")) leave_out_by(table, *column);
@@ -164,7 +165,8 @@ int run(const Arguments& arguments) {
   const Accuracy accuracy = scorer.take();
   session.write({.document = [&accuracy] { return describe_accuracy(accuracy); },
                  .rows = [&accuracy] { return accuracy_rows(accuracy); },
-                 .json = [&accuracy] { return json_of_accuracy(accuracy); }});
+                 .json = [&accuracy] { return json_of_accuracy(accuracy); },
+                 .page = [&accuracy] { return page_of_accuracy(accuracy); }});
   return kExitYes;
 }
 

@@ -33,7 +33,7 @@ struct Axis {
 struct ChartPoint {
   double x = 0;  // of bars: not read, the place in Series::points is the category
   double y = 0;
-  std::string label;      // what the point is, for its tooltip: "tp8, 64 requests"
+  std::string label{};    // what the point is, for its tooltip: "tp8, 64 requests"
   double low = kNoValue;  // of y: drawn as a whisker
   double high = kNoValue;
 };
@@ -58,7 +58,7 @@ enum class ChartKind { Line, Scatter, Bar, StackedBar };
 
 struct Chart {
   std::string title;
-  std::string alt;  // what a reader who cannot see it should know: the finding, in a sentence
+  std::string alt{};  // what a reader who cannot see it should know: the finding, in a sentence
   ChartKind kind = ChartKind::Line;
   Axis x;  // of bars: the title names the categories
   Axis y;
@@ -72,13 +72,13 @@ struct Chart {
 // A value for each pair of two axes.
 struct HeatMap {
   std::string title;
-  std::string alt;
+  std::string alt{};
   std::string row_axis;     // "experts"
   std::string column_axis;  // "top-k"
   std::vector<std::string> rows;
   std::vector<std::string> columns;
   std::vector<double> values;  // row by row; kNoValue where there is none
-  std::string value;           // "tokens/s"
+  std::string value{};         // "tokens/s"
   ShownUnit unit{};
   bool logarithmic = false;          // shades by the order of magnitude
   std::vector<std::string> notes{};  // row by row, why there is no value: "does not fit"; may be empty

@@ -49,6 +49,8 @@ enum class Detail {
 };
 
 Document describe_fit(const FitReport& report, Detail detail);
+// For --format html: the same with charts and the ledger to sort.
+Document page_of_fit(const FitReport& report, Detail detail);
 // One row per rank class and line.
 Document tabulate_fit(const FitReport& report);
 // With terms: every item lists its tensors.

@@ -47,6 +47,7 @@ void write_front_members(JsonWriter& out, const FrontierPoint& point);
 
 Document describe_frontier(const FrontierReport& report);
 Document tabulate_frontier(const FrontierReport& report);
+Document page_of_frontier(const FrontierReport& report);  // for --format html
 std::string json_of_frontier(const FrontierReport& report);
 
 }  // namespace moeplan

@@ -49,11 +49,15 @@ std::string json_of_disaggregated(const DisaggregatedReport& report);
 
 Document describe_simulation(const SimulateReport& report);
 Document tabulate_simulation(const SimulateReport& report);
+// For --format html: the same with charts.
+Document page_of_simulation(const SimulateReport& report);
 // Several side by side: the first is the base.
 Document compare_simulations(const std::vector<SimulateReport>& reports);
+Document page_of_comparison(const std::vector<SimulateReport>& reports);
 // The same deployment under several steady loads.
 Document describe_curve(const std::vector<SimulateReport>& reports);
 Document tabulate_curve(const std::vector<SimulateReport>& reports);
+Document page_of_curve(const std::vector<SimulateReport>& reports);
 std::string json_of_simulation(const SimulateReport& report);
 std::string json_of_comparison(const std::vector<SimulateReport>& reports);
 

@@ -139,7 +139,7 @@ std::vector<RowPrediction> model_predictions(const Catalog& catalog, const Opera
   return predictions;
 }
 
-Scorer::Scorer(std::string how) { accuracy_.how = std::move(how); }
+Scorer::Scorer(std::string how, bool keep_points) : keeps_points_(keep_points) { accuracy_.how = std::move(how); }
 
 void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& predictions) {
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
@@ -173,7 +173,26 @@ void Scorer::add(const OperatorTable& table, const std::vector<RowPrediction>& p
     pool->in_band += scored.in_band;
     pool->log_ratios.insert(pool->log_ratios.end(), scored.log_ratios.begin(), scored.log_ratios.end());
     if (!single) add_regimes(set, scored);
+    if (keeps_points_) keep_points(set, table, predictions, scored);
     accuracy_.sets.push_back(std::move(set));
+  }
+}
+
+void Scorer::keep_points(const AccuracySet& set, const OperatorTable& table,
+                         const std::vector<RowPrediction>& predictions, const ScoredRows& scored) {
+  for (const std::size_t i : scored.rows) {
+    const OperatorRow& row = table.rows[i];
+    const RowPrediction& p = predictions[i];
+    accuracy_.points.push_back({.group = set.key.family + ", " + set.gpu,
+                                .what = set.key.stack + " " + set.key.kernel + " " + set.key.format + " " +
+                                        table.shapes[static_cast<std::size_t>(row.shape)],
+                                .line = table.csv.line(row.row),
+                                .size = row.size,
+                                .measured = row.measured,
+                                .predicted = p.seconds,
+                                .low = p.low,
+                                .high = p.high,
+                                .watts = set.key.family == "power"});
   }
 }
 

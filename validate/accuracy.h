@@ -48,7 +48,7 @@ struct ScoredRows {
 // Adds a table's sets, pools, regimes and overall to the report.
 class Scorer {
  public:
-  explicit Scorer(std::string how);
+  explicit Scorer(std::string how, bool keep_points = false);
   void add(const OperatorTable& table, const std::vector<RowPrediction>& predictions);
   Accuracy take();
 
@@ -69,7 +69,11 @@ class Scorer {
   };
   void add_regimes(const AccuracySet& set, const ScoredRows& scored);
 
+  void keep_points(const AccuracySet& set, const OperatorTable& table, const std::vector<RowPrediction>& predictions,
+                   const ScoredRows& scored);
+
   Accuracy accuracy_;
+  bool keeps_points_ = false;
   std::vector<PoolRows> pools_;
   std::vector<RegimeRows> regimes_;
 };

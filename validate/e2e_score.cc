@@ -44,6 +44,14 @@ void score_sets(E2eFile& file, const E2eTable& table, const std::vector<E2ePredi
     by_set[{phase, "", ""}].push_back(ratio);
     worst.push_back(
         {std::fabs(ratio), {.line = row.line, .predicted = p.value, .measured = row.value, .command = p.command}});
+    file.points.push_back({.group = phase + ", " + p.device_class,
+                           .what = p.command,
+                           .line = row.line,
+                           .size = static_cast<double>(p.batch),
+                           .measured = row.value,
+                           .predicted = p.value,
+                           .low = p.low,
+                           .high = p.high});
   }
   for (const auto& [key, ratios] : by_set) file.sets.push_back(set_of(key, ratios));
   for (const auto& [reason, rows] : refusals) file.refusals.push_back({reason, rows});

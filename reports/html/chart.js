@@ -40,7 +40,7 @@ function baseOptions(spec, colors) {
       legend: {
         display: spec.series.length > 1 && spec.series.length <= 24,
         position: 'bottom',
-        labels: { usePointStyle: true, boxHeight: 7, color: colors.text },
+        labels: { usePointStyle: true, boxHeight: 8, color: colors.text },
       },
       tooltip: { displayColors: isBars(spec), padding: 10, boxPadding: 4, usePointStyle: true },
     },
@@ -82,7 +82,7 @@ function barConfig(spec, colors) {
   options.scales = spec.horizontal ? { x: value, y: category } : { x: category, y: value };
   options.interaction = { mode: 'index', intersect: false, axis: options.indexAxis };
   options.plugins.tooltip.callbacks = {
-    label: (item) => `${item.dataset.label}: ${withUnit(shownText(spec.y, item.dataset.raws[item.dataIndex]), spec.y)}`,
+    label: (item) => barLine(spec, item.dataset.series, item.dataIndex),
     footer: (items) => barFooter(spec, items[0].dataIndex),
   };
   return {
@@ -98,7 +98,7 @@ function barSet(spec, series, i, colors) {
   return {
     label: series.name,
     data: series.y.map((raw) => shownNumber(spec.y, raw)),
-    raws: series.y,
+    series,
     lows: band('low'),
     highs: band('high'),
     whiskerColor: colors.text,
@@ -108,6 +108,13 @@ function barSet(spec, series, i, colors) {
     borderWidth: 1,
     maxBarThickness: 46,
   };
+}
+
+function barLine(spec, series, index) {
+  const band = series.low && series.low[index] !== null
+    ? ` (${shownText(spec.y, series.low[index])}..${shownText(spec.y, series.high[index])})` : '';
+  const label = series.label && series.label[index] ? `, ${series.label[index]}` : '';
+  return `${series.name}: ${withUnit(shownText(spec.y, series.y[index]), spec.y)}${band}${label}`;
 }
 
 function barFooter(spec, index) {

@@ -18,7 +18,10 @@ function shownNumber(measure, raw) {
 function shownText(measure, raw) {
   const value = shownNumber(measure, raw);
   if (value === null) return '';
-  return measure.decimals === undefined ? figureText(value) : value.toFixed(measure.decimals);
+  if (measure.decimals === undefined) return figureText(value);
+  const least = 0.5 * 10 ** -measure.decimals;
+  if (value !== 0 && Math.abs(value) < least) return value < 0 ? '>-0.01' : '<0.01'; // as number_text()
+  return value.toFixed(measure.decimals);
 }
 
 function withUnit(text, measure) {

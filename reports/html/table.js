@@ -183,7 +183,7 @@ function cellOf(column, row) {
   if (column.words) return make('td', { textContent: column.words[column.values[row]] });
   const cell = make('td', { className: 'number', textContent: shownText(column, column.values[row]) });
   const [low, high] = [column.lowColumn, column.highColumn].map((c) => (c ? shownText(column, c.values[row]) : ''));
-  if (low !== '' && high !== '') cell.append(' ', make('span', { className: 'band', textContent: `${low}..${high}` }));
+  if (low !== '' && high !== '' && low !== high) cell.append(' ', make('span', { className: 'band', textContent: `${low}..${high}` }));
   return cell;
 }
 

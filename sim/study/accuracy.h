@@ -73,6 +73,19 @@ struct AccuracyValue {
 };
 inline constexpr double kNear = 0.15;
 
+// One row and its prediction, for pages that show them all.
+struct ScoredPoint {
+  std::string group;  // "gemm, h200"
+  std::string what;   // "n=4096 k=7168"
+  int line = 0;
+  double size = 0;      // the running size: rows, tokens, bytes, sequences
+  double measured = 0;  // seconds, watts, or tokens per second of a run
+  double predicted = 0;
+  double low = 0;  // 80 % band
+  double high = 0;
+  bool watts = false;
+};
+
 struct Accuracy {
   std::string how;  // "each shape predicted by a fit to the others"
   std::vector<AccuracySet> sets;
@@ -81,6 +94,7 @@ struct Accuracy {
   std::vector<AccuracyRegime> regimes;   // of the sets in pools
   std::vector<AccuracyValue> values;     // where values of a column were left out
   FitError overall;                      // of all pools
+  std::vector<ScoredPoint> points;       // where they were asked for
   Count refused = 0;                     // rows of shapes that were fitted, neither predicted nor scored
   Count bad = 0;                         // rows known to be wrong
 };

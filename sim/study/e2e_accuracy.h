@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/spec/overlay.h"
+#include "sim/study/accuracy.h"
 
 namespace moeplan {
 
@@ -56,6 +57,7 @@ struct E2eFile {
   std::vector<E2eRefusal> refusals;     // most rows first
   std::vector<E2eWorst> worst;          // furthest off first
   std::vector<LayoutAccuracy> layouts;  // one, where the file has groups
+  std::vector<ScoredPoint> points;      // every row that was predicted
 };
 
 struct E2eAccuracy {
