@@ -53,12 +53,17 @@ Document page_of_accuracy(const Accuracy& accuracy) {
   page.add(error_banner(accuracy.overall));
   std::array<std::vector<ScoredPoint>, 2> points;  // seconds, watts
   for (const ScoredPoint& point : accuracy.points) points[point.watts ? 1 : 0].push_back(point);
-  page.add(Heading{"Rows"});
-  add_points(page, points[0], {"time", {"us", 1e6}, "_s", "size: rows, tokens or bytes"});
-  add_points(page, points[1], {"power", {"W", 1}, "_watt", "size"});
+  const MeasuredQuantity time{"time", {"us", 1e6}, "_s", "size: rows, tokens or bytes"};
+  const MeasuredQuantity power{"power", {"W", 1}, "_watt", "size"};
+  page.add(Heading{"Where predictions are off"});
+  add_charts(page, points[0], time);
+  add_charts(page, points[1], power);
   if (!accuracy.regimes.empty()) page.add(error_map(accuracy));
   page.add(Heading{"By group"});
   for (Section& section : describe_accuracy(accuracy).sections) page.add(std::move(section));
+  page.add(Heading{"Rows"});
+  add_rows(page, points[0], time);
+  add_rows(page, points[1], power);
   return page;
 }
 
@@ -68,10 +73,13 @@ Document page_of_e2e(const E2eAccuracy& accuracy) {
   page.add(error_banner(accuracy.overall.error));
   std::vector<ScoredPoint> points;
   for (const E2eFile& file : accuracy.files) points.insert(points.end(), file.points.begin(), file.points.end());
-  page.add(Heading{"Runs"});
-  add_points(page, points, {"rate", {"tok/s", 1}, "_tokens_per_s", "sequences in flight"});
+  const MeasuredQuantity rate{"rate", {"tok/s", 1}, "_tokens_per_s", "sequences in flight"};
+  page.add(Heading{"Where predictions are off"});
+  add_charts(page, points, rate);
   page.add(Heading{"By group"});
   for (Section& section : describe_e2e(accuracy).sections) page.add(std::move(section));
+  page.add(Heading{"Runs"});
+  add_rows(page, points, rate);
   return page;
 }
 

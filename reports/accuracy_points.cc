@@ -109,11 +109,14 @@ Banner error_banner(const FitError& error) {
           Tone::Plain};
 }
 
-void add_points(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity) {
+void add_charts(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity) {
   if (points.empty()) return;
   page.add(scatter(points, quantity));
   page.add(by_size(points, quantity));
-  page.add(rows_of(points, quantity));
+}
+
+void add_rows(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity) {
+  if (!points.empty()) page.add(rows_of(points, quantity));
 }
 
 }  // namespace moeplan

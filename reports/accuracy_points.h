@@ -21,6 +21,8 @@ struct MeasuredQuantity {
 // "median error 7.1 %, P90 22.0 %, bias +0.5 % over 1,234 rows"
 Banner error_banner(const FitError& error);
 
-void add_points(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity);
+// Nothing is added of no points.
+void add_charts(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity);
+void add_rows(Document& page, const std::vector<ScoredPoint>& points, const MeasuredQuantity& quantity);
 
 }  // namespace moeplan

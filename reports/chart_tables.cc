@@ -117,6 +117,7 @@ std::string figure_text(double value) {
 Phrase figure(double raw, const ShownUnit& unit) {
   if (std::isnan(raw)) return {};
   if (unit.bytes) return {Bytes(std::llround(raw))};
+  if (unit.name == "%") return {fmt::format("{:.1f}", raw * unit.scale)};  // as share_text()
   return {figure_text(raw * unit.scale)};
 }
 

@@ -36,7 +36,8 @@ class DataWriter {
 
   void write_unit(const ShownUnit& unit) {
     out_.member("unit", unit.bytes ? unit_.name : std::string_view(unit.name));
-    if (unit.bytes) out_.member("decimals", 2);  // as number_text()
+    if (unit.bytes) out_.member("decimals", 2);        // as number_text()
+    if (unit.name == "%") out_.member("decimals", 1);  // as share_text()
     out_.member("scale", unit.bytes ? 1.0 / static_cast<double>(unit_.size.count()) : unit.scale);
   }
 

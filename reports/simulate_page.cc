@@ -45,7 +45,7 @@ Chart time_chart(const StepResult& step) {
         {.y = seconds_of(share), .label = fmt::format("bound by {}, {}", word_of(share.bound), word_of(share.tier))});
   }
   if (!order.empty())
-    chart.alt = fmt::format("{} takes {} of the step, bound by {}.", chart.categories.front(),
+    chart.alt = fmt::format("Most goes to {}: {} of the step, bound by {}.", chart.categories.front(),
                             share_text(seconds_of(step.shares[order.front()]) / step.time.seconds().base()),
                             word_of(step.shares[order.front()].bound));
   chart.series.push_back(std::move(series));
@@ -82,6 +82,9 @@ std::string name_of(const SimulateReport& report) {
 
 void add_inputs(Document& page, Section& section, const SimulateReport& report) {
   add_origins(std::get<KeyValues>(section), report.simulation.question.deployment, report.origins);
+  KeyValues& asked = std::get<KeyValues>(section);
+  for (KeyValue& entry : asked.entries)
+    if (report.steady && entry.key == "load") entry.origin.clear();  // a steady load is always asked for
   page.add(Heading{"What was asked"});
   page.add(std::move(section));
 }

@@ -52,7 +52,9 @@ function scaleOf(axis, colors, limits) {
     type: axis.log ? 'logarithmic' : 'linear',
     title: { display: true, text: axisTitle(axis), color: colors.text },
     grid: { color: colors.rule, borderColor: colors.rule },
-    ticks: { callback: axis.log ? logTick : (value) => figureText(value), maxTicksLimit: 9 },
+    ticks: axis.log
+      ? { callback: logTick, autoSkip: false, maxRotation: 0 }
+      : { callback: (value) => figureText(value), maxTicksLimit: 9, maxRotation: 0 },
     ...limits,
   };
 }
@@ -147,7 +149,7 @@ function pointConfig(spec, colors) {
 
 function pointSet(spec, series, i, colors, count) {
   const guide = series.style === 'guide';
-  const color = guide ? colors.muted : colors.series[i % kSeriesColors];
+  const color = guide ? colors.text : colors.series[i % kSeriesColors];
   const dotted = series.style === 'points' || series.style === 'both';
   const points = pointsOf(spec, series);
   const shown = count > kMostPoints ? thinned(spec, points) : points;
@@ -168,7 +170,7 @@ function pointSet(spec, series, i, colors, count) {
     pointRadius: dotted ? (count > 1000 ? 2 : 3.5) : 0,
     pointHoverRadius: guide ? 0 : 6,
     pointHitRadius: guide ? 0 : 8,
-    order: guide ? 1 : 0,
+    order: guide ? -1 : 0, // on top of many points
   };
 }
 

@@ -19,9 +19,10 @@ function shownText(measure, raw) {
   const value = shownNumber(measure, raw);
   if (value === null) return '';
   if (measure.decimals === undefined) return figureText(value);
-  const least = 0.5 * 10 ** -measure.decimals;
-  if (value !== 0 && Math.abs(value) < least) return value < 0 ? '>-0.01' : '<0.01'; // as number_text()
-  return value.toFixed(measure.decimals);
+  const text = value.toFixed(measure.decimals);
+  if (value === 0 || Number(text) !== 0) return text;
+  const least = (10 ** -measure.decimals).toFixed(measure.decimals); // a trace, as number_text() says it
+  return value < 0 ? `>-${least}` : `<${least}`;
 }
 
 function withUnit(text, measure) {

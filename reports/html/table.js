@@ -2,6 +2,7 @@
 // a time is in the document. 100,000 rows stay quick.
 
 const kPageSizes = [25, 50, 200];
+const kLongText = 50; // characters; more of them wrap
 const kMostColumns = 14; // beyond them, columns of a priority above 0 start out hidden
 
 class BigTable {
@@ -18,7 +19,7 @@ class BigTable {
     this.find = '';
     this.sorted = null; // {column, down}
     this.page = 0;
-    this.pageSize = 50;
+    this.pageSize = kPageSizes[0];
     this.build(host);
     this.update();
   }
@@ -131,7 +132,7 @@ class BigTable {
   buildPager() {
     const size = make('select');
     size.setAttribute('aria-label', 'rows on a page');
-    for (const n of kPageSizes) size.append(make('option', { value: n, textContent: `${n} rows`, selected: n === 50 }));
+    for (const n of kPageSizes) size.append(make('option', { value: n, textContent: `${n} rows` }));
     size.onchange = () => {
       this.pageSize = Number(size.value);
       this.page = 0;
@@ -180,7 +181,10 @@ class BigTable {
 }
 
 function cellOf(column, row) {
-  if (column.words) return make('td', { textContent: column.words[column.values[row]] });
+  if (column.words) {
+    const text = column.words[column.values[row]];
+    return make('td', { textContent: text, className: text.length > kLongText ? 'long' : '' });
+  }
   const cell = make('td', { className: 'number', textContent: shownText(column, column.values[row]) });
   const [low, high] = [column.lowColumn, column.highColumn].map((c) => (c ? shownText(column, c.values[row]) : ''));
   if (low !== '' && high !== '' && low !== high) cell.append(' ', make('span', { className: 'band', textContent: `${low}..${high}` }));
