@@ -12,6 +12,7 @@
 int main(int argc, char** argv) {
   using namespace moeplan;
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is seen by the write
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file that may not grow
   try {
     return run_command(argc > 0 ? std::vector<std::string>(argv + 1, argv + argc) : std::vector<std::string>());
   } catch (const InputError& error) {

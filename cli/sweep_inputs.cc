@@ -63,7 +63,9 @@ void keep_study(const std::string& directory, const SweepStudy& study) {
   make_directory(directory, "--out");
   const std::string path = directory + "/study.json";
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) write_whole_file(path, write_sweep_study(study));
+  const auto is_there = [&](const char* name) { return std::filesystem::exists(directory + "/" + name, error); };
+  const bool held = is_there("journal") || is_there("plan") || is_there("best.state");
+  if (!held || !is_there("study.json")) write_whole_file(path, write_sweep_study(study));
 }
 
 }  // namespace moeplan

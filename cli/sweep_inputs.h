@@ -13,8 +13,8 @@ namespace moeplan {
 // build, in hexadecimal.
 std::string fingerprint_of(const Arguments& arguments, const SweepStudy& study, const SweepAsk& ask);
 
-// study.json in the directory: what `merge` reads. One that says something else is left alone:
-// the journal refuses that sweep.
+// study.json in the directory: what `merge` reads. That of a sweep which has begun is left
+// alone: where it says something else, this one is refused.
 void keep_study(const std::string& directory, const SweepStudy& study);
 
 }  // namespace moeplan

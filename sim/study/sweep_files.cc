@@ -12,6 +12,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -30,21 +31,15 @@ constexpr std::size_t kBlock = 1 << 20;
 
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT; }
+
 [[noreturn]] void throw_not_opened(const std::string& path, int error) {
+  if (is_full(error)) throw_not_written(path, error);
   Problem problem;
   problem.file = path;
   problem.found = reason_of(error);
   problem.expected = "a directory that can be written";
   throw InputError(ErrorKind::Usage, problem);
-}
-
-[[noreturn]] void throw_not_written(const std::string& path, int error) {
-  Problem problem;
-  problem.file = path;
-  problem.found = reason_of(error);
-  problem.expected = "room for the rows";
-  problem.hint = "what was done before is on disk: make room and go on with --resume";
-  throw InputError(ErrorKind::MissingResource, problem);
 }
 
 // One line of the journal with a checksum of its own behind it.
@@ -96,6 +91,15 @@ bool hash_range(const std::string& path, Count from, Count to, std::uint64_t& ha
 }
 
 }  // namespace
+
+void throw_not_written(const std::string& path, int error) {
+  Problem problem;
+  problem.file = path;
+  problem.found = reason_of(error);
+  problem.expected = "room for the rows";
+  problem.hint = "what was done before is on disk: make room and go on with --resume";
+  throw InputError(ErrorKind::MissingResource, problem);
+}
 
 std::uint64_t hash_of(std::string_view text, std::uint64_t hash) {
   // Eight bytes at a time keep up with the rows.
@@ -150,6 +154,7 @@ void make_directory(const std::string& directory, std::string_view option) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (!error && ::access(directory.c_str(), W_OK | X_OK) == 0) return;
+  if (is_full(error.value())) throw_not_written(directory, error.value());
   Problem problem;
   problem.file = option;
   problem.found = in_quotes(directory) + ": " + (error ? error.message() : reason_of(errno));
@@ -158,7 +163,9 @@ void make_directory(const std::string& directory, std::string_view option) {
 }
 
 void write_whole_file(const std::string& path, std::string_view text) {
-  const std::string temporary = fmt::format("{}.{}.part", path, ::getpid());
+  // Processes of several machines may write the same file at once, under the same number.
+  std::random_device random;
+  const std::string temporary = fmt::format("{}.{:08x}{:08x}.part", path, random(), random());
   try {
     AppendFile file(temporary, 0);
     file.append(text);

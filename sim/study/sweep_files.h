@@ -90,6 +90,9 @@ std::uint64_t hash_of(std::string_view text, std::uint64_t before = kHashStart);
 // The whole of it appears under its name, or nothing does. Throws as AppendFile.
 void write_whole_file(const std::string& path, std::string_view text);
 
+// Throws InputError(MissingResource): the disk is full, or gone.
+[[noreturn]] void throw_not_written(const std::string& path, int error);
+
 // A directory that can be written. Throws InputError(Usage) naming the option.
 void make_directory(const std::string& directory, std::string_view option);
 

@@ -122,12 +122,16 @@ bool SweepLeases::take(Count chunk) {
     ::unlink(away.c_str());
   }
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) return false;
+  if (descriptor < 0 && errno == EEXIST) return false;
+  // Waiting would not help.
+  if (descriptor < 0) throw_not_written(path, errno);
   const std::string owner = owner_ + "\n";
-  const bool written = ::write(descriptor, owner.data(), owner.size()) == static_cast<ssize_t>(owner.size());
+  const ssize_t written = ::write(descriptor, owner.data(), owner.size());
+  const int error = errno;
   ::close(descriptor);
-  if (!written) ::unlink(path.c_str());
-  return written;
+  if (written == static_cast<ssize_t>(owner.size())) return true;
+  ::unlink(path.c_str());
+  throw_not_written(path, written < 0 ? error : ENOSPC);
 }
 
 Count SweepLeases::claim(const SweepShard& shard) {
