@@ -164,7 +164,9 @@ Document describe_expert_counts(const std::vector<ExpertCountCurve>& curves) {
        "the expert-parallel ranks; every other part of the expert layers but launches is what routing adds."},
       {"Every size is priced by forms fitted to kernels of up to 512 experts; beyond them, and for experts narrower "
        "than "
-       "some hundred columns, they extrapolate. Top-k over more scores is not modelled apart."},
+       "some hundred columns, they extrapolate: an exchange's growth with the experts above all. Top-k over more "
+       "scores "
+       "is not modelled apart."},
       {"Experts are equally liked; on several devices tokens are drawn, on one nobody waits. Nothing overlaps."}};
   for (const std::string& law : laws)
     items.push_back(

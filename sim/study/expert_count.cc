@@ -314,7 +314,7 @@ std::vector<ExpertCountAsk> expert_count_asks(bool with_law) {
     std::vector<Count> batches;
   };
   const std::vector<Site> sites = {{"h200-x8", 8, "sglang", "native", {1, 32, 256}},
-                                   {"gb200-nvl72", 64, "sglang", "native", {1, 32, 256}},
+                                   {"gb200-nvl72", 64, "trtllm", "native", {1, 32, 256}},
                                    {"laptop-16gb", 1, "llama.cpp", "q4_k_m", {1, 8}}};
   // 64 times the parameters of the feed-forward layer of the active ones, as the law of
   // granularity was fitted with: one expert of 64 at granularity 1, 8 of 512 as wide as OLMoE's.
