@@ -76,6 +76,23 @@ TEST(ExpertCountFindings, ALaptopsPromptsPayForTilePaddingBeyond64) {
   EXPECT_EQ(curve.rows[5].status, PointStatus::NoFit);
 }
 
+TEST(ExpertCountFindings, ARackMovesTheKneeOutAndExchangePaysMore) {
+  // A rank of 64 holds an eighth of the experts that one of 8 does: its weights weigh as much at several times
+  // the experts. With one sequence a device few are touched, and what grows is dispatch and combine.
+  ExpertCountAsk ask;
+  ask.hardware = "gb200-nvl72";
+  ask.gpus = 64;
+  ask.runtime = "trtllm";
+  ask.skew = Skew::Balanced;
+  ask.law = true;
+  EXPECT_EQ(best_inside(ExpertCountStudy(catalog()).curve(ask)), 1024);
+  ask.batch = 1;
+  const ExpertCountCurve alone = ExpertCountStudy(catalog()).curve(ask);
+  EXPECT_EQ(best_inside(alone), 1024);
+  EXPECT_EQ(alone.best_inside->cause, ExpertPart::Exchange);
+  EXPECT_EQ(alone.rows.back().status, PointStatus::Ok);  // 1.65e12 parameters in 11.8 TB of memory
+}
+
 TEST(ExpertCountFindings, DistinctExpertsAreReadAtTheRateOfMemory) {
   // Batch 256, 1,024 experts: 128 on a rank, all touched, where one dense feed-forward of the active width cut
   // over 8 ranks has 1: 127 x 3 x 2,048 x 1,024 x 2 B in 16 layers = 25.6 GB of 4.8 TB/s, 5.3 ms.
