@@ -70,8 +70,12 @@ TEST(SpecPath, EveryExpertBlockIsMeant) {
   late.back() = static_cast<BlockIndex>(model.blocks.size() - 1);
   model.runs.push_back({Stack::Decoder, 1, {late}});
   const ModelSpec changed = set(model, "model.moe.experts=32");
-  for (const Block& block : changed.blocks)
-    if (const auto* moe = std::get_if<MoeFfn>(&block.kind)) EXPECT_EQ(moe->experts, 32) << block.name;
+  for (const Block& block : changed.blocks) {
+    const auto* moe = std::get_if<MoeFfn>(&block.kind);
+    if (moe != nullptr) {
+      EXPECT_EQ(moe->experts, 32) << block.name;
+    }
+  }
 }
 
 TEST(SpecPath, AFieldAtItsDefaultCanBeSet) {
