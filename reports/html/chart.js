@@ -51,7 +51,7 @@ function scaleOf(axis, colors, limits) {
   return {
     type: axis.log ? 'logarithmic' : 'linear',
     title: { display: true, text: axisTitle(axis), color: colors.text },
-    grid: { color: colors.rule, borderColor: colors.rule },
+    grid: { color: ({ tick }) => (tick && tick.label === '' ? 'transparent' : colors.rule), borderColor: colors.rule },
     ticks: axis.log
       ? { callback: logTick, autoSkip: false, maxRotation: 0 }
       : { callback: (value) => figureText(value), maxTicksLimit: 9, maxRotation: 0 },
@@ -135,7 +135,7 @@ function barFooter(spec, index) {
 
 function pointConfig(spec, colors) {
   const options = baseOptions(spec, colors);
-  options.scales = { x: scaleOf(spec.x, colors), y: scaleOf(spec.y, colors) };
+  options.scales = { x: scaleOf(spec.x, colors, limitsOf(spec, 'x')), y: scaleOf(spec.y, colors, limitsOf(spec, 'y')) };
   options.interaction = { mode: 'nearest', intersect: false, axis: 'xy' };
   options.plugins.tooltip.filter = (item) => !item.dataset.isGuide;
   options.plugins.tooltip.callbacks = {
@@ -145,6 +145,26 @@ function pointConfig(spec, colors) {
   const count = spec.series.reduce((sum, series) => sum + series.y.length, 0);
   const datasets = spec.series.map((series, i) => pointSet(spec, series, i, colors, count));
   return { type: 'scatter', data: { datasets }, options, plugins: [whiskers, referenceLines(spec, colors)] };
+}
+
+// A logarithmic axis begins and ends at 1, 2 or 5 of a decade; Chart.js takes whole ones.
+function limitsOf(spec, name) {
+  if (!spec[name].log) return {};
+  let [least, most] = [Infinity, 0];
+  for (const series of spec.series)
+    for (const raw of series[name]) {
+      const value = shownNumber(spec[name], raw);
+      if (!(value > 0)) continue;
+      least = Math.min(least, value);
+      most = Math.max(most, value);
+    }
+  if (most === 0) return {};
+  const steps = [1, 2, 5, 10];
+  const [low, high] = [10 ** Math.floor(Math.log10(least)), 10 ** Math.floor(Math.log10(most))];
+  return {
+    min: low * steps.filter((step) => low * step <= least * 1.0001).pop(),
+    max: high * steps.find((step) => high * step >= most * 0.9999),
+  };
 }
 
 function pointSet(spec, series, i, colors, count) {
