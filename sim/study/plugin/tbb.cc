@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -22,6 +23,8 @@ extern "C" void moeplan_tbb_pipeline(int threads, int most_in_flight, const Moep
   };
   const auto work = [p](Token token) { return Token{token.piece, p->work(p->state, token.piece)}; };
   const auto take = [p](Token token) { p->take(p->state, token.piece, token.result); };
+  // More threads than cores are allowed, without a word about it on stderr.
+  const tbb::global_control allowed(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   tbb::task_arena arena(threads);
   arena.execute([&] {
     tbb::parallel_pipeline(static_cast<std::size_t>(most_in_flight),
