@@ -446,6 +446,9 @@ Document compare_simulations(const std::vector<SimulateReport>& reports) {
   Document document;
   document.add(table);
   document.add(Note{"x first: tokens per second and device over those of the first row."});
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    if (!reports[i].origins.set.empty())
+      document.add(Note{fmt::format("Row {} with {}.", i + 1, set_text(reports[i].origins.set))});
   if (reports.front().steady)
     document.add(
         Note{"A steady load: ms is the time per token, tok/s are generated ones; mostly is of the decode step."});

@@ -77,7 +77,7 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
   for (const MeasuredDevice& m : measured_) {
     if (m.vendor != vendor_) continue;
     int far_device = 0;
-    if (m.device != device_) {
+    if (m.device != device_ || m.architecture != architecture_) {
       far_device = device_distance(m.architecture, architecture_);
       if (m.device_class != device_class_) far_device += kOtherClass;
     }
@@ -105,6 +105,7 @@ ResolvedKernel CostModel::resolve(Family family, const KernelKey& wanted) const 
       }
       kernel.key = fit.key;
       kernel.architecture = m.architecture;
+      kernel.measured_on = own ? m.as_measured : nullptr;
       curves_of_own = own && same_kernel && wanted.format == fit.key.format ? &m : nullptr;
       kernel.from = m.device + ": " + fit.key.stack + " " + fit.key.kernel + " " + fit.key.format;
     }
@@ -131,15 +132,12 @@ struct Estimate {
   bool on_curve = false;
 };
 
+// What was measured at the very shape, or around it, instead of the form.
 template <class Point>
-Estimate estimate_of(const ResolvedKernel& kernel, const Point& point, const Machine& machine) {
-  const Family family = kernel.family->family;
-  const std::span<const double> constants = std::span(kernel.constants).first(kernel.family->constants.size());
-  const FormTime form = form_time(family, point, machine, constants);
-  Estimate estimate{.seconds = form.seconds, .bound = form.bound, .tier = kernel.tier};
-  if (kernel.curves == nullptr) return estimate;
+void read_curve(const ResolvedKernel& kernel, const Point& point, Estimate& estimate) {
+  if (kernel.curves == nullptr) return;
   const std::optional<CurvePlace> place = place_of(point);
-  if (!place) return estimate;
+  if (!place) return;
   if (const std::optional<CurveTable::Reading> reading = kernel.curves->at(*place, estimate.seconds)) {
     const double trust = trust_of(point);
     estimate.on_curve = true;
@@ -147,6 +145,23 @@ Estimate estimate_of(const ResolvedKernel& kernel, const Point& point, const Mac
         trust == 1 ? reading->seconds : estimate.seconds * std::pow(reading->seconds / estimate.seconds, trust);
     if (reading->reaches && trust == 1) estimate.tier = Tier::Measured;
   }
+}
+
+template <class Point>
+Estimate estimate_of(const ResolvedKernel& kernel, const Point& point, const Machine& machine) {
+  const Family family = kernel.family->family;
+  const std::span<const double> constants = std::span(kernel.constants).first(kernel.family->constants.size());
+  const FormTime form = form_time(family, point, machine, constants);
+  Estimate estimate{.seconds = form.seconds, .bound = form.bound, .tier = kernel.tier};
+  double moved = 1;
+  if (kernel.measured_on != nullptr) {
+    const double there = form_time(family, point, *kernel.measured_on, constants).seconds;
+    moved = there > 0 ? form.seconds / there : 1;
+    estimate.seconds = there;
+  }
+  read_curve(kernel, point, estimate);
+  estimate.seconds *= moved;
+  if (moved != 1) estimate.tier = Tier::Transferred;
   return estimate;
 }
 
@@ -179,8 +194,11 @@ Price price_of(const ResolvedKernel& kernel, const Point& point, const Machine& 
   price.tier = estimate.tier;
   if (detail == PriceDetail::TimeOnly) return price;
   price.bound = bound_of(estimate, point, machine);
-  const FitBand& band = estimate.tier == Tier::Measured ? kernel.curves->band()
-                                                        : kernel.bands[static_cast<std::size_t>(form_regime(point))];
+  const FitBand& own = estimate.tier == Tier::Measured ? kernel.curves->band()
+                                                       : kernel.bands[static_cast<std::size_t>(form_regime(point))];
+  const bool moved = kernel.measured_on != nullptr && estimate.tier == Tier::Transferred;
+  const double wider = moved ? kSiblingBand : 1;
+  const FitBand band = {.low = wider * own.low, .high = wider * own.high};
   price.low = picoseconds_of(std::min(seconds, std::max(floor, seconds * std::exp(band.low))));
   price.high = picoseconds_of(seconds * std::exp(std::max(0.0, band.high)));
   return price;

@@ -26,6 +26,9 @@ struct MeasuredDevice {
   std::string vendor;
   std::string_view curves;  // text of its curves, not owned; "" = none
   std::string curves_file;
+  // The device that is priced, but with these figures and links: what is priced is a hypothetical
+  // one. Null = as it is, or another device.
+  std::shared_ptr<const Machine> as_measured = nullptr;
 };
 
 inline constexpr std::size_t kMostConstants = 32;
@@ -39,7 +42,10 @@ struct ResolvedKernel {
   KernelKey key;                             // of the fit; empty = none
   std::string architecture;                  // of the device it was fitted on
   std::shared_ptr<const CurveTable> curves;  // of exactly this kernel on this device; null = none
-  std::string from;                          // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
+  // It was timed on this device with other figures: what was measured there goes by the form's
+  // ratio. Null = on the device as it is.
+  std::shared_ptr<const Machine> measured_on;
+  std::string from;  // "h200: trtllm-1.3.0rc20 cutlass fp8_block"; for people
 };
 
 // 80 % bands where nothing of the device itself was measured, as ln(truth / prediction).

@@ -29,6 +29,7 @@ struct Machine {
 
   double peak_of(MathKind kind) const { return peak[static_cast<std::size_t>(kind)]; }
   double peak_of(KernelFormat format) const { return peak_of(facts_of(format).math); }
+  friend bool operator==(const Machine&, const Machine&) = default;
 };
 
 // Launch costs nobody published for a device: medians of te42kyfo/gpu-benches (commit 1c36d50) on H200.

@@ -46,6 +46,7 @@ struct Topology {
   double network_latency = 0;                         // 0 = none stated
   double leaf = 0;                                    // devices below one set of leaf switches; 0 = all
   double oversubscription = 1;                        // beyond them
+  friend bool operator==(const Topology&, const Topology&) = default;
 };
 
 // Where a profile states no links: devices of one box on PCIe 4.0 x16, boxes on one 400 Gb/s

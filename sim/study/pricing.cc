@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/study/pricing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace moeplan {
@@ -33,28 +35,12 @@ Rates rates_of(const ClusterSpec& cluster) {
   return rates;
 }
 
-// Whether nothing that prices depend on tells one from the other: sizes and names may differ.
-bool is_as_fast(const DeviceSpec& a, const DeviceSpec& b) {
-  const auto same = [](const auto& one, const auto& other) {
-    return one.has_value() == other.has_value() && (!one || one->value == other->value);
-  };
-  const auto same_peak = [](const PeakRate& one, const PeakRate& other) {
-    return one.format == other.format && one.rate.value == other.rate.value;
-  };
-  return a.vendor == b.vendor && a.architecture == b.architecture && a.device_class == b.device_class &&
-         a.bandwidth.value == b.bandwidth.value && a.units == b.units && same(a.last_level_cache, b.last_level_cache) &&
-         same(a.launch.stream, b.launch.stream) && same(a.launch.graph, b.launch.graph) &&
-         std::equal(a.peaks.begin(), a.peaks.end(), b.peaks.begin(), b.peaks.end(), same_peak);
-}
-
-// A device with other figures than the catalogue's under its name is a sibling of the one that was
-// measured: the measured times are not its own.
-bool is_hypothetical(const Catalog& catalog, const DeviceSpec& device) {
-  return catalog.knows_device(device.id) && !is_as_fast(catalog.device(device.id), device);
-}
-
-// Whether the devices are joined otherwise than the catalogue says of these very parts.
-bool is_joined_otherwise(const Catalog& catalog, const ClusterSpec& cluster, const Topology& link) {
+// The device with the figures and links that the catalogue has under these names; null where they
+// are the cluster's own. A file or --set may say other ones, and the measured times are then not its own.
+std::shared_ptr<const Machine> as_catalogued(const Catalog& catalog, const ClusterSpec& cluster,
+                                             const Machine& machine) {
+  const DeviceSpec& device = cluster.devices.front();
+  if (!catalog.knows_device(device.id)) return nullptr;
   const auto knows = [](const std::vector<std::string>& ids, const std::string& id) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
   };
@@ -64,18 +50,14 @@ bool is_joined_otherwise(const Catalog& catalog, const ClusterSpec& cluster, con
   if (usual.scaleout && knows(catalog.scaleout_ids(), usual.scaleout->id))
     usual.scaleout = catalog.scaleout(usual.scaleout->id);
   if (catalog.knows_node(usual.node.id)) usual.node.links = catalog.node(usual.node.id).links;
-  const Topology t = topology_of(usual, usual.devices.front());
-  return t.bandwidth != link.bandwidth || t.latency != link.latency || t.domain != link.domain ||
-         t.reduces != link.reduces || t.fabric != link.fabric || t.dimensions != link.dimensions ||
-         t.network_bandwidth != link.network_bandwidth || t.network_latency != link.network_latency ||
-         t.leaf != link.leaf || t.oversubscription != link.oversubscription;
+  Machine measured = machine_of(usual, catalog.device(device.id));
+  measured.power = machine.power;  // no time depends on it
+  measured.idle_power = machine.idle_power;
+  return measured == machine ? nullptr : std::make_shared<const Machine>(measured);
 }
 
-// Of the device with the same architecture, if one was measured: itself as it is sold, where it is
-// a hypothetical one.
-std::optional<Overlay> nearest_overlay(const Catalog& catalog, const DeviceSpec& device, bool hypothetical) {
-  if (hypothetical)
-    if (std::optional<Overlay> own = catalog.overlay(device.id, ShapeNames::Skip)) return own;
+// Of the device with the same architecture, if one was measured.
+std::optional<Overlay> nearest_overlay(const Catalog& catalog, const DeviceSpec& device) {
   for (const std::string& id : catalog.overlay_ids()) {
     if (id == device.id) continue;
     const DeviceSpec other = catalog.device(id);
@@ -123,8 +105,6 @@ KernelNeeds needs_of(const ModelSpec& model, const Layout& layout) {
 
 namespace {
 
-constexpr char kHypothetical = '*';
-
 Pricing operators_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
                      const FormatTable& formats, const KernelNeeds& needs) {
   Pricing pricing;
@@ -134,48 +114,32 @@ Pricing operators_of(const Catalog& catalog, const ClusterSpec& cluster, const R
   pricing.network_assumed = !cluster.scaleout;
   pricing.rates = rates_of(cluster);
 
-  const bool hypothetical = is_hypothetical(catalog, device);
-  DeviceSpec priced = device;
-  if (hypothetical) priced.id += kHypothetical;
-
   // The device's own overlay first; siblings' are read only where it leaves a gap.
   std::vector<MeasuredDevice> measured;
-  std::optional<Overlay> own;
-  if (!hypothetical) own = catalog.overlay(device.id, ShapeNames::Skip);
+  const std::optional<Overlay> own = catalog.overlay(device.id, ShapeNames::Skip);
+  std::shared_ptr<const Machine> as_measured;
   if (own) {
-    pricing.overlay = device.id + " of " + own->as_of;
-    measured.push_back(seen_as(catalog, device, *own));
-    pricing.kernels = kernels_of(CostModel(priced, machine, measured), runtime, formats, device.architecture);
+    const bool is_known = catalog.knows_device(device.id);
+    measured.push_back(seen_as(catalog, is_known ? catalog.device(device.id) : device, *own));
+    as_measured = measured.back().as_measured = as_catalogued(catalog, cluster, machine);
+    pricing.overlay =
+        fmt::format("{} of {}{}", device.id, own->as_of, as_measured == nullptr ? "" : ", moved to other figures");
+    pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels, needs)) return pricing;
   }
   // Then the nearest sibling's, then all of them.
-  if (const std::optional<Overlay> near = nearest_overlay(catalog, device, hypothetical)) {
+  if (const std::optional<Overlay> near = nearest_overlay(catalog, device)) {
     measured.push_back(seen_as(catalog, catalog.device(near->id), *near));
-    pricing.kernels = kernels_of(CostModel(priced, machine, measured), runtime, formats, device.architecture);
+    pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
     if (!has_default(pricing.kernels, needs)) return pricing;
     measured.pop_back();
   }
   std::vector<std::unique_ptr<Overlay>> overlays;
   measured = measured_devices(catalog, overlays);
-  pricing.kernels = kernels_of(CostModel(priced, machine, measured), runtime, formats, device.architecture);
+  for (MeasuredDevice& m : measured)
+    if (m.device == device.id) m.as_measured = as_measured;
+  pricing.kernels = kernels_of(CostModel(device, machine, measured), runtime, formats, device.architecture);
   return pricing;
-}
-
-// What was measured over the device's own links says nothing exact of other ones: their share of
-// the rate carries over as from a sibling.
-void use_other_links(Pricing& pricing, const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
-                     const FormatTable& formats) {
-  const DeviceSpec& device = cluster.devices.front();
-  const Machine& machine = pricing.kernels.machine;
-  if (is_hypothetical(catalog, device) || !is_joined_otherwise(catalog, cluster, machine.link)) return;
-  const std::optional<Overlay> own = catalog.overlay(device.id, ShapeNames::Skip);
-  if (!own) return;
-  DeviceSpec elsewhere = device;
-  elsewhere.id += kHypothetical;
-  const Kernels other = kernels_of(CostModel(elsewhere, machine, {seen_as(catalog, device, *own)}), runtime, formats,
-                                   device.architecture);
-  pricing.kernels.collective = other.collective;
-  pricing.kernels.exchange = other.exchange;
 }
 
 }  // namespace
@@ -183,7 +147,6 @@ void use_other_links(Pricing& pricing, const Catalog& catalog, const ClusterSpec
 Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
                    const FormatTable& formats, const KernelNeeds& needs) {
   Pricing pricing = operators_of(catalog, cluster, runtime, formats, needs);
-  use_other_links(pricing, catalog, cluster, runtime, formats);
   const std::optional<EngineProfiles> profiles = catalog.engine_profiles(runtime);
   const EngineProfile* engine = profiles ? profile_for(*profiles, cluster.devices.front()) : nullptr;
   if (engine != nullptr) {

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <random>
 
+#include "sim/base/unit_text.h"
 #include "sim/study/evaluator.h"
 #include "sim/study/pricing.h"
+#include "sim/study/spec_path.h"
 
 namespace moeplan {
 namespace {
@@ -128,6 +130,58 @@ TEST_P(StepBooks, B6MoreHardwareIsNeverSlower) {
   for (PeakRate& peak : device.peaks) peak.rate.value = peak.rate.value * 1.5;
   s.price(better);
   EXPECT_LE(s.seconds(), more_bandwidth * (1 + 1e-9));
+}
+
+// From the device as it was measured to one with a little more, and on: where measured times and
+// forms meet, nothing may jump.
+TEST_P(StepBooks, B6EachStepUpOfAFigureIsNeverSlower) {
+  Deployment s = setup();
+  const auto price_with = [&s](const std::string& set) {
+    const std::vector<SpecOverride> overrides = parse_overrides(set);
+    ClusterSpec cluster = s.cluster;
+    cluster.devices.front() = with_overrides(cluster.devices.front(), overrides);
+    s.price(with_overrides(catalog(), cluster, overrides));
+    return s.seconds();
+  };
+  const double own = s.seconds();
+  double last = own;
+  const auto expect_no_jump = [&](const std::string& path, const auto rate) {
+    last = own;
+    for (const double more : {1.0, 1.001, 1.1, 2.0, 8.0}) {
+      const double time = price_with(path + "=" + to_text(rate * more));
+      EXPECT_LE(time, last * (1 + 1e-9)) << path << " x " << more;
+      if (more < 1.01) EXPECT_GE(time, own * (1 - 0.01)) << path << " x " << more;
+      last = time;
+    }
+  };
+  expect_no_jump("hardware.bandwidth", s.cluster.devices.front().bandwidth.value);
+  if (s.cluster.scaleup) expect_no_jump("scaleup.bandwidth", s.cluster.scaleup->bandwidth.value);
+}
+
+TEST(HypotheticalDevice, TheSameFigureOrASizeChangesNoTime) {
+  Deployment s("mixtral-8x7b", "h200", tensor_over(2));
+  const Simulation own = s.run();
+  for (const char* set : {"hardware.bandwidth=4.8TB/s", "hardware.memory=280GiB", "scaleup.bandwidth=450GB/s",
+                          "hardware.power_cap=650W", "hardware.note=mine"}) {
+    ClusterSpec cluster = s.cluster;
+    cluster.devices.front() = with_overrides(cluster.devices.front(), parse_overrides(set));
+    s.price(with_overrides(catalog(), cluster, parse_overrides(set)));
+    EXPECT_EQ(s.run().step.time, own.step.time) << set;
+    EXPECT_EQ(s.run().step.by_tier, own.step.by_tier) << set;
+  }
+}
+
+TEST(HypotheticalDevice, AnotherFigureSaysThatItWasNotMeasured) {
+  Deployment s("mixtral-8x7b", "h200", tensor_over(2));
+  const Simulation own = s.run();
+  ClusterSpec faster = s.cluster;
+  faster.devices.front() = with_overrides(faster.devices.front(), parse_overrides("hardware.bandwidth=9.6TB/s"));
+  s.price(faster);
+  const Simulation moved = s.run();
+  constexpr std::size_t kTransferred = static_cast<std::size_t>(Tier::Transferred);
+  EXPECT_GT(moved.step.by_tier[kTransferred], own.step.by_tier[kTransferred]);
+  EXPECT_GT(moved.high / moved.time, own.high / own.time);
+  EXPECT_LT(moved.time, own.time);
 }
 
 // A step reads its weights and cache at no more than the peak of memory, and multiplies at
