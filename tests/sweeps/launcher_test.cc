@@ -22,12 +22,20 @@ using Variables = std::vector<std::pair<const char*, const char*>>;
 class Environment {
  public:
   explicit Environment(const Variables& variables) {
+    clear();
+    for (const auto& [name, value] : variables) ::setenv(name, value, 1);
+  }
+  ~Environment() { clear(); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  static void clear() {
     for (const char* name :
          {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "PMI_RANK",
           "PMI_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT",
           "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "PALS_RANKID", "PALS_SIZE"})
       ::unsetenv(name);
-    for (const auto& [name, value] : variables) ::setenv(name, value, 1);
   }
 };
 
