@@ -136,7 +136,15 @@ Document describe_plan(const SweepReport& report, Count allowed) {
 
 namespace {
 
-// Which axis matters and how the first metric answers to it.
+constexpr std::size_t kMostSteps = 32;  // of an axis, in a table
+
+std::size_t values_of(const SweepReport& report, const std::string& axis) {
+  for (const SweepGrid::Column column : report.grid->columns())
+    if (report.grid->variable(column).name == axis) return report.grid->axes()[column.axis].size();
+  return 0;
+}
+
+// Which axis matters and how the first metric answers to it. Of a sample neighbours are missing.
 void add_analysis(const SweepReport& report, Document& document) {
   const SweepView view = view_of(report);
   if (report.rows.rows() < 3 || view.y.empty()) return;
@@ -144,7 +152,10 @@ void add_analysis(const SweepReport& report, Document& document) {
   const SweepMetric* known = find_metric(metric);
   if (known == nullptr || report.rows.find(metric) == nullptr) return;
   add_axis_effects(document, report.rows, metric);
-  add_elasticities(document, report.rows, metric);
+  bool short_axes = report.result.sampled_every == 1;
+  for (const SweepColumn& column : report.rows.columns)
+    short_axes = short_axes && (!column.is_axis || values_of(report, column.name) <= kMostSteps);
+  if (short_axes) add_elasticities(document, report.rows, metric);
   if (!view.by.empty() && known->sense != MetricSense::None)
     add_best_per_group(document, report.rows, view.by,
                        {metric, known->sense == MetricSense::More ? Sense::More : Sense::Less});

@@ -64,16 +64,22 @@ Measure measure_of(const SweepTable& rows, std::string_view name) {
   return measure;
 }
 
-// "batch 64, context 8k" of a row: what tells it apart.
-std::string label_of(const SweepTable& rows, std::size_t row, const std::vector<std::string>& but) {
+// Columns whose words tell rows apart, but those that are told elsewhere.
+std::vector<const SweepColumn*> telling_columns(const SweepTable& rows, const std::vector<std::string>& but) {
+  std::vector<const SweepColumn*> columns;
+  for (const SweepColumn& column : rows.columns)
+    if ((column.is_axis || column.name == "layout") && std::find(but.begin(), but.end(), column.name) == but.end() &&
+        values_of(column) > 1)
+      columns.push_back(&column);
+  return columns;
+}
+
+// "batch 64, context 8192" of a row.
+std::string label_of(const std::vector<const SweepColumn*>& columns, std::size_t row) {
   std::string label;
-  for (const SweepColumn& column : rows.columns) {
-    const bool shown =
-        (column.is_axis || column.name == "layout") && std::find(but.begin(), but.end(), column.name) == but.end();
-    if (!shown || values_of(column) < 2) continue;
-    const std::string text = cell_text(column, row);
-    label += fmt::format("{}{}{}", label.empty() ? "" : ", ", column.is_text ? "" : column.name + " ", text);
-  }
+  for (const SweepColumn* column : columns)
+    label += fmt::format("{}{}{}", label.empty() ? "" : ", ", column->is_text ? "" : column->name + " ",
+                         cell_text(*column, row));
   return label;
 }
 
@@ -106,10 +112,11 @@ std::vector<Series> lines_of(const SweepTable& rows, const SweepColumn& x, const
   std::vector<Series> series;
   std::vector<std::string> told = by;
   told.push_back(x.name);
+  const std::vector<const SweepColumn*> telling = telling_columns(rows, told);
   for (std::size_t i = 0; i < names.size(); ++i) {
     Series line{.name = names[i], .points = {}};
     for (const auto& [at, row] : lines[i])
-      line.points.push_back({.x = at, .y = y.column->numbers[row], .label = label_of(rows, row, told)});
+      line.points.push_back({.x = at, .y = y.column->numbers[row], .label = label_of(telling, row)});
     series.push_back(std::move(line));
   }
   return series;
@@ -163,9 +170,10 @@ void add_front_chart(const SweepReport& report, Document& document) {
     Series points{.name = name, .points = {}, .style = style};
     const SweepColumn& across = *rows.find(x.metric->name);
     const SweepColumn& up = *rows.find(y.metric->name);
+    const std::vector<const SweepColumn*> telling = telling_columns(rows, {});
     for (std::size_t r = 0; r < rows.rows(); r += every)
       if (rows.status[r] == PointStatus::Ok)
-        points.points.push_back({.x = across.numbers[r], .y = up.numbers[r], .label = label_of(rows, r, {})});
+        points.points.push_back({.x = across.numbers[r], .y = up.numbers[r], .label = label_of(telling, r)});
     return points;
   };
   Series front = series(report.front_rows, "front", SeriesStyle::LineAndPoints, 1);

@@ -162,6 +162,15 @@ std::string file_of_study(const std::string& name) {
   return path;
 }
 
+// What a sweep writes beside its rows.
+json manifest_of(const std::string& words) {
+  const std::filesystem::path directory = std::filesystem::path(::testing::TempDir()) / "moeplan_schema_sweep";
+  std::filesystem::remove_all(directory);
+  run_moeplan(words + " --out " + directory.string());
+  std::ifstream in(directory / "manifest.json");
+  return json::parse(in, nullptr, false);
+}
+
 TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
   const json list = json::parse(run_moeplan("schema --json").text);
   for (const json& entry : list.at("schemas")) {
@@ -181,6 +190,8 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
           {"--topology SPEC --matrix SPEC", "--topology star:n=4,bw=1e9,lat=1e-6 --matrix uniform:1MB"},
           {"simulate MODEL", "simulate mixtral-8x7b --hardware h200"},
           {"[MODEL...] --study NAME", "--study " + file_of_study("moeplan_schema_study.json")},
+          {"sweep [STUDY]", "sweep batch"},
+          {" --out DIR", ""},
           {"--compare WHAT", "--compare dense"},
           {"--prefill OPTIONS", "--prefill \"--gpus 2\""},
           {"--effects NAME", "--effects mtp"},
@@ -191,8 +202,18 @@ TEST(Schemas, EverySchemaIsUsedAndNamedByItsDocument) {
       if (at != std::string::npos) words.replace(at, placeholder.size(), value);
     }
     if (words == "fit") words = "fit --hardware rtx-4090";
-    EXPECT_EQ(document_of(words).at("schema"), entry.at("document")) << words;
+    const json document = name == "sweep.manifest" ? manifest_of(words) : document_of(words);
+    EXPECT_EQ(document.at("schema"), entry.at("document")) << words;
   }
+}
+
+TEST(Schemas, Sweeps) {
+  for (const char* words : {"sweep batch", "sweep batch --dry-run", "sweep laptop-16gb --best 3", "sweep expert-width",
+                            "sweep --model mixtral-8x7b --hardware h200 --axis tp=1,3 --axis batch=1,100000",
+                            "sweep expert-count --hardware laptop-16gb --law"})
+    expect_valid(words);
+  const json manifest = manifest_of("sweep batch");
+  for (const std::string& complaint : schema_complaints(manifest)) ADD_FAILURE() << complaint;
 }
 
 TEST(Schemas, StepsAndSteadyLoadsThatFitAndThatDoNot) {

@@ -88,6 +88,7 @@ TEST(FrontStudy, EveryStudyOfTheCatalogueIsRead) {
   EXPECT_FALSE(ids.empty());
   for (const std::string& id : ids) {
     const DataFile file = catalog.study(id);
+    if (file.text.find("\"sides\"") == std::string_view::npos) continue;  // of another kind
     const FrontStudy study = read_front_study(std::string(file.text), file.path);
     EXPECT_EQ(study.id, id);
     for (const std::string& model : study.models) EXPECT_NO_THROW(catalog.model(model)) << model;
