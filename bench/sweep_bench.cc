@@ -105,8 +105,7 @@ std::vector<Case> cases(const std::string& moeplan) {
                          "--axis",  "batch=1:1000", "--axis",     "context=1:1000"};
   // As many points as Calculon's example has executions, 24 layouts x 26 batches x 13 contexts.
   // Its dimensions are those of training (recomputation, micro-batches, offloading, optimizer
-  // sharding, overlap); ours are those of inference, so the number and the layouts are the
-  // same and the work for a point is not.
+  // sharding, overlap), ours are those of inference: only the number of points is the same.
   const Words turing = {
       "--model", "turing-530b",   "--hardware", "a100-80-x8",          "--gpus", "2520",   "--tp",
       "8",       "--pp",          "35",         "--replicas",          "9",      "--axis", turing_layouts(),

@@ -126,7 +126,7 @@ Document describe_plan(const SweepReport& report, Count allowed) {
   const double all = report.grid->size();
   about.entries.push_back({"points", {fmt::format("{}", with_commas(allowed))}, Tone::Strong});
   if (static_cast<double>(allowed) < all)
-    about.entries.push_back({"", {fmt::format("of {:.0f} before constraints", all)}});
+    about.entries.push_back({"", {fmt::format("of {} before constraints", count_text(static_cast<Count>(all)))}});
   about.entries.push_back({"deployments", {with_commas(report.grid->deployments())}});
   about.entries.push_back({"layouts", {fmt::format("{} of each", with_commas(report.grid->layouts()))}});
   about.entries.push_back({"loads", {fmt::format("{} of each", with_commas(report.grid->loads()))}});
