@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "cli/exit_status.h"
 #include "reports/expert_count.h"
@@ -25,14 +26,18 @@ void refuse_others(const Arguments& arguments, std::span<const Option> options) 
                   "--model, --hardware, --gpus, --runtime, --weights, --batch, --context or --law");
 }
 
-// One machine in place of those of the study.
+// One machine in place of those of the study; 0 GPUs: as many as it says, or one.
 std::vector<ExpertCountAsk> on_machine(const std::vector<ExpertCountAsk>& asks, const std::string& hardware,
                                        Count gpus) {
   std::vector<ExpertCountAsk> own;
+  // A machine of the study has its own engine, format and batches.
+  std::copy_if(asks.begin(), asks.end(), std::back_inserter(own),
+               [&](const ExpertCountAsk& ask) { return ask.hardware == hardware && (gpus == 0 || ask.gpus == gpus); });
+  if (!own.empty()) return own;
   for (ExpertCountAsk ask : asks) {
     if (ask.hardware != asks.front().hardware) continue;
     ask.hardware = hardware;
-    ask.gpus = gpus;
+    ask.gpus = std::max<Count>(1, gpus);
     ask.runtime.clear();
     own.push_back(std::move(ask));
   }
@@ -47,7 +52,7 @@ int run_expert_count(Session& session, const Arguments& arguments, std::span<con
   std::vector<ExpertCountAsk> asks = expert_count_asks(arguments.has("law"));
   const std::optional<Count> gpus = arguments.count("gpus", 1, kMostGpus);
   if (const std::optional<std::string> hardware = arguments.text("hardware"))
-    asks = on_machine(asks, *hardware, gpus.value_or(1));
+    asks = on_machine(asks, *hardware, gpus.value_or(0));
   else if (gpus)
     throw_usage("gpus", "it alone", "--hardware NAME with it");
   const std::optional<Count> batch = arguments.count("sequences", 1, kMostSequences);

@@ -257,6 +257,7 @@ SweepReport report_of(const Prepared& sweep, const SweepAsk& ask, SweepResult re
   report.metrics = sweep.metrics;
   report.front = sweep.front;
   report.result = std::move(result);
+  report.first = sweep.points->question_of(0);
   const SweepText text(*sweep.grid, sweep.metrics);
   report.rows = text.table(report.result.kept);
   report.front_rows = text.table(sweep.points->rows(report.result.front));

@@ -10,7 +10,7 @@
 namespace moeplan {
 
 Document describe_e2e(const E2eAccuracy& accuracy);
-Document e2e_rows(const E2eAccuracy& accuracy);  // a row per set, for spreadsheets
+Document e2e_rows(const E2eAccuracy& accuracy);     // a row per set, for spreadsheets
 Document page_of_e2e(const E2eAccuracy& accuracy);  // for --format html
 std::string json_of_e2e(const E2eAccuracy& accuracy);
 

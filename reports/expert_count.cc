@@ -149,11 +149,10 @@ void add_expert_count(Document& document, const ExpertCountCurve& curve) {
 Document describe_expert_counts(const std::vector<ExpertCountCurve>& curves) {
   Document document;
   document.add(Note{"At which expert count does routing overhead eat the benefit?"});
-  Table summary;
-  summary.columns = {{"curve", "what grows where", true, 0}, {"answer", "answer", true, 0}};
+  ItemList summary{.title = "answers", .items = {}};
   for (const ExpertCountCurve& curve : curves)
-    summary.rows.push_back({{{title_of(curve)}, {turn_text(curve)}}, Tone::Plain});
-  document.add(summary);
+    summary.items.push_back({fmt::format("{}: {}", title_of(curve), turn_text(curve))});
+  document.add(std::move(summary));
   std::set<std::string> laws;
   for (const ExpertCountCurve& curve : curves) {
     add_expert_count(document, curve);

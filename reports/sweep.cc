@@ -46,6 +46,14 @@ std::string axes_text(const SweepStudy& study) {
   return text;
 }
 
+// What a point is besides its words: everything nobody said.
+std::string first_text(const SimulateQuestion& q) {
+  const FitQuestion& d = q.deployment;
+  return fmt::format("point: {} on {} x {}, {} {}, {}, weights {}, batch {}, context {}", d.model.id, d.layout.gpus(),
+                     d.device.device, d.runtime.id, d.runtime.version, describe(d.layout), d.weights,
+                     with_commas(q.load.batch), with_commas(q.load.context));
+}
+
 KeyValues what_was_asked(const SweepReport& report) {
   KeyValues about;
   const SweepStudy& study = report.study;
@@ -55,6 +63,7 @@ KeyValues what_was_asked(const SweepReport& report) {
   about.entries.push_back({"base", {base_text(study)}});
   for (const SweepAxis& axis : study.axes)
     about.entries.push_back({&axis == &study.axes.front() ? "axes" : "", {axis_text(axis)}});
+  if (report.first) about.entries.push_back({"first", {first_text(*report.first)}});
   for (const std::string& constraint : study.where)
     about.entries.push_back({&constraint == &study.where.front() ? "where" : "", {constraint}});
   return about;

@@ -2,6 +2,7 @@
 // The answer of `sweep`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct SweepReport {
   std::vector<const SweepMetric*> metrics;
   std::vector<const SweepMetric*> front;
   SweepResult result;
-  SweepTable rows;  // kept ones
+  std::optional<SimulateQuestion> first;  // point of all that is one
+  SweepTable rows;                        // kept ones
   SweepTable front_rows;
   std::vector<SweepTable> best_rows;  // of each front metric
   std::vector<std::string> files;     // that were written, with their directory

@@ -48,12 +48,14 @@ struct PointFrame {
 };
 PointFrame frame_of(const SimulateQuestion& question, const Kernels& kernels);
 
-PointMemory memory_at(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame, Count context, Count sequences);
+PointMemory memory_at(const std::vector<BudgetedLedger>& rooms, const PointFrame& frame, Count context,
+                      Count sequences);
 // Seconds to read one prompt alone, operator by operator.
 double prompt_seconds(const StepModel& prefill, const PointFrame& frame, Count prompt);
 // A micro-batch of a decoding load, and what the load is when such a step costs this.
 Step decode_step_of(const PointFrame& frame, Count sequences, Count context);
-void set_decode(PointResult& result, const PointFrame& frame, const Rates& rates, Count sequences, const StepCost& cost);
+void set_decode(PointResult& result, const PointFrame& frame, const Rates& rates, Count sequences,
+                const StepCost& cost);
 
 class Evaluator {
  public:

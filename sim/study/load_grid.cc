@@ -69,8 +69,7 @@ StepCost LoadGrid::rank_cost(std::size_t rank, std::size_t batch, Count context)
   if (!ranks_[rank].by_context.empty()) {
     const Binding binding = decode_model_.bind_step(model, decode_step_of(frame_, batches_[batch], context));
     OpCost attention;
-    for (const std::uint16_t i : ranks_[rank].by_context)
-      attention += cost_of_runs(model, model.ops.ops[i], binding);
+    for (const std::uint16_t i : ranks_[rank].by_context) attention += cost_of_runs(model, model.ops.ops[i], binding);
     cost.seconds += attention.seconds;
     cost.joules += attention.joules;
   }

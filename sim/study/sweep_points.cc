@@ -319,6 +319,15 @@ void SweepPoints::answer(Count point, const LaidOut& on, SweepRows& rows) const 
   }
 }
 
+std::optional<SimulateQuestion> SweepPoints::question_of(Count point) const {
+  const std::shared_ptr<const LaidOut> on = lay_out(point);
+  if (on->refusal.status != PointStatus::Ok) return std::nullopt;
+  SimulateQuestion question = on->question;
+  question.load.batch = load_value(point, kBatch, question.load.batch);
+  question.load.context = load_value(point, kContext, question.load.context);
+  return question;
+}
+
 SweepRows SweepPoints::rows(const std::vector<Count>& points) const {
   SweepRows rows;
   rows.reasons.emplace_back();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ class SweepPoints {
   // Points [first, last) that no constraint forbids.
   SweepRows rows(Count first, Count last) const;
   SweepRows rows(const std::vector<Count>& points) const;
+
+  // The deployment and layout of a point; nothing where there is none.
+  std::optional<SimulateQuestion> question_of(Count point) const;
 
   // A point takes about a millisecond, not a microsecond.
   bool is_slow() const { return needs_step_ || !loads_[kIsl].values.empty(); }

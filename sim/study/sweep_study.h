@@ -2,7 +2,8 @@
 // A sweep: a deployment in the words of `simulate`, and axes along which some of them change.
 // An axis is called after the option it sets ("batch", "weights", "hardware", "tp") or after a
 // path into a spec ("model.moe.experts", "hardware.bandwidth"); "@active", "@total" or "@both"
-// behind the path of a size (its last word: experts, top_k, width, ...) says which parameter counts stay as they are while it changes.
+// behind the path of a size (its last word: experts, top_k, width, ...) says which parameter counts stay as they are
+// while it changes.
 //
 //   {"id": "...", "question": "...", "finding": "...", "base": {"model": "mixtral-8x7b", "hardware": "h200"},
 //    "axes": [{"path": "batch", "values": "1:256:*2"},

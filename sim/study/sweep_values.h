@@ -21,7 +21,8 @@ struct SweepTextProblem {
   std::string hint;
 };
 
-// The values in order. `problem` is set and nothing returned when the text is empty, a range never ends, or is longer than kMostAxisValues.
+// The values in order. `problem` is set and nothing returned when the text is empty, a range never ends, or is longer
+// than kMostAxisValues.
 std::vector<std::string> expand_values(std::string_view text, std::optional<SweepTextProblem>& problem);
 
 // A number as an axis value may write it: "8", "0.5", "1e6", "4k" (4096); none for other words.

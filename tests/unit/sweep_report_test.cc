@@ -89,9 +89,10 @@ TEST(ExpertCountReport, AnswersFirstAndListsEverySize) {
   ask.experts = {8, 64, 8192};
   const std::vector<ExpertCountCurve> curves = {ExpertCountStudy(catalog).curve(ask)};
   const Document document = describe_expert_counts(curves);
-  const Table& summary = table_of(document);
-  ASSERT_EQ(summary.rows.size(), 1u);
-  EXPECT_NE(std::get<std::string>(summary.rows[0].cells[1].front()).find("experts"), std::string::npos);
+  const auto* summary = std::get_if<ItemList>(&document.sections[1]);
+  ASSERT_NE(summary, nullptr);
+  ASSERT_EQ(summary->items.size(), 1u);
+  EXPECT_NE(std::get<std::string>(summary->items[0].front()).find("experts"), std::string::npos);
   const Document rows = expert_count_rows(curves);
   const Table& all = table_of(rows);
   ASSERT_EQ(all.rows.size(), 3u);
