@@ -34,7 +34,7 @@ double part_share(const ExpertCountRow& row, ExpertPart part) {
 }
 
 std::string state_of(const ExpertCountRow& row) {
-  return row.status == PointStatus::Ok ? std::string("fits") : row.reason;
+  return row.status == PointStatus::Ok ? "fits" : row.status == PointStatus::NoFit ? "does not fit" : row.reason;
 }
 
 Table table_of(const ExpertCountCurve& curve) {

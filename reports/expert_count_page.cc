@@ -2,6 +2,8 @@
 // Curves over the number of experts for programs (JSON) and as a page with charts.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reports/expert_count.h"
 #include "reports/json_parts.h"
 #include "sim/base/json.h"
@@ -89,7 +91,10 @@ std::string json_of_expert_counts(const std::vector<ExpertCountCurve>& curves) {
 Document page_of_expert_counts(const std::vector<ExpertCountCurve>& curves, const std::string& finding) {
   Document page;
   page.title = "At which expert count does routing overhead eat the benefit?";
-  if (!finding.empty()) page.add(Banner{{finding}, Tone::Good});
+  // What it costs, and what it is worth.
+  const std::size_t law = std::min(finding.find(" By the law"), finding.size());
+  if (!finding.empty()) page.add(Banner{{finding.substr(0, law)}, Tone::Good});
+  if (law < finding.size()) page.add(Note{finding.substr(law + 1)});
   // A chart before the table of its curve: curves begin with their heading.
   std::size_t curve = 0;
   for (Section& section : describe_expert_counts(curves).sections) {

@@ -39,6 +39,9 @@ GEMM_ROWS = "".join(
 COMMANDS = {
     "fit": "fit mixtral-8x7b --weights q4_k_m --context 8k --hardware rtx-4090 --host-memory 64GiB",
     "simulate": "simulate deepseek-v3 --hardware h200 --gpus 8 --attention-dp 8 --ep 8 --batch 256 --context 4k",
+    "sweep": "sweep ep-width",
+    "sweep_rows": "sweep --model mixtral-8x7b --hardware h200 --axis batch=1:400 --axis context=1:250",
+    "experts": "sweep expert-count --hardware laptop-16gb",
     "curve": "simulate gpt-oss-120b --hardware h200 --isl 1k --osl 1k --concurrency 1,4,16,64",
     "validate": "validate --against gemm.csv --in-sample",
 }
@@ -163,7 +166,7 @@ class BrowserTest(unittest.TestCase):
             self.assert_quiet(name)
 
     def test_every_chart_is_drawn_in_several_colours(self):
-        for name, charts in [("fit", 1), ("simulate", 2), ("curve", 1), ("validate", 2), ("hostile", 1), ("big", 1)]:
+        for name, charts in [("fit", 1), ("simulate", 2), ("curve", 1), ("sweep", 2), ("sweep_rows", 4), ("experts", 9), ("validate", 2), ("hostile", 1), ("big", 1)]:
             self.open(name)
             canvases = self.all("canvas")
             self.assertEqual(len(canvases), charts, name)
