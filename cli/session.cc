@@ -91,6 +91,7 @@ Session::Session(const Session& other, std::function<void(std::string_view)> war
       verbose_(other.verbose_),
       explain_(other.explain_),
       catalog_(other.catalog_),
+      prices_(other.prices_),
       warnings_(std::move(warnings)) {}
 
 Session Session::with_warnings(std::function<void(std::string_view)> use) const { return {*this, std::move(use)}; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "reports/html.h"
 #include "reports/render.h"
 #include "sim/spec/catalog.h"
+#include "sim/study/pricing.h"
 
 namespace moeplan {
 
@@ -32,6 +34,8 @@ class Session {
   const Catalog& catalog() const { return catalog_; }
   OutputFormat format() const { return format_; }
   const ByteUnit& unit() const { return style_.unit; }
+  // Of the machines and engines this session has priced.
+  PricingMemo& prices() const { return *prices_; }
   // What a page says of itself besides its document: also for files a command writes by itself.
   const PageStyle& page_style() const { return page_; }
   bool verbose() const { return verbose_; }
@@ -65,6 +69,7 @@ class Session {
   bool verbose_ = false;
   bool explain_ = false;
   Catalog catalog_;
+  std::shared_ptr<PricingMemo> prices_ = std::make_shared<PricingMemo>();
   std::function<void(std::string_view)> warnings_;  // in place of stderr
 
   Session(const Session& other, std::function<void(std::string_view)> warnings);

@@ -335,7 +335,7 @@ void read_unit(Unit& unit, Session& session, const Arguments& arguments, const s
   const Routing routing = read_routing(arguments);
   check_routing(routing, q);
   const ClusterSpec cluster = cluster_of(session.catalog(), unit.asked.hardware, q);
-  unit.pricing = pricing_of(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
+  unit.pricing = session.prices().get(session.catalog(), cluster, q.runtime, q.formats, needs_of(q.model, q.layout));
   warn_of_assumptions(session, q, unit.pricing);
   set_engine(arguments, q.model.id, unit.pricing);
   apply_costs(arguments, session.catalog(), cluster, unit.pricing);

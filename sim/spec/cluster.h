@@ -112,6 +112,7 @@ struct ClusterSpec {
 
   // Devices that reach each other over the fast fabric; 1 = none do.
   Count fast_domain() const { return scaleup ? scaleup->domain : 1; }
+  friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
 
 std::vector<std::string> violations(const ScaleupSpec& scaleup);

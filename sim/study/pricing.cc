@@ -156,6 +156,20 @@ Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const Run
   return pricing;
 }
 
+Pricing PricingMemo::get(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+                         const FormatTable& formats, const KernelNeeds& needs) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const Known& known : known_)
+      if (known.needs == needs && known.cluster == cluster && known.runtime == runtime) return *known.pricing;
+  }
+  auto pricing = std::make_shared<const Pricing>(pricing_of(catalog, cluster, runtime, formats, needs));
+  const std::scoped_lock lock(mutex_);
+  if (known_.size() == kMost) known_.erase(known_.begin());
+  known_.push_back({.cluster = cluster, .runtime = runtime, .needs = needs, .pricing = pricing});
+  return *pricing;
+}
+
 void drop_engine(Pricing& pricing) {
   pricing.engine.reset();
   pricing.kernels.engine = {};

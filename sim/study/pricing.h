@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,12 +29,32 @@ struct Pricing {
 struct KernelNeeds {
   bool latent_attention = true;
   bool exchange = true;  // of tokens between ranks with experts
+  friend bool operator==(const KernelNeeds&, const KernelNeeds&) = default;
 };
 KernelNeeds needs_of(const ModelSpec& model, const Layout& layout);
 
 // cluster: what the device stands in (a device alone stands in a node of its own).
 Pricing pricing_of(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
                    const FormatTable& formats, const KernelNeeds& needs = {});
+
+// The same for many deployments of few machines: what was looked up once is not again. The
+// catalogue and the formats must be the same each time. Safe to ask from several threads.
+class PricingMemo {
+ public:
+  Pricing get(const Catalog& catalog, const ClusterSpec& cluster, const RuntimeSpec& runtime,
+              const FormatTable& formats, const KernelNeeds& needs);
+
+ private:
+  struct Known {
+    ClusterSpec cluster;
+    RuntimeSpec runtime;
+    KernelNeeds needs;
+    std::shared_ptr<const Pricing> pricing;
+  };
+  static constexpr std::size_t kMost = 64;
+  std::mutex mutex_;
+  std::vector<Known> known_;  // the newest last
+};
 
 // Operators alone, without what the engine adds to them.
 void drop_engine(Pricing& pricing);
