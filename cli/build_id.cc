@@ -16,6 +16,7 @@ int read_notes(dl_phdr_info* info, std::size_t, void* id) {
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info->dlpi_phdr[i];
     if (header.p_type != PT_NOTE) continue;
+    // Where the loader put it is a number to it. NOLINTNEXTLINE(performance-no-int-to-ptr)
     const char* at = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
     const char* end = at + header.p_memsz;
     while (at + sizeof(ElfW(Nhdr)) <= end) {

@@ -201,8 +201,10 @@ std::string set_in_tree(JsonNode& root, const std::vector<std::string>& segments
     std::size_t index = 0;
     if (node->kind == JsonKind::Array) {
       next = find_item(*node, segment, index, option);
-      if (next == nullptr && i + 1 == segments.size() && (index = node->items.size()) > 0)
-        next = add_quantity(*node, segment);
+      if (next == nullptr && i + 1 == segments.size()) {
+        index = node->items.size();
+        if (index > 0) next = add_quantity(*node, segment);
+      }
       place += (place.empty() ? "" : "/") + std::to_string(index);
     } else {
       next = node->kind == JsonKind::Object ? find_member(*node, segment) : nullptr;

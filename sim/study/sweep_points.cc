@@ -198,10 +198,9 @@ std::shared_ptr<const SweepPoints::LaidOut> SweepPoints::lay_out(Count point) co
       };
       const Count batch = deployment.question.load.batch;
       const Count context = deployment.question.load.context;
-      std::vector<Count> prompts =
-          loads_[kPrompt].values.empty() ? values(kContext, context) : values(kPrompt, context);
+      std::vector<Count> prompts = loads_[Prompt].values.empty() ? values(Context, context) : values(Prompt, context);
       made->grid = std::make_unique<LoadGrid>(deployment.plan, made->question, *deployment.kernels, deployment.rates,
-                                              values(kBatch, batch), std::move(prompts));
+                                              values(Batch, batch), std::move(prompts));
     });
     return made;
   });
@@ -234,9 +233,9 @@ void set_memory(PointResult& point, const FitResult& memory) {
 SweepAnswer SweepPoints::steady_on(Count point, const LaidOut& on, std::unique_ptr<Simulation>& step) const {
   const SweepDeployment& deployment = *on.deployment->open;
   SteadyLoad load = *deployment.steady;
-  load.isl = load_value(point, kIsl, load.isl);
-  load.osl = load_value(point, kOsl, load.osl);
-  load.concurrency = load_value(point, kConcurrency, load.concurrency);
+  load.isl = load_value(point, Isl, load.isl);
+  load.osl = load_value(point, Osl, load.osl);
+  load.concurrency = load_value(point, Concurrency, load.concurrency);
   SteadyState state = steady_state(on.question, load, *deployment.kernels, deployment.rates);
   SweepAnswer answer{.deployment = &deployment, .layout = &on.question.deployment.layout};
   step = std::make_unique<Simulation>(std::move(state.decode));
@@ -255,17 +254,17 @@ SweepAnswer SweepPoints::steady_on(Count point, const LaidOut& on, std::unique_p
 SweepAnswer SweepPoints::point_on(Count point, const LaidOut& on, std::unique_ptr<Simulation>& step) const {
   const SweepDeployment& deployment = *on.deployment->open;
   SweepAnswer answer{.deployment = &deployment, .layout = &on.question.deployment.layout};
-  const Count context = load_value(point, kContext, deployment.question.load.context);
+  const Count context = load_value(point, Context, deployment.question.load.context);
   if (on.grid) {
     const auto digit = [&](Variable v) {
       const bool inner = loads_[v].named && grid_->axes()[loads_[v].column.axis].tier() == SweepTier::Load;
       return inner ? place_in(loads_[v].place, grid_->digit(point, loads_[v].column.axis)) : 0;
     };
-    answer.point = on.grid->at(digit(kBatch), context, digit(loads_[kPrompt].values.empty() ? kContext : kPrompt));
+    answer.point = on.grid->at(digit(Batch), context, digit(loads_[Prompt].values.empty() ? Context : Prompt));
     if (!needs_step_ || !answer.point.fits) return answer;
   }
   SimulateQuestion question = on.question;
-  question.load.batch = load_value(point, kBatch, question.load.batch);
+  question.load.batch = load_value(point, Batch, question.load.batch);
   question.load.context = context;
   question.deployment.workload = {.context = context, .sequences = question.load.batch};
   step = std::make_unique<Simulation>(simulate(question, *deployment.kernels, deployment.rates));
@@ -273,7 +272,7 @@ SweepAnswer SweepPoints::point_on(Count point, const LaidOut& on, std::unique_pt
   if (on.grid) return answer;
   answer.point = as_point(*step);
   set_memory(answer.point, step->memory);
-  const Count prompt = load_value(point, kPrompt, context);
+  const Count prompt = load_value(point, Prompt, context);
   if (prompt == context) return answer;
   question.load.context = prompt;
   answer.point.prefill_s = simulate(question, *deployment.kernels, deployment.rates).first_token.base();
@@ -323,8 +322,8 @@ std::optional<SimulateQuestion> SweepPoints::question_of(Count point) const {
   const std::shared_ptr<const LaidOut> on = lay_out(point);
   if (on->refusal.status != PointStatus::Ok) return std::nullopt;
   SimulateQuestion question = on->question;
-  question.load.batch = load_value(point, kBatch, question.load.batch);
-  question.load.context = load_value(point, kContext, question.load.context);
+  question.load.batch = load_value(point, Batch, question.load.batch);
+  question.load.context = load_value(point, Context, question.load.context);
   return question;
 }
 

@@ -44,12 +44,12 @@ class SweepPoints {
   std::optional<SimulateQuestion> question_of(Count point) const;
 
   // A point takes about a millisecond, not a microsecond.
-  bool is_slow() const { return needs_step_ || !loads_[kIsl].values.empty(); }
+  bool is_slow() const { return needs_step_ || !loads_[Isl].values.empty(); }
   const std::vector<const SweepMetric*>& metrics() const { return metrics_; }
 
  private:
   // Where the batch, context, ... of a point come from.
-  enum Variable : std::size_t { kBatch, kContext, kPrompt, kIsl, kOsl, kConcurrency };
+  enum Variable : std::size_t { Batch, Context, Prompt, Isl, Osl, Concurrency };
   static constexpr std::size_t kVariables = 6;
   struct Source {
     bool named = false;

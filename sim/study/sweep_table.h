@@ -56,7 +56,7 @@ class SweepTableBuilder {
 
  private:
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // the library's name. NOLINT(readability-identifier-naming)
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   using Places = std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>>;

@@ -49,21 +49,27 @@ std::optional<Range> range_of(std::string_view text) {
   return range;
 }
 
-std::optional<SweepTextProblem> problem_of(const Range& range, std::string_view text) {
-  const bool ends = range.factor ? range.step > 1 && range.from > 0 && range.to >= range.from
-                                 : range.step != 0 && (range.to - range.from) / range.step >= 0;
-  if (ends) return std::nullopt;
-  return SweepTextProblem{
-      .found = "the range " + in_quotes(text),
-      .expected = "one that reaches its end: 8:64:8, 64:8:-8, or 8:1024:*2 from above 0 by a factor above 1",
-      .hint = ""};
-}
-
 double count_in(const Range& range) {
   constexpr double kSlack = 1e-9;  // 0.1:0.5:0.1 has five values
   const double steps =
       range.factor ? std::log(range.to / range.from) / std::log(range.step) : (range.to - range.from) / range.step;
   return std::floor(steps + kSlack) + 1;
+}
+
+// room: for further values.
+std::optional<SweepTextProblem> problem_of(const Range& range, std::string_view text, std::size_t room) {
+  const bool ends = range.factor ? range.step > 1 && range.from > 0 && range.to >= range.from
+                                 : range.step != 0 && (range.to - range.from) / range.step >= 0;
+  const double count = ends ? count_in(range) : 0;
+  if (count > static_cast<double>(room))
+    return SweepTextProblem{.found = fmt::format("{:.0f} values in {}", count, in_quotes(text)),
+                            .expected = fmt::format("at most {} on an axis", kMostAxisValues),
+                            .hint = "a larger step, or two axes"};
+  if (ends) return std::nullopt;
+  return SweepTextProblem{
+      .found = "the range " + in_quotes(text),
+      .expected = "one that reaches its end: 8:64:8, 64:8:-8, or 8:1024:*2 from above 0 by a factor above 1",
+      .hint = ""};
 }
 
 void append(std::vector<std::string>& values, const Range& range, double count) {
@@ -110,14 +116,9 @@ std::vector<std::string> expand_values(std::string_view text, std::optional<Swee
       problem = {.found = in_quotes(all), .expected = "values between its commas", .hint = ""};
     } else if (!range) {
       values.emplace_back(item);
-    } else if ((problem = problem_of(*range, item))) {
-      break;
-    } else if (const double count = count_in(*range); count + static_cast<double>(values.size()) > kMostAxisValues) {
-      problem = {.found = fmt::format("{:.0f} values in {}", count, in_quotes(item)),
-                 .expected = fmt::format("at most {} on an axis", kMostAxisValues),
-                 .hint = "a larger step, or two axes"};
     } else {
-      append(values, *range, count);
+      problem = problem_of(*range, item, kMostAxisValues - values.size());
+      if (!problem) append(values, *range, count_in(*range));
     }
   }
   if (problem) values.clear();
